@@ -1,0 +1,241 @@
+//! Every setting and every limit: flags, environment variables, defaults, and what is refused at start.
+
+mod address;
+mod ice;
+pub mod limits;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Parser, ValueEnum, builder::RangedU64ValueParser};
+
+pub use ice::IceServer;
+pub use limits::{LogLimits, OutboxLimits};
+
+/// A self-hosted WebRTC signaling server: JSON over WebSocket for browsers, gRPC for administrators.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "signalpost", version, max_term_width = 100)]
+pub struct Config {
+    /// Where browsers connect: IP:PORT, or a port alone. May be given more than once.
+    ///
+    /// Default: the --port, on every IPv6 and IPv4 address.
+    #[arg(long, env = "SIGNALPOST_LISTEN", value_name = "ADDRESS", value_delimiter = ',', value_parser = address::parse)]
+    pub listen: Vec<SocketAddr>,
+
+    /// The port on every address, where --listen is not given.
+    #[arg(long, env = "PORT", default_value_t = 8080)]
+    pub port: u16,
+
+    /// Where administrators connect with gRPC. Only loopback: the admin API has no credentials yet.
+    #[arg(long, env = "SIGNALPOST_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051", value_parser = address::parse)]
+    pub admin_listen: SocketAddr,
+
+    /// The certificate chain (PEM) for https and wss, which browsers want for cameras anywhere but on localhost.
+    #[arg(long, env = "SIGNALPOST_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The certificate's private key (PEM).
+    #[arg(long, env = "SIGNALPOST_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// An origin whose pages may connect, such as https://chat.example.org. May be given more than once.
+    ///
+    /// Default: any. Nothing ambient such as a cookie authenticates here.
+    #[arg(long = "allowed-origin", env = "SIGNALPOST_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = address::parse_origin)]
+    pub allowed_origins: Vec<String>,
+
+    /// A STUN or TURN server for browsers to use: stun:HOST, turn:USER:SECRET@HOST. May be given more than once.
+    #[arg(
+        long = "ice-server",
+        env = "SIGNALPOST_ICE_SERVER",
+        value_name = "URL",
+        value_delimiter = ',',
+        hide_env_values = true, value_parser = ice::Secretive)]
+    pub ice_servers: Vec<IceServer>,
+
+    /// Serve the browser client from this folder, not from the binary (for its development).
+    #[arg(long, env = "SIGNALPOST_CLIENT_DIR", value_name = "FOLDER")]
+    pub client_dir: Option<PathBuf>,
+
+    /// The most members of a room that its first joiner makes.
+    #[arg(long, env = "SIGNALPOST_MAX_MEMBERS", value_name = "N", default_value_t = 10, value_parser = at_least(1))]
+    pub max_members: usize,
+
+    /// The most rooms at a time.
+    #[arg(long, env = "SIGNALPOST_MAX_ROOMS", value_name = "N", default_value_t = 100_000, value_parser = at_least(1))]
+    pub max_rooms: usize,
+
+    /// The most browsers connected at a time.
+    #[arg(long, env = "SIGNALPOST_MAX_CONNECTIONS", value_name = "N", default_value_t = 100_000, value_parser = at_least(1))]
+    pub max_connections: usize,
+
+    /// The longest message taken from a browser.
+    #[arg(long, env = "SIGNALPOST_MAX_MESSAGE_BYTES", value_name = "BYTES", default_value_t = limits::MESSAGE_BYTES, value_parser = at_least(1024))]
+    pub max_message_bytes: usize,
+
+    /// The most messages kept for a browser that does not read them.
+    #[arg(long, env = "SIGNALPOST_OUTBOX_MESSAGES", value_name = "N", default_value_t = limits::OUTBOX_MESSAGES, value_parser = at_least(16))]
+    pub outbox_messages: usize,
+
+    /// The most bytes kept for a browser that does not read them.
+    ///
+    /// Default: 1 MiB, or twice the longest possible list of members where that is more.
+    #[arg(long, env = "SIGNALPOST_OUTBOX_BYTES", value_name = "BYTES")]
+    pub outbox_bytes: Option<usize>,
+
+    /// The most events kept for those who watch them.
+    #[arg(long, env = "SIGNALPOST_LOG_EVENTS", value_name = "N", default_value_t = limits::LOG_EVENTS, value_parser = at_least(1))]
+    pub log_events: usize,
+
+    /// The most bytes of events kept.
+    #[arg(long, env = "SIGNALPOST_LOG_BYTES", value_name = "BYTES", default_value_t = limits::LOG_BYTES, value_parser = at_least(1024))]
+    pub log_bytes: usize,
+
+    /// How often each browser is pinged, with jitter.
+    #[arg(long, env = "SIGNALPOST_PING_SECONDS", value_name = "SECONDS", default_value_t = 25, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub ping_seconds: u64,
+
+    /// How long a browser may take to answer a ping.
+    #[arg(long, env = "SIGNALPOST_PONG_SECONDS", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub pong_seconds: u64,
+
+    /// How long a stop may take to say goodbye to everyone.
+    #[arg(long, env = "SIGNALPOST_DRAIN_SECONDS", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub drain_seconds: u64,
+
+    /// How log lines look.
+    #[arg(long, env = "SIGNALPOST_LOG_FORMAT", value_name = "FORMAT", default_value = "human")]
+    pub log_format: LogFormat,
+
+    /// What is logged: a level (error, warn, info, debug, trace), or tracing-subscriber's filter directives.
+    #[arg(long, env = "SIGNALPOST_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For eyes.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+fn at_least(least: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(least..)
+}
+
+/// Settings that cannot hold together. The text names the flag and the mend.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// The admin API would be reachable from outside.
+    #[error(
+        "--admin-listen {0} is not a loopback address, and the admin API has no credentials yet; \
+         use 127.0.0.1:{port}, and an SSH tunnel from elsewhere", port = .0.port()
+    )]
+    AdminExposed(SocketAddr),
+    /// A full room's list of members would fill a joiner's outbox.
+    #[error(
+        "--outbox-bytes {given} is too small for --max-members {max_members}: a full list of members takes \
+         {roster} bytes and must fit in half of it; use --outbox-bytes {least} or leave the flag out",
+        least = .roster * 2
+    )]
+    OutboxTooSmall {
+        /// The setting.
+        given: usize,
+        /// The setting that it collides with.
+        max_members: usize,
+        /// The longest list of members, in bytes.
+        roster: usize,
+    },
+}
+
+impl Config {
+    /// Checks what no single flag can tell.
+    ///
+    /// # Errors
+    /// The first [`Contradiction`] found.
+    pub fn check(&self) -> Result<(), Contradiction> {
+        if !self.admin_listen.ip().to_canonical().is_loopback() {
+            return Err(Contradiction::AdminExposed(self.admin_listen));
+        }
+        let (max_members, roster) = (self.max_members, self.longest_roster_bytes());
+        match self.outbox_bytes {
+            Some(given) if given / 2 < roster => {
+                Err(Contradiction::OutboxTooSmall { given, max_members, roster })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// How much the server keeps for a browser that does not read.
+    pub fn outbox_limits(&self) -> OutboxLimits {
+        let fitting = || limits::OUTBOX_BYTES.max(self.longest_roster_bytes().saturating_mul(2));
+        let bytes = self.outbox_bytes.unwrap_or_else(fitting);
+        OutboxLimits { messages: self.outbox_messages, bytes }
+    }
+
+    /// How much of the log is kept.
+    pub fn log_limits(&self) -> LogLimits {
+        LogLimits { events: self.log_events, bytes: self.log_bytes }
+    }
+
+    /// How often each browser is pinged.
+    pub fn ping_every(&self) -> Duration {
+        Duration::from_secs(self.ping_seconds)
+    }
+
+    /// How long a browser may take to answer a ping.
+    pub fn pong_within(&self) -> Duration {
+        Duration::from_secs(self.pong_seconds)
+    }
+
+    fn longest_roster_bytes(&self) -> usize {
+        self.max_members.saturating_mul(limits::METADATA_BYTES + limits::MEMBER_BYTES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(flags: &str) -> Config {
+        let words = ["signalpost"].into_iter().chain(flags.split_whitespace());
+        Config::try_parse_from(words).unwrap()
+    }
+
+    #[test]
+    fn defaults_hold_together() {
+        let config = config("");
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.outbox_limits(), OutboxLimits { messages: 4096, bytes: 1 << 20 });
+    }
+
+    #[test]
+    fn the_admin_api_stays_on_loopback() {
+        for address in
+            ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "[::ffff:127.0.0.1]:1"]
+        {
+            assert_eq!(config(&format!("--admin-listen {address}")).check(), Ok(()), "{address}");
+        }
+        for address in ["0.0.0.0:1", "[::]:1", "192.168.1.1:1", "1"] {
+            let refused = config(&format!("--admin-listen {address}")).check();
+            assert!(matches!(refused, Err(Contradiction::AdminExposed(_))), "{address}");
+        }
+    }
+
+    #[test]
+    fn an_outbox_holds_two_rosters() {
+        let large = config("--max-members 1000");
+        assert_eq!(large.check(), Ok(()));
+        assert_eq!(large.outbox_limits().bytes, 2 * 1000 * (2048 + 300));
+
+        let small = config("--max-members 1000 --outbox-bytes 1000000").check().unwrap_err();
+        assert!(small.to_string().contains("use --outbox-bytes 4696000"), "{small}");
+    }
+
+    #[test]
+    fn secrets_stay_out_of_debug_output() {
+        let config = config("--ice-server turn:user:hunter2@turn.example.org");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,114 @@
+//! STUN and TURN servers, as flags and as what browsers get.
+
+use std::{ffi::OsStr, fmt, str::FromStr};
+
+use clap::{Arg, Command, builder::TypedValueParser, error::ErrorKind};
+use serde::Serialize;
+
+/// One STUN or TURN server, in the shape of a browser's `RTCIceServer` (W3C WebRTC).
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct IceServer {
+    urls: [String; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<String>,
+}
+
+impl FromStr for IceServer {
+    type Err = &'static str;
+
+    /// Reads `stun:HOST[:PORT]` and `turn:USER:SECRET@HOST[:PORT][?transport=…]` (RFC 7064, RFC 7065 with
+    /// the credentials put in), and both with `s` for TLS.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORMS: &str =
+            "use stun:HOST[:PORT] or turn:USER:SECRET@HOST[:PORT], or stuns: or turns: for TLS";
+        const NO_CREDENTIALS: &str =
+            "a TURN server needs credentials: use turn:USER:SECRET@HOST[:PORT]";
+
+        let (scheme, rest) = text.split_once(':').ok_or(FORMS)?;
+        let (credentials, host) = match (scheme, rest.rsplit_once('@')) {
+            ("stun" | "stuns", None) => (None, rest),
+            ("turn" | "turns", None) => return Err(NO_CREDENTIALS),
+            ("turn" | "turns", Some((credentials, host))) => {
+                (Some(credentials.split_once(':').ok_or(NO_CREDENTIALS)?), host)
+            }
+            _ => return Err(FORMS),
+        };
+        if host.is_empty()
+            || host.starts_with(['/', ':', '?'])
+            || host.contains(char::is_whitespace)
+        {
+            return Err(FORMS);
+        }
+        let (username, credential) = credentials.unzip();
+        if username == Some("") || credential == Some("") {
+            return Err(NO_CREDENTIALS);
+        }
+        Ok(Self {
+            urls: [format!("{scheme}:{host}")],
+            username: username.map(str::to_owned),
+            credential: credential.map(str::to_owned),
+        })
+    }
+}
+
+/// Reads the flag, and does not repeat its value in the error: start-up errors end up in logs.
+#[derive(Debug, Clone)]
+pub(super) struct Secretive;
+
+impl TypedValueParser for Secretive {
+    type Value = IceServer;
+
+    fn parse_ref(
+        &self,
+        _: &Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<IceServer, clap::Error> {
+        let server = value.to_str().ok_or("it must be UTF-8").and_then(str::parse);
+        server.map_err(|mend| {
+            let text = format!("invalid value for '--ice-server <URL>': {mend}\n");
+            clap::Error::raw(ErrorKind::ValueValidation, text)
+        })
+    }
+}
+
+/// Without the secret.
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("IceServer").field(&self.urls[0]).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_become_what_browsers_take() {
+        for (flag, expected) in [
+            ("stun:stun.example.org", r#"{"urls":["stun:stun.example.org"]}"#),
+            ("stuns:stun.example.org:5349", r#"{"urls":["stuns:stun.example.org:5349"]}"#),
+            (
+                "turn:ann:p@ss:word@[2001:db8::1]:3478?transport=tcp",
+                r#"{"urls":["turn:[2001:db8::1]:3478?transport=tcp"],"username":"ann","credential":"p@ss:word"}"#,
+            ),
+        ] {
+            let server: IceServer = flag.parse().unwrap();
+            assert_eq!(serde_json::to_string(&server).unwrap(), expected);
+        }
+        for flag in [
+            "",
+            "example.org",
+            "http://a",
+            "stun:",
+            "turn:example.org",
+            "turn:ann@example.org",
+            "turn::x@a",
+            "stun://a",
+        ] {
+            assert!(flag.parse::<IceServer>().is_err(), "{flag}");
+        }
+    }
+}

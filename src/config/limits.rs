@@ -1,0 +1,54 @@
+//! The limits: those that flags move, with their defaults, and those that are part of the protocol.
+
+use std::time::Duration;
+
+/// Longest roomId, userId and targetId, in characters (so at most four times as many bytes).
+pub const NAME_CHARS: usize = 128;
+/// Longest displayName and requestId, in characters.
+pub const LABEL_CHARS: usize = 64;
+/// Longest metadata of a member, in bytes of JSON.
+pub const METADATA_BYTES: usize = 2048;
+/// What a list of members needs for each beside its metadata, in bytes, with names of ordinary length.
+pub const MEMBER_BYTES: usize = 300;
+/// Longest message from a browser, in bytes; `--max-message-bytes`.
+pub const MESSAGE_BYTES: usize = 256 << 10;
+/// Messages kept for a browser; `--outbox-messages`.
+pub const OUTBOX_MESSAGES: usize = 4096;
+/// Bytes kept for a browser; `--outbox-bytes`.
+pub const OUTBOX_BYTES: usize = 1 << 20;
+/// What a message counts in an outbox beside its bytes.
+pub const OUTBOX_MESSAGE_OVERHEAD: usize = 64;
+/// Events kept in the log; `--log-events`.
+pub const LOG_EVENTS: usize = 65_536;
+/// Bytes kept in the log; `--log-bytes`.
+pub const LOG_BYTES: usize = 64 << 20;
+/// Rooms on a page of `ListRooms` where the caller does not say.
+pub const PAGE_ROOMS: usize = 50;
+/// Most rooms on a page of `ListRooms`.
+pub const MAX_PAGE_ROOMS: usize = 1000;
+/// Most `WatchEvents` streams at a time.
+pub const WATCHERS: usize = 10_000;
+/// Longest time for a TLS handshake, and for an HTTP request's head to arrive.
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Longest head of an HTTP request, in bytes.
+pub const HTTP_HEAD_BYTES: usize = 16 << 10;
+/// Longest time for a browser to take what is left for it and answer the close frame.
+pub const CLOSE: Duration = Duration::from_secs(10);
+
+/// How much the server keeps for a browser that does not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutboxLimits {
+    /// In messages.
+    pub messages: usize,
+    /// In bytes, each message with [`OUTBOX_MESSAGE_OVERHEAD`] more.
+    pub bytes: usize,
+}
+
+/// How much of the log is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogLimits {
+    /// In events.
+    pub events: usize,
+    /// In bytes.
+    pub bytes: usize,
+}

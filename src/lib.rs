@@ -1,0 +1,4 @@
+//! Signalpost, a WebRTC signaling server.
+
+pub mod config;
+pub mod id;
