@@ -2,4 +2,5 @@
 
 pub mod config;
 pub mod id;
+pub mod journal;
 pub mod room;
