@@ -3,4 +3,5 @@
 pub mod config;
 pub mod id;
 pub mod journal;
+pub mod protocol;
 pub mod room;

@@ -1,0 +1,11 @@
+//! The browser protocol, version 1, as `client/PROTOCOL.md` describes it: texts in, texts out, no state.
+
+mod code;
+mod frame;
+mod reply;
+mod request;
+
+pub use code::{CloseCode, Code};
+pub use frame::{Announcement, Frame};
+pub use reply::{Joined, Peer, Reply, RoomInfo, VERSION};
+pub use request::{Rejected, Request, RequestId, SignalKind, parse};

@@ -1,0 +1,102 @@
+//! Stable codes: of errors, and of closed connections.
+
+use serde::Serialize;
+
+use crate::room::Denied;
+
+/// What an `error` or a `join-error` is about. Programs go by it; the text beside it is for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Code {
+    /// No JSON object, or a field that is missing, given twice, of the wrong type or too long.
+    BadMessage,
+    /// No request has that type.
+    UnknownType,
+    /// The roomId is missing, empty, too long or no string.
+    BadRoomId,
+    /// Every seat is taken.
+    RoomFull,
+    /// An administrator locked the room.
+    RoomLocked,
+    /// The server takes no more rooms.
+    Unavailable,
+    /// The sender sits in no room.
+    NotInRoom,
+    /// Nobody of that name sits in the sender's room.
+    PeerNotFound,
+}
+
+impl Code {
+    /// Every code, for tables and tests.
+    pub const ALL: [Self; 8] = [
+        Self::BadMessage,
+        Self::UnknownType,
+        Self::BadRoomId,
+        Self::RoomFull,
+        Self::RoomLocked,
+        Self::Unavailable,
+        Self::NotInRoom,
+        Self::PeerNotFound,
+    ];
+}
+
+impl From<Denied> for Code {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Full => Self::RoomFull,
+            Denied::Locked => Self::RoomLocked,
+            Denied::NotAMember | Denied::NoSuchRoom => Self::NotInRoom,
+        }
+    }
+}
+
+/// Why the server closes a connection (RFC 6455, section 7.4): 4000 to 4499 ask the client to reconnect,
+/// 4500 to 4999 not to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub enum CloseCode {
+    /// The server stops.
+    GoingAway = 1001,
+    /// A fault in the WebSocket protocol.
+    Protocol = 1002,
+    /// A binary message.
+    Unsupported = 1003,
+    /// A text that is not UTF-8.
+    InvalidText = 1007,
+    /// A message over the limit.
+    TooLarge = 1009,
+    /// The server's own fault.
+    Internal = 1011,
+    /// No answer to a ping.
+    HeartbeatTimeout = 4000,
+    /// The client did not read what was kept for it.
+    SlowConsumer = 4001,
+}
+
+impl CloseCode {
+    /// Every code, for tables and tests.
+    pub const ALL: [Self; 8] = [
+        Self::GoingAway,
+        Self::Protocol,
+        Self::Unsupported,
+        Self::InvalidText,
+        Self::TooLarge,
+        Self::Internal,
+        Self::HeartbeatTimeout,
+        Self::SlowConsumer,
+    ];
+
+    /// The reason for people that goes with it, at most 123 bytes.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::GoingAway => "The server is going away; reconnect shortly",
+            Self::Protocol => "Fault in the WebSocket protocol",
+            Self::Unsupported => "Binary messages are not taken; send JSON as text",
+            Self::InvalidText => "The message is not valid UTF-8",
+            Self::TooLarge => "The message is too large",
+            Self::Internal => "The server failed; reconnect",
+            Self::HeartbeatTimeout => "No answer to a ping; reconnect",
+            Self::SlowConsumer => "Too many messages were left unread; reconnect",
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What the server says. Field order is the tutorial's; additions follow.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{Code, Frame, RequestId, SignalKind};
+use crate::{
+    config::IceServer,
+    id::{ClientId, DisplayName, RoomId, UserId},
+    room::{Identity, Member, Settings},
+};
+
+/// The version of the protocol that `welcome` names.
+pub const VERSION: u32 = 1;
+
+/// A message of the server's.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[expect(missing_docs, reason = "PROTOCOL.md explains messages and fields, and a test compares")]
+pub enum Reply<'a> {
+    Welcome {
+        client_id: ClientId,
+        protocol: u32,
+        heartbeat_ms: u64,
+        ice_servers: &'a [IceServer],
+    },
+    Registered {
+        user_id: &'a UserId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RequestId>,
+    },
+    Joined {
+        room_id: &'a RoomId,
+        members: Vec<ClientId>,
+        peers: Vec<Peer<'a>>,
+        room: RoomInfo<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RequestId>,
+    },
+    JoinError {
+        error: &'a str,
+        code: Code,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RequestId>,
+    },
+    Left {
+        room_id: &'a RoomId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RequestId>,
+    },
+    Pong {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RequestId>,
+    },
+    Error {
+        code: Code,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RequestId>,
+    },
+    UserJoined {
+        user_id: Option<&'a UserId>,
+        client_id: ClientId,
+        display_name: Option<&'a DisplayName>,
+        metadata: Option<&'a RawValue>,
+    },
+    UserUpdated {
+        user_id: Option<&'a UserId>,
+        client_id: ClientId,
+        display_name: Option<&'a DisplayName>,
+    },
+    UserLeft {
+        user_id: Option<&'a UserId>,
+        client_id: ClientId,
+        reason: &'a str,
+    },
+    RoomUpdated {
+        room: RoomInfo<'a>,
+    },
+    Offer {
+        from_id: ClientId,
+        from_user_id: Option<&'a UserId>,
+        sdp: &'a RawValue,
+    },
+    Answer {
+        from_id: ClientId,
+        from_user_id: Option<&'a UserId>,
+        sdp: &'a RawValue,
+    },
+    Candidate {
+        from_id: ClientId,
+        candidate: &'a RawValue,
+    },
+    Message {
+        from_id: ClientId,
+        from_user_id: Option<&'a UserId>,
+        content: &'a RawValue,
+    },
+    Broadcast {
+        content: &'a RawValue,
+    },
+    GoingAway {
+        retry_after_ms: u64,
+    },
+}
+
+/// A member as `joined` lists it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Peer<'a> {
+    client_id: ClientId,
+    user_id: Option<&'a UserId>,
+    display_name: Option<&'a DisplayName>,
+    metadata: Option<&'a RawValue>,
+}
+
+/// What members see of a room's settings.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomInfo<'a> {
+    locked: bool,
+    max_members: usize,
+    metadata: &'a RawValue,
+}
+
+/// What a joiner is told, kept as it was in that moment.
+#[derive(Debug)]
+pub struct Joined {
+    /// The room.
+    pub room_id: RoomId,
+    /// Who else sits there, in join order.
+    pub peers: Vec<Arc<Member>>,
+    /// What holds there.
+    pub settings: Settings,
+    /// The request that asked for the seat.
+    pub request_id: Option<RequestId>,
+}
+
+impl Joined {
+    pub(super) fn encode(&self) -> Frame {
+        let peer = |member: &'_ Arc<Member>| member.client_id;
+        Reply::Joined {
+            room_id: &self.room_id,
+            members: self.peers.iter().map(peer).collect(),
+            peers: self.peers.iter().map(|member| Peer::from(&**member)).collect(),
+            room: (&self.settings).into(),
+            request_id: self.request_id.as_ref(),
+        }
+        .encode()
+    }
+}
+
+impl<'a> Reply<'a> {
+    /// A signal on its way to its target: `payload` goes on as it came.
+    pub fn signal(
+        kind: SignalKind,
+        from_id: ClientId,
+        from: &'a Identity,
+        payload: &'a RawValue,
+    ) -> Self {
+        let from_user_id = from.user_id.as_ref();
+        match kind {
+            SignalKind::Offer => Self::Offer { from_id, from_user_id, sdp: payload },
+            SignalKind::Answer => Self::Answer { from_id, from_user_id, sdp: payload },
+            SignalKind::Candidate => Self::Candidate { from_id, candidate: payload },
+            SignalKind::Message => Self::Message { from_id, from_user_id, content: payload },
+        }
+    }
+
+    pub(super) fn user_joined(member: &'a Member) -> Self {
+        let Peer { client_id, user_id, display_name, metadata } = member.into();
+        Self::UserJoined { user_id, client_id, display_name, metadata }
+    }
+
+    pub(super) fn user_updated(member: &'a Member) -> Self {
+        let Identity { user_id, display_name } = &member.identity;
+        Self::UserUpdated {
+            user_id: user_id.as_ref(),
+            client_id: member.client_id,
+            display_name: display_name.as_ref(),
+        }
+    }
+
+    /// The message as it goes over the wire.
+    pub fn encode(&self) -> Frame {
+        Frame::new(serde_json::to_string(self).expect("string keys and no failing Serialize"))
+    }
+}
+
+impl<'a> From<&'a Member> for Peer<'a> {
+    fn from(member: &'a Member) -> Self {
+        let Identity { user_id, display_name } = &member.identity;
+        Self {
+            client_id: member.client_id,
+            user_id: user_id.as_ref(),
+            display_name: display_name.as_ref(),
+            metadata: member.metadata.as_deref().map(raw),
+        }
+    }
+}
+
+impl<'a> From<&'a Settings> for RoomInfo<'a> {
+    fn from(settings: &'a Settings) -> Self {
+        let Settings { max_members, locked, metadata } = settings;
+        Self { locked: *locked, max_members: *max_members, metadata: raw(metadata) }
+    }
+}
+
+fn raw(json: &str) -> &RawValue {
+    serde_json::from_str(json).expect("checked when it came in")
+}

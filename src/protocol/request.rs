@@ -1,0 +1,238 @@
+//! What a browser asks for: one pass over a flat envelope, then each field for itself, so that every
+//! fault gets words of its own. Payloads stay the bytes they came as.
+
+use std::{borrow::Cow, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use super::Code;
+use crate::{
+    config::limits,
+    id::{ClientId, DisplayName, InvalidName, RoomId, UserId},
+    room::Identity,
+};
+
+/// A well-formed request.
+#[derive(Debug)]
+pub enum Request<'a> {
+    /// Go by these names; without a user id, the client's id stands in.
+    Register(Identity),
+    /// Take a seat.
+    Join {
+        /// Where.
+        room_id: RoomId,
+        /// What to tell the others about oneself: JSON text.
+        metadata: Option<Arc<str>>,
+    },
+    /// Free the seat, if it is in this room.
+    Leave {
+        /// Where.
+        room_id: RoomId,
+    },
+    /// Pass this on to one room-mate, or to all of them.
+    Signal {
+        /// As what.
+        kind: SignalKind,
+        /// To whom; only a message may go to all.
+        target: Option<ClientId>,
+        /// JSON, as it came.
+        payload: &'a RawValue,
+    },
+    /// Answer.
+    Ping,
+}
+
+/// What passes from browser to browser.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignalKind {
+    /// An SDP offer (RFC 8829).
+    Offer,
+    /// An SDP answer.
+    Answer,
+    /// An ICE candidate (RFC 8838), or null: the end of them.
+    Candidate,
+    /// Anything else.
+    Message,
+}
+
+/// The client's own name for a request, as the JSON string that it sent.
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
+pub struct RequestId(Box<RawValue>);
+
+/// A request that cannot be taken.
+#[derive(Debug)]
+pub struct Rejected {
+    /// What a program goes by.
+    pub code: Code,
+    /// What a person reads.
+    pub message: Cow<'static, str>,
+    /// Whether it was a `join`, whose refusals have a message type of their own.
+    pub join: bool,
+}
+
+/// Reads one message.
+///
+/// # Errors
+/// [`Rejected`], with the request's id where it has a proper one.
+pub fn parse(text: &str) -> (Option<RequestId>, Result<Request<'_>, Rejected>) {
+    // Serde would take an array for the envelope too, field by field.
+    let object = text.trim_ascii_start().starts_with('{');
+    let Some(envelope) = object.then(|| serde_json::from_str::<Envelope<'_>>(text).ok()).flatten()
+    else {
+        return (None, Err(Rejected::bad("Invalid message format")));
+    };
+    match request_id(envelope.request_id) {
+        Ok(request_id) => (request_id, envelope.request()),
+        Err(rejected) => (None, Err(rejected)),
+    }
+}
+
+/// Every field that any request has, each unread. `deny_unknown_fields` would break newer clients.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'a> {
+    #[serde(borrow, default, rename = "type", deserialize_with = "present")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    request_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    user_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    display_name: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    room_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    target_id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    sdp: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    candidate: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    content: Option<&'a RawValue>,
+}
+
+/// Keeps a `null` that is there apart from a field that is not: serde makes both None.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl<'a> Envelope<'a> {
+    fn request(self) -> Result<Request<'a>, Rejected> {
+        let kind = self.kind.ok_or_else(|| Rejected::bad("`type` is missing"))?;
+        match &*string("type", kind)? {
+            "register" => self.register(),
+            "join" => self.join().map_err(|rejected| Rejected { join: true, ..rejected }),
+            "leave" => Ok(Request::Leave { room_id: self.room_id()? }),
+            "offer" => self.signal(SignalKind::Offer, "sdp", self.sdp),
+            "answer" => self.signal(SignalKind::Answer, "sdp", self.sdp),
+            "candidate" => self.signal(SignalKind::Candidate, "candidate", self.candidate),
+            "message" => self.signal(SignalKind::Message, "content", self.content),
+            "ping" => Ok(Request::Ping),
+            _ => Err(Rejected::new(Code::UnknownType, "No request has this `type`")),
+        }
+    }
+
+    fn register(&self) -> Result<Request<'a>, Rejected> {
+        let user_id = match self.user_id {
+            // An empty one stands for none, as it did in the tutorial.
+            Some(raw) if raw.get() != r#""""# => Some(name::<UserId>("userId", raw)?),
+            _ => None,
+        };
+        let display_name = match self.display_name {
+            Some(raw) if raw.get() != r#""""# => Some(name::<DisplayName>("displayName", raw)?),
+            _ => None,
+        };
+        Ok(Request::Register(Identity { user_id, display_name }))
+    }
+
+    fn join(&self) -> Result<Request<'a>, Rejected> {
+        let room_id = self.room_id()?;
+        match self.metadata.map(RawValue::get) {
+            Some(json) if json.len() > limits::METADATA_BYTES => Err(Rejected::bad(format!(
+                "`metadata` must be at most {} bytes of JSON",
+                limits::METADATA_BYTES
+            ))),
+            metadata => Ok(Request::Join { room_id, metadata: metadata.map(Arc::from) }),
+        }
+    }
+
+    fn room_id(&self) -> Result<RoomId, Rejected> {
+        let raw = self.room_id.ok_or_else(|| Rejected::bad("`roomId` is missing"));
+        raw.and_then(|raw| name("roomId", raw))
+            .map_err(|rejected| Rejected { code: Code::BadRoomId, ..rejected })
+    }
+
+    fn signal(
+        &self,
+        kind: SignalKind,
+        field: &str,
+        payload: Option<&'a RawValue>,
+    ) -> Result<Request<'a>, Rejected> {
+        let target = match self.target_id {
+            None if kind == SignalKind::Message => None,
+            None => return Err(Rejected::bad("`targetId` is missing")),
+            Some(raw) => Some(target(&string("targetId", raw)?)?),
+        };
+        let payload = payload.ok_or_else(|| Rejected::bad(format!("`{field}` is missing")))?;
+        Ok(Request::Signal { kind, target, payload })
+    }
+}
+
+fn request_id(raw: Option<&RawValue>) -> Result<Option<RequestId>, Rejected> {
+    let Some(raw) = raw else { return Ok(None) };
+    if string("requestId", raw)?.chars().count() > limits::LABEL_CHARS {
+        let max_chars = limits::LABEL_CHARS;
+        return Err(Rejected::field("requestId", InvalidName::TooLong { max_chars }));
+    }
+    Ok(Some(RequestId(raw.to_owned())))
+}
+
+fn target(text: &str) -> Result<ClientId, Rejected> {
+    let max_chars = limits::NAME_CHARS;
+    if text.is_empty() {
+        return Err(Rejected::field("targetId", InvalidName::Empty));
+    }
+    if text.chars().count() > max_chars {
+        return Err(Rejected::field("targetId", InvalidName::TooLong { max_chars }));
+    }
+    text.parse().map_err(|_| Rejected::peer_not_found())
+}
+
+fn name<T: FromStr<Err = InvalidName>>(field: &str, raw: &RawValue) -> Result<T, Rejected> {
+    string(field, raw)?.parse().map_err(|invalid| Rejected::field(field, invalid))
+}
+
+fn string<'a>(field: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Rejected> {
+    let quoted = raw.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match quoted {
+        Some(plain) if !plain.contains('\\') => Ok(Cow::Borrowed(plain)),
+        Some(_) => serde_json::from_str(raw.get())
+            .map(Cow::Owned)
+            .map_err(|_| Rejected::bad(format!("`{field}` is not valid Unicode"))),
+        None => Err(Rejected::bad(format!("`{field}` must be a string"))),
+    }
+}
+
+impl Rejected {
+    /// A refusal of anything but a join.
+    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), join: false }
+    }
+
+    /// Nobody of that name sits where the sender does.
+    pub fn peer_not_found() -> Self {
+        Self::new(Code::PeerNotFound, "No such client in your room")
+    }
+
+    fn bad(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::BadMessage, message)
+    }
+
+    fn field(field: &str, invalid: InvalidName) -> Self {
+        Self::bad(format!("`{field}` {invalid}"))
+    }
+}
