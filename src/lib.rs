@@ -1,6 +1,7 @@
 //! Signalpost, a WebRTC signaling server.
 
 pub mod config;
+pub mod hub;
 pub mod id;
 pub mod journal;
 pub mod protocol;

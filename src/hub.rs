@@ -1,0 +1,204 @@
+//! Who is here: every connected client and every room with its local members. The only holder of room
+//! locks. Lock order: directory shard, room, log; outboxes and the client registry are leaves.
+
+mod cell;
+mod client;
+mod directory;
+mod heartbeat;
+mod outbox;
+mod registry;
+mod session;
+
+use std::{
+    num::NonZeroUsize,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use serde_json::value::RawValue;
+
+pub use client::Client;
+pub use outbox::{Due, Ending, Entry, Outbox};
+pub use session::Session;
+
+use crate::{
+    config::Config,
+    id::{ClientId, RoomId},
+    journal::Journal,
+    protocol::{Frame, Reply, VERSION},
+    room::{Command, Denied, Member, Settings, Summary},
+};
+use {cell::CellClosed, directory::Directory, heartbeat::Heartbeat, registry::Registry};
+
+/// How long a client that is sent away should wait at least before it comes back.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// See the module. One for each server.
+#[derive(Debug)]
+pub struct Hub {
+    config: Arc<Config>,
+    new_room: Settings,
+    journal: Journal,
+    directory: Directory,
+    clients: Registry,
+    heartbeat: Heartbeat,
+}
+
+/// The server has as many clients as it may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the server takes no more connections")]
+pub struct TooManyClients;
+
+/// What an administrator named is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotFound {
+    /// No room of that name.
+    #[error("no such room")]
+    Room,
+    /// No client of that name.
+    #[error("no such client")]
+    Client,
+}
+
+/// Whom an administrator speaks to.
+#[derive(Debug, Clone)]
+pub enum Audience {
+    /// The members of this room.
+    Room(RoomId),
+    /// This client.
+    Client(ClientId),
+    /// Every connected client.
+    Everyone,
+}
+
+impl Hub {
+    /// An empty one. Its tasks run in [`Hub::run`].
+    pub fn new(config: Arc<Config>) -> Self {
+        Self {
+            new_room: Settings {
+                max_members: config.max_members,
+                locked: false,
+                metadata: "{}".into(),
+            },
+            journal: Journal::memory(config.log_limits()),
+            directory: Directory::new(config.max_rooms),
+            clients: Registry::new(config.max_connections),
+            heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
+            config,
+        }
+    }
+
+    /// Beats the heart and wakes those who follow the log, for as long as it is polled.
+    pub async fn run(&self) {
+        tokio::join!(self.heartbeat.run(&self.clients), self.journal.tick());
+    }
+
+    /// Lets a new client in: `welcome` is in its outbox.
+    ///
+    /// # Errors
+    /// [`TooManyClients`].
+    pub fn connect(self: &Arc<Self>) -> Result<Session, TooManyClients> {
+        let client = Arc::new(Client::new(self.config.outbox_limits()));
+        self.clients.insert(&client)?;
+        self.heartbeat.enrol(client.id);
+        let welcome = Reply::Welcome {
+            client_id: client.id,
+            protocol: VERSION,
+            heartbeat_ms: self.config.ping_seconds * 1000,
+            ice_servers: &self.config.ice_servers,
+        };
+        client.outbox.push(Entry::Frame(welcome.encode()));
+        Ok(Session::new(Arc::clone(self), client))
+    }
+
+    /// The longest message that a client may get from an administrator, as from a browser.
+    pub fn max_message_bytes(&self) -> usize {
+        self.config.max_message_bytes
+    }
+
+    /// The log of all that happens, for those who follow it.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// At most `max` rooms that exist, with names after `after`, in the order of their names; and whether
+    /// there are more.
+    pub fn rooms(&self, after: Option<&RoomId>, max: NonZeroUsize) -> (Vec<Summary>, bool) {
+        let mut rooms = Vec::new();
+        let mut after = after.cloned();
+        loop {
+            let wanted = max.get() + 1 - rooms.len();
+            let cells = self.directory.page(after.as_ref(), wanted);
+            let exhausted = cells.len() < wanted;
+            after = cells.last().map(|cell| cell.id().clone());
+            // Some may have closed since.
+            rooms.extend(cells.iter().filter_map(|cell| cell.summary()));
+            if exhausted || rooms.len() > max.get() {
+                let more = rooms.len() > max.get();
+                rooms.truncate(max.get());
+                return (rooms, more);
+            }
+        }
+    }
+
+    /// One room as it is now, with its members in join order.
+    ///
+    /// # Errors
+    /// [`NotFound::Room`].
+    pub fn room(&self, room_id: &RoomId) -> Result<(Summary, Vec<Arc<Member>>), NotFound> {
+        let cell = self.directory.find(room_id).ok_or(NotFound::Room)?;
+        cell.roster().ok_or(NotFound::Room)
+    }
+
+    /// Locks or unlocks a room, and shows it as it is then.
+    ///
+    /// # Errors
+    /// [`NotFound::Room`].
+    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
+    pub async fn lock(&self, room_id: &RoomId, locked: bool) -> Result<Summary, NotFound> {
+        let cell = self.directory.find(room_id).ok_or(NotFound::Room)?;
+        cell.command(&self.journal, Command::Lock { locked }, SystemTime::now())
+            .map_err(|_: Denied| NotFound::Room)?;
+        cell.summary().ok_or(NotFound::Room)
+    }
+
+    /// Sends `content` as a `broadcast`, and counts the clients it went to.
+    ///
+    /// # Errors
+    /// [`NotFound`], if the room or client is not there.
+    pub fn broadcast(&self, audience: &Audience, content: &RawValue) -> Result<usize, NotFound> {
+        let frame = Reply::Broadcast { content }.encode();
+        match audience {
+            Audience::Room(room_id) => {
+                let cell = self.directory.find(room_id).ok_or(NotFound::Room)?;
+                cell.announce(&frame).map_err(|CellClosed| NotFound::Room)
+            }
+            Audience::Client(client_id) => {
+                let client = self.clients.find(*client_id).ok_or(NotFound::Client)?;
+                client.outbox.push(Entry::Frame(frame));
+                Ok(1)
+            }
+            Audience::Everyone => Ok(self.tell_everyone(&frame)),
+        }
+    }
+
+    /// Says goodbye to every client and ends its connection; whoever comes later is sent away at once.
+    pub fn send_away(&self) {
+        self.clients.close();
+        let retry_after_ms = u64::try_from(RETRY_AFTER.as_millis()).expect("a second or so");
+        let goodbye = Reply::GoingAway { retry_after_ms }.encode();
+        self.clients.for_each(|client| {
+            client.outbox.push(Entry::Frame(goodbye.clone()));
+            client.outbox.end(Ending::GoingAway);
+        });
+    }
+
+    fn tell_everyone(&self, frame: &Frame) -> usize {
+        let mut reached = 0;
+        self.clients.for_each(|client| {
+            client.outbox.push(Entry::Frame(frame.clone()));
+            reached += 1;
+        });
+        reached
+    }
+}

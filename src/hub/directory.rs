@@ -1,0 +1,97 @@
+//! All rooms by name, in shards that are each in the order of names, so that a page of a listing is a merge.
+
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher, RandomState},
+    ops::Bound,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use itertools::Itertools;
+use parking_lot::Mutex;
+
+use super::cell::RoomCell;
+use crate::id::RoomId;
+
+const SHARDS: usize = 32;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Directory {
+    shards: [Mutex<BTreeMap<RoomId, Arc<RoomCell>>>; SHARDS],
+    hasher: RandomState,
+    count: AtomicUsize,
+    max: usize,
+}
+
+/// The server has as many rooms as it may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooManyRooms;
+
+impl Directory {
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            count: AtomicUsize::new(0),
+            max,
+        }
+    }
+
+    pub(super) fn find(&self, id: &RoomId) -> Option<Arc<RoomCell>> {
+        self.shard(id).lock().get(id).cloned()
+    }
+
+    /// Whether a room that is not there yet could be made.
+    pub(super) fn has_space(&self) -> bool {
+        self.count.load(Ordering::SeqCst) < self.max
+    }
+
+    /// The room's cell, made by `vacant` if there is none.
+    pub(super) fn find_or_insert(
+        &self,
+        id: &RoomId,
+        vacant: impl FnOnce() -> RoomCell,
+    ) -> Result<Arc<RoomCell>, TooManyRooms> {
+        let mut shard = self.shard(id).lock();
+        if let Some(cell) = shard.get(id) {
+            return Ok(Arc::clone(cell));
+        }
+        let free = |count| (count < self.max).then_some(count + 1);
+        self.count
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, free)
+            .map_err(|_| TooManyRooms)?;
+        let cell = Arc::new(vacant());
+        shard.insert(id.clone(), Arc::clone(&cell));
+        Ok(cell)
+    }
+
+    /// Forgets a cell that closed, unless another one has its place already.
+    pub(super) fn forget(&self, closed: &Arc<RoomCell>) {
+        let mut shard = self.shard(closed.id()).lock();
+        if shard.get(closed.id()).is_some_and(|cell| Arc::ptr_eq(cell, closed)) {
+            shard.remove(closed.id());
+            self.count.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// The first `max` cells with names after `after`.
+    pub(super) fn page(&self, after: Option<&RoomId>, max: usize) -> Vec<Arc<RoomCell>> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let run = |shard: &Mutex<BTreeMap<RoomId, Arc<RoomCell>>>| {
+            let shard = shard.lock();
+            let cells = shard.range::<RoomId, _>((start, Bound::Unbounded));
+            cells.take(max).map(|(_, cell)| Arc::clone(cell)).collect::<Vec<_>>()
+        };
+        let runs = self.shards.iter().map(run);
+        runs.kmerge_by(|a, b| a.id() < b.id()).take(max).collect()
+    }
+
+    fn shard(&self, id: &RoomId) -> &Mutex<BTreeMap<RoomId, Arc<RoomCell>>> {
+        let hash = usize::try_from(self.hasher.hash_one(id) % SHARDS as u64);
+        &self.shards[hash.expect("less than SHARDS")]
+    }
+}

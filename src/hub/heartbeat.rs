@@ -1,0 +1,108 @@
+//! Pings every client now and then and ends those that do not answer, with one timer for all of them.
+//!
+//! A wheel of ticks holds what is to be checked when. It holds names, not clients: a connection that went
+//! away meanwhile leaves 20 bytes behind for one turn at most.
+
+use std::{
+    collections::VecDeque,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Client, Ending, registry::Registry};
+use crate::id::ClientId;
+
+const TICK: Duration = Duration::from_millis(250);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Heartbeat {
+    ping_ticks: usize,
+    pong_ticks: usize,
+    now: AtomicU32,
+    wheel: Mutex<VecDeque<Vec<Check>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Check {
+    Ping(ClientId),
+    Pong { client_id: ClientId, pinged_at: u32 },
+}
+
+impl Heartbeat {
+    pub(super) fn new(ping_every: Duration, pong_within: Duration) -> Self {
+        Self {
+            ping_ticks: ticks(ping_every),
+            pong_ticks: ticks(pong_within),
+            now: AtomicU32::new(1),
+            wheel: Mutex::default(),
+        }
+    }
+
+    /// From now on this client is pinged.
+    pub(super) fn enrol(&self, client_id: ClientId) {
+        self.schedule(self.until_ping(), Check::Ping(client_id));
+    }
+
+    /// Notes that a client sent something.
+    pub(super) fn heard(&self, client: &Client) {
+        client.heard(self.now.load(Ordering::Relaxed));
+    }
+
+    pub(super) async fn run(&self, clients: &Registry) {
+        let mut ticks = interval(TICK);
+        // A process that was stopped for a while must not find everyone silent at once.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.turn(clients);
+        }
+    }
+
+    fn turn(&self, clients: &Registry) {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        let due = self.wheel.lock().pop_front().unwrap_or_default();
+        for check in due {
+            match check {
+                Check::Ping(client_id) => {
+                    if let Some(client) = clients.find(client_id) {
+                        client.outbox.ping();
+                        let check = Check::Pong { client_id, pinged_at: now };
+                        self.schedule(self.pong_ticks, check);
+                    }
+                }
+                Check::Pong { client_id, pinged_at } => {
+                    let Some(client) = clients.find(client_id) else { continue };
+                    if client.heard_at() < pinged_at {
+                        client.outbox.end(Ending::HeartbeatTimeout);
+                    } else {
+                        self.schedule(
+                            self.until_ping().saturating_sub(self.pong_ticks),
+                            Check::Ping(client_id),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Up to a fifth early, so that clients that came together are not pinged together for ever.
+    fn until_ping(&self) -> usize {
+        fastrand::usize(self.ping_ticks - self.ping_ticks / 5..=self.ping_ticks)
+    }
+
+    fn schedule(&self, in_ticks: usize, check: Check) {
+        let mut wheel = self.wheel.lock();
+        if wheel.len() <= in_ticks {
+            wheel.resize(in_ticks + 1, Vec::new());
+        }
+        wheel[in_ticks].push(check);
+    }
+}
+
+fn ticks(duration: Duration) -> usize {
+    usize::try_from(duration.as_millis() / TICK.as_millis()).expect("an hour at most")
+}

@@ -1,0 +1,210 @@
+//! What is due to one client: a bounded, counted queue between everyone who has something to say to it and
+//! the one task that writes to its socket.
+//!
+//! Counted means: entries stay until the client has them. `taken` of them are on their way to the socket;
+//! a plain client acknowledges them by having its socket take them.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use parking_lot::Mutex;
+
+use crate::{
+    config::{OutboxLimits, limits::OUTBOX_MESSAGE_OVERHEAD},
+    protocol::{Announcement, Frame},
+    room::LeaveReason,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub struct Outbox {
+    limits: OutboxLimits,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    entries: VecDeque<Entry>,
+    taken: usize,
+    bytes: usize,
+    ping: bool,
+    ending: Option<Ending>,
+    writer: Option<Waker>,
+}
+
+/// One message, shared with whoever else gets it.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// Ready to send.
+    Frame(Frame),
+    /// To be encoded by whoever sends it first.
+    Announcement(Arc<Announcement>),
+}
+
+/// Why the server ends a connection of its own accord.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The server stops. What is due is still sent.
+    GoingAway,
+    /// No answer to a ping. What is due is dropped.
+    HeartbeatTimeout,
+    /// The outbox was full. What is due is dropped.
+    SlowConsumer,
+}
+
+/// What the writer is to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Send the entries that were put into its batch, and a ping if so told.
+    Send {
+        /// Whether to ping, after the entries.
+        ping: bool,
+    },
+    /// Close the connection.
+    End(Ending),
+}
+
+impl Outbox {
+    pub(super) fn new(limits: OutboxLimits) -> Self {
+        Self { limits, queue: Mutex::default() }
+    }
+
+    /// Adds a message, or ends the connection if there is no room for it: a message is never left out.
+    pub fn push(&self, entry: Entry) {
+        let mut queue = self.queue.lock();
+        if queue.ending.is_some() {
+            return;
+        }
+        let weight = entry.weight();
+        if queue.entries.len() >= self.limits.messages || queue.bytes + weight > self.limits.bytes {
+            queue.end(Ending::SlowConsumer);
+        } else {
+            queue.bytes += weight;
+            queue.entries.push_back(entry);
+        }
+        queue.wake();
+    }
+
+    /// Has the client pinged.
+    pub fn ping(&self) {
+        let mut queue = self.queue.lock();
+        queue.ping = true;
+        queue.wake();
+    }
+
+    /// Ends the connection. The first reason stands.
+    pub fn end(&self, ending: Ending) {
+        let mut queue = self.queue.lock();
+        if queue.ending.is_none() {
+            queue.end(ending);
+            queue.wake();
+        }
+    }
+
+    /// Tells the writer what to do next: sending goes before an orderly end, and a disorderly end before
+    /// sending. Copies entries into `batch` up to `batch_bytes` (at least one).
+    pub fn poll_due(
+        &self,
+        cx: &mut Context<'_>,
+        batch: &mut Vec<Entry>,
+        batch_bytes: usize,
+    ) -> Poll<Due> {
+        let mut queue = self.queue.lock();
+        let mut bytes = 0;
+        while let Some(entry) = queue.entries.get(queue.taken).filter(|_| bytes < batch_bytes) {
+            bytes += entry.weight();
+            batch.push(entry.clone());
+            queue.taken += 1;
+        }
+        let ping = std::mem::take(&mut queue.ping);
+        if !batch.is_empty() || ping {
+            return Poll::Ready(Due::Send { ping });
+        }
+        if let Some(ending) = queue.ending {
+            return Poll::Ready(Due::End(ending));
+        }
+        queue.wait(cx);
+        Poll::Pending
+    }
+
+    /// For a writer whose socket is full: ready once the connection is to end whatever is still unsent.
+    pub fn poll_abandoned(&self, cx: &mut Context<'_>) -> Poll<Ending> {
+        let mut queue = self.queue.lock();
+        queue.wait(cx);
+        match queue.ending {
+            Some(ending) if !ending.in_order() => Poll::Ready(ending),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// The client has everything that was taken.
+    pub fn acknowledge(&self) {
+        let mut queue = self.queue.lock();
+        let taken = std::mem::take(&mut queue.taken);
+        for _ in 0..taken {
+            let Some(entry) = queue.entries.pop_front() else { break };
+            queue.bytes -= entry.weight();
+        }
+        if queue.entries.is_empty() {
+            // An idle client keeps no buffer.
+            queue.entries = VecDeque::new();
+        }
+    }
+}
+
+impl Queue {
+    fn end(&mut self, ending: Ending) {
+        self.ending = Some(ending);
+        if !ending.in_order() {
+            (self.entries, self.taken, self.bytes) = (VecDeque::new(), 0, 0);
+        }
+    }
+
+    fn wait(&mut self, cx: &Context<'_>) {
+        if !self.writer.as_ref().is_some_and(|writer| writer.will_wake(cx.waker())) {
+            self.writer = Some(cx.waker().clone());
+        }
+    }
+
+    fn wake(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            writer.wake();
+        }
+    }
+}
+
+impl Entry {
+    /// The message as it is sent.
+    pub fn frame(self) -> Frame {
+        match self {
+            Self::Frame(frame) => frame,
+            Self::Announcement(announcement) => announcement.frame(),
+        }
+    }
+
+    fn weight(&self) -> usize {
+        OUTBOX_MESSAGE_OVERHEAD
+            + match self {
+                Self::Frame(frame) => frame.as_str().len(),
+                Self::Announcement(announcement) => announcement.weight(),
+            }
+    }
+}
+
+impl Ending {
+    fn in_order(self) -> bool {
+        self == Self::GoingAway
+    }
+
+    /// What the room-mates are told.
+    pub fn leave_reason(self) -> LeaveReason {
+        match self {
+            Self::GoingAway => LeaveReason::ServerShutdown,
+            Self::HeartbeatTimeout => LeaveReason::Timeout,
+            Self::SlowConsumer => LeaveReason::SlowConsumer,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! All connected clients by name. Asked on connecting, on leaving and by administrators, never for a signal.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+
+use super::{Client, TooManyClients};
+use crate::id::ClientId;
+
+const SHARDS: usize = 64;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Registry {
+    shards: [Mutex<HashMap<ClientId, Arc<Client>>>; SHARDS],
+    hasher: RandomState,
+    count: AtomicUsize,
+    max: AtomicUsize,
+}
+
+impl Registry {
+    pub(super) fn new(max: usize) -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            count: AtomicUsize::new(0),
+            max: AtomicUsize::new(max),
+        }
+    }
+
+    pub(super) fn insert(&self, client: &Arc<Client>) -> Result<(), TooManyClients> {
+        let mut shard = self.shard(client.id).lock();
+        // Asked under the shard's lock, so that nobody slips in behind `close` and `for_each`.
+        let max = self.max.load(Ordering::SeqCst);
+        let free = |count| (count < max).then_some(count + 1);
+        self.count
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, free)
+            .map_err(|_| TooManyClients)?;
+        shard.insert(client.id, Arc::clone(client));
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, id: ClientId) {
+        if self.shard(id).lock().remove(&id).is_some() {
+            self.count.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Lets nobody in any more.
+    pub(super) fn close(&self) {
+        self.max.store(0, Ordering::SeqCst);
+    }
+
+    pub(super) fn find(&self, id: ClientId) -> Option<Arc<Client>> {
+        self.shard(id).lock().get(&id).cloned()
+    }
+
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&Client)) {
+        for shard in &self.shards {
+            // Copied first: whoever connects or leaves meanwhile shall not wait for all the visits.
+            let clients: Vec<_> = shard.lock().values().cloned().collect();
+            clients.iter().for_each(|client| visit(client));
+        }
+    }
+
+    fn shard(&self, id: ClientId) -> &Mutex<HashMap<ClientId, Arc<Client>>> {
+        let hash = usize::try_from(self.hasher.hash_one(id) % SHARDS as u64);
+        &self.shards[hash.expect("less than SHARDS")]
+    }
+}
