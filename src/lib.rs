@@ -1,8 +1,10 @@
 //! Signalpost, a WebRTC signaling server.
 
 pub mod config;
+pub mod http;
 pub mod hub;
 pub mod id;
 pub mod journal;
 pub mod protocol;
 pub mod room;
+pub mod ws;

@@ -1,0 +1,132 @@
+//! The browser client's files: from the binary, or from a folder while they are being worked on.
+
+use std::{
+    borrow::Cow,
+    path::{Component, Path, PathBuf},
+};
+
+use bytes::Bytes;
+use hyper::{
+    HeaderMap, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH},
+};
+use rust_embed::RustEmbed;
+
+use super::{Response, plain};
+
+/// Sent with every response. The page runs its own code only, and alone may use camera and microphone.
+pub(super) const SECURITY_HEADERS: [(&str, &str); 5] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+         media-src 'self' blob: mediastream:; connect-src 'self'; base-uri 'none'; \
+         form-action 'none'; frame-ancestors 'self'",
+    ),
+    (
+        "permissions-policy",
+        "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), \
+         picture-in-picture=(self), speaker-selection=(self), geolocation=(), payment=(), usb=()",
+    ),
+    ("x-content-type-options", "nosniff"),
+    // The address holds the room's name, which is all that one needs to join it.
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+];
+
+#[derive(RustEmbed)]
+#[folder = "client/"]
+#[include = "*.html"]
+#[include = "*.css"]
+#[include = "*.js"]
+#[include = "*.svg"]
+struct Embedded;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) enum Assets {
+    Embedded,
+    Folder(PathBuf),
+}
+
+struct Asset {
+    bytes: Bytes,
+    /// None while the file is being worked on.
+    etag: Option<String>,
+}
+
+impl Assets {
+    pub(super) fn new(folder: Option<PathBuf>) -> Self {
+        folder.map_or(Self::Embedded, Self::Folder)
+    }
+
+    /// The file at `path`. A room's link shows the page, which reads the room's name from its address.
+    pub(super) async fn respond(&self, path: &str, headers: &HeaderMap) -> Response {
+        let file = match path {
+            "/" => "index.html",
+            room if room.starts_with("/r/") => "index.html",
+            other => other.trim_start_matches('/'),
+        };
+        let Some(asset) = self.load(file).await else {
+            return plain(StatusCode::NOT_FOUND, "There is no such page. The chat is at /.");
+        };
+        let known = |etag: &String| {
+            let tags = headers.get_all(IF_NONE_MATCH).into_iter().filter_map(|v| v.to_str().ok());
+            tags.flat_map(|v| v.split(',')).any(|tag| tag.trim().trim_start_matches("W/") == *etag)
+        };
+        let mut response = if asset.etag.as_ref().is_some_and(known) {
+            let mut unchanged = Response::default();
+            *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
+            unchanged
+        } else {
+            Response::new(asset.bytes.into())
+        };
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, content_type(file));
+        match asset.etag.and_then(|etag| etag.parse().ok()) {
+            Some(etag) => {
+                headers.insert(ETAG, etag);
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            }
+            None => {
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
+        }
+        response
+    }
+
+    async fn load(&self, file: &str) -> Option<Asset> {
+        match self {
+            Self::Embedded => {
+                let file = Embedded::get(file)?;
+                let hash = file.metadata.sha256_hash();
+                let tag: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+                let bytes = match file.data {
+                    Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+                    Cow::Owned(bytes) => bytes.into(),
+                };
+                Some(Asset { bytes, etag: Some(format!("\"{tag}\"")) })
+            }
+            Self::Folder(folder) => {
+                let file = Path::new(file);
+                let inside = file.components().all(|part| matches!(part, Component::Normal(_)));
+                let served = ["html", "css", "js", "svg"];
+                let served = file.extension().is_some_and(|end| served.iter().any(|s| end == *s));
+                if !inside || !served {
+                    return None;
+                }
+                let bytes = tokio::fs::read(folder.join(file)).await.ok()?;
+                Some(Asset { bytes: bytes.into(), etag: None })
+            }
+        }
+    }
+}
+
+fn content_type(file: &str) -> HeaderValue {
+    HeaderValue::from_static(match file.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    })
+}
