@@ -1,5 +1,6 @@
 //! Signalpost, a WebRTC signaling server.
 
+pub mod admin;
 pub mod config;
 pub mod http;
 pub mod hub;

@@ -1,0 +1,106 @@
+//! The administrators' gRPC API: a thin shell that turns protobuf into calls of the hub and back.
+
+mod convert;
+mod service;
+mod watch;
+
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Server, server::TcpIncoming};
+use tonic_health::server::HealthReporter;
+
+use crate::hub::Hub;
+use pb::admin_service_server::AdminServiceServer;
+use service::Service;
+
+/// The generated code of `proto/signalpost/admin/v1`.
+#[allow(missing_docs, unused_qualifications, clippy::all, clippy::or_fun_call, clippy::use_self, clippy::too_many_lines, clippy::wildcard_enum_match_arm, reason = "generated")]
+#[rustfmt::skip]
+pub mod pb {
+    tonic::include_proto!("signalpost.admin.v1");
+}
+
+/// Every file of `proto/`, compiled, for reflection.
+const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// A caller that is gone without a word is noticed after this long and half of it again.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// The API on its socket, and the switches that a stop needs.
+#[derive(Debug)]
+pub struct Admin {
+    hub: Arc<Hub>,
+    listener: TcpListener,
+    health: HealthReporter,
+    /// Ends every `WatchEvents` stream once it has shown what happened before.
+    pub closing: CancellationToken,
+}
+
+impl Admin {
+    /// Speaks for `hub` on `listener`.
+    pub fn new(hub: Arc<Hub>, listener: TcpListener) -> Self {
+        let closing = CancellationToken::new();
+        Self { hub, listener, health: HealthReporter::new(), closing }
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// What the system answers.
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The switch for `grpc.health.v1`.
+    pub fn health(&self) -> Health {
+        Health(self.health.clone())
+    }
+
+    /// Serves until `shutdown`, then until every call is answered.
+    ///
+    /// # Errors
+    /// What the transport answers.
+    pub async fn serve(
+        self,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), tonic::transport::Error> {
+        let Self { hub, listener, health, closing } = self;
+        Health(health.clone()).set(true).await;
+        let reflection = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        Server::builder()
+            .http2_keepalive_interval(Some(KEEPALIVE))
+            .http2_keepalive_timeout(Some(KEEPALIVE / 2))
+            .add_service(AdminServiceServer::new(Service::new(hub, closing)))
+            .add_service(tonic_health::pb::health_server::HealthServer::new(
+                tonic_health::server::HealthService::from_health_reporter(health),
+            ))
+            .add_service(reflection().build_v1().expect("compiled with the code"))
+            .add_service(reflection().build_v1alpha().expect("compiled with the code"))
+            .serve_with_incoming_shutdown(
+                TcpIncoming::from(listener).with_nodelay(Some(true)),
+                shutdown,
+            )
+            .await
+    }
+}
+
+/// What `grpc.health.v1` answers, for the whole server and for this API.
+#[derive(Debug, Clone)]
+pub struct Health(HealthReporter);
+
+impl Health {
+    /// SERVING or NOT_SERVING.
+    pub async fn set(&self, serving: bool) {
+        use tonic_health::ServingStatus::{NotServing, Serving};
+        let status = if serving { Serving } else { NotServing };
+        for service in ["", "signalpost.admin.v1.AdminService"] {
+            self.0.set_service_status(service, status).await;
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! `signalpost.admin.v1.AdminService`, as `admin.proto` describes it.
+
+use std::{
+    num::NonZeroUsize,
+    pin::Pin,
+    sync::{Arc, atomic::AtomicUsize},
+};
+
+use futures_util::Stream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status};
+
+use super::{convert, pb, watch};
+use crate::{
+    config::limits,
+    hub::{Hub, NotFound},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Service {
+    hub: Arc<Hub>,
+    watchers: Arc<AtomicUsize>,
+    closing: CancellationToken,
+}
+
+impl Service {
+    pub(super) fn new(hub: Arc<Hub>, closing: CancellationToken) -> Self {
+        Self { hub, watchers: Arc::default(), closing }
+    }
+}
+
+#[tonic::async_trait]
+impl pb::admin_service_server::AdminService for Service {
+    async fn list_rooms(
+        &self,
+        request: Request<pb::ListRoomsRequest>,
+    ) -> Result<Response<pb::ListRoomsResponse>, Status> {
+        let pb::ListRoomsRequest { page_size, page_token } = request.into_inner();
+        let wanted = usize::try_from(page_size)
+            .map_err(|_| Status::invalid_argument("page_size must not be negative"))?;
+        let wanted = NonZeroUsize::new(wanted.min(limits::MAX_PAGE_ROOMS));
+        let wanted = wanted.or(NonZeroUsize::new(limits::PAGE_ROOMS)).expect("not zero");
+        let after = convert::page_token_from(&page_token)?;
+
+        let (rooms, more) = self.hub.rooms(after.as_ref(), wanted);
+        let last = rooms.last().filter(|_| more);
+        Ok(Response::new(pb::ListRoomsResponse {
+            next_page_token: last.map(|room| convert::page_token(&room.id)).unwrap_or_default(),
+            rooms: rooms.into_iter().map(convert::room).collect(),
+        }))
+    }
+
+    async fn get_room(
+        &self,
+        request: Request<pb::GetRoomRequest>,
+    ) -> Result<Response<pb::Room>, Status> {
+        let room_id = convert::room_id(&request.into_inner().room_id)?;
+        let (room, members) = self.hub.room(&room_id)?;
+        let members = members.iter().map(|member| convert::member(member)).collect();
+        Ok(Response::new(pb::Room { members, ..convert::room(room) }))
+    }
+
+    async fn lock_room(
+        &self,
+        request: Request<pb::LockRoomRequest>,
+    ) -> Result<Response<pb::Room>, Status> {
+        let pb::LockRoomRequest { room_id, locked } = request.into_inner();
+        let room = self.hub.lock(&convert::room_id(&room_id)?, locked).await?;
+        tracing::info!(%room_id, locked, "an administrator set a room's lock");
+        Ok(Response::new(convert::room(room)))
+    }
+
+    async fn broadcast(
+        &self,
+        request: Request<pb::BroadcastRequest>,
+    ) -> Result<Response<pb::BroadcastResponse>, Status> {
+        let pb::BroadcastRequest { target, body } = request.into_inner();
+        let audience = convert::audience(target)?;
+        let content = convert::content(body)?;
+        if content.get().len() > self.hub.max_message_bytes() {
+            let most = self.hub.max_message_bytes();
+            let text = format!("the content must be at most {most} bytes of JSON");
+            return Err(Status::invalid_argument(text));
+        }
+        let reached = self.hub.broadcast(&audience, &content)?;
+        tracing::info!(reached, "an administrator sent a broadcast");
+        let reached = u32::try_from(reached).unwrap_or(u32::MAX);
+        Ok(Response::new(pb::BroadcastResponse { reached }))
+    }
+
+    type WatchEventsStream = Pin<Box<dyn Stream<Item = Result<pb::Event, Status>> + Send>>;
+
+    async fn watch_events(
+        &self,
+        request: Request<pb::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let filter = watch::Filter::try_from(request.into_inner())?;
+        let place = watch::Place::take(&self.watchers)?;
+        let stream = watch::events(Arc::clone(&self.hub), filter, place, self.closing.clone());
+        Ok(Response::new(Box::pin(stream)))
+    }
+}
+
+impl From<NotFound> for Status {
+    fn from(missing: NotFound) -> Self {
+        Self::not_found(missing.to_string())
+    }
+}

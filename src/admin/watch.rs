@@ -1,0 +1,131 @@
+//! `WatchEvents`: a cursor on the log for each caller, and no queue.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use futures_util::{Stream, stream::unfold};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+
+use super::{convert, pb};
+use crate::{config::limits, hub::Hub, id::RoomId, journal::Record, room::Position};
+
+/// Entries read at once, under the log's lock.
+const BATCH: usize = 256;
+
+/// What happens from now on and passes `filter`. The stream ends with an error: when the caller has fallen
+/// behind the log, or the server closes.
+pub(super) fn events(
+    hub: Arc<Hub>,
+    filter: Filter,
+    place: Place,
+    closing: CancellationToken,
+) -> impl Stream<Item = Result<pb::Event, Status>> {
+    let head = hub.journal().follow();
+    let cursor = hub.journal().head();
+    let watcher =
+        Watcher { hub, filter, cursor, batch: VecDeque::new(), head, closing, _place: place };
+    unfold(Some(watcher), async |watcher| {
+        let mut watcher = watcher?;
+        match watcher.next().await {
+            Ok(event) => Some((Ok(event), Some(watcher))),
+            Err(status) => Some((Err(status), None)),
+        }
+    })
+}
+
+struct Watcher {
+    hub: Arc<Hub>,
+    filter: Filter,
+    cursor: Position,
+    batch: VecDeque<Arc<Record>>,
+    head: watch::Receiver<Position>,
+    closing: CancellationToken,
+    _place: Place,
+}
+
+impl Watcher {
+    async fn next(&mut self) -> Result<pb::Event, Status> {
+        loop {
+            while let Some(record) = self.batch.pop_front() {
+                self.cursor = record.event.position;
+                if self.filter.passes(&record) {
+                    return Ok(convert::event(&record));
+                }
+            }
+            // Asked before the log is read, so that what was last to happen is still shown.
+            let closing = self.closing.is_cancelled();
+            self.head.mark_unchanged();
+            let batch = self.hub.journal().read(self.cursor, BATCH);
+            self.batch = batch.map_err(|trimmed| Status::data_loss(trimmed.to_string()))?.into();
+            if self.batch.is_empty() {
+                if closing {
+                    return Err(Status::unavailable("the server is going away"));
+                }
+                tokio::select! {
+                    _ = self.head.changed() => {}
+                    () = self.closing.cancelled() => {}
+                }
+            }
+        }
+    }
+}
+
+/// Which events a caller wants; all, where it names none.
+#[derive(Debug)]
+pub(super) struct Filter {
+    room_ids: BTreeSet<RoomId>,
+    kinds: Vec<pb::EventKind>,
+}
+
+impl TryFrom<pb::WatchEventsRequest> for Filter {
+    type Error = Status;
+
+    fn try_from(request: pb::WatchEventsRequest) -> Result<Self, Status> {
+        let kind = |number: i32| match pb::EventKind::try_from(number) {
+            Ok(kind) if kind != pb::EventKind::Unspecified => Ok(kind),
+            _ => Err(Status::invalid_argument(format!("kinds: there is no event kind {number}"))),
+        };
+        Ok(Self {
+            room_ids: request
+                .room_ids
+                .iter()
+                .map(|id| convert::room_id(id))
+                .collect::<Result<_, _>>()?,
+            kinds: request.kinds.into_iter().map(kind).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl Filter {
+    fn passes(&self, record: &Record) -> bool {
+        (self.room_ids.is_empty() || self.room_ids.contains(&record.room_id))
+            && (self.kinds.is_empty() || self.kinds.contains(&convert::kind(&record.event.change)))
+    }
+}
+
+/// One of the places for watchers, given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    pub(super) fn take(taken: &Arc<AtomicUsize>) -> Result<Self, Status> {
+        let free = |taken| (taken < limits::WATCHERS).then_some(taken + 1);
+        match taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free) {
+            Ok(_) => Ok(Self(Arc::clone(taken))),
+            Err(_) => Err(Status::resource_exhausted("too many watchers")),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
