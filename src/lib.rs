@@ -1,4 +1,69 @@
-//! Signalpost, a WebRTC signaling server.
+//! Signalpost, a WebRTC signaling server: browsers meet in rooms over WebSocket, administrators watch and
+//! steer the same rooms over gRPC.
+//!
+//! # The one idea
+//!
+//! Every change to a room is an event: decided once, sequenced once, applied, and shown to everyone concerned.
+//!
+//! ```text
+//! command ──▶ Room::decide(&self, command, now) ──▶ changes or Denied      pure
+//!                │
+//!                ▼
+//!            Journal::append(room, position decided on, changes) ──▶ events  the sequencer
+//!                │
+//!                ▼
+//!            Room::apply(&mut self, event)                                   pure
+//!                ├──▶ outboxes of the members: joined, user-joined, user-left, room-updated
+//!                └──▶ WatchEvents: a cursor on the log, no queue for each caller
+//! ```
+//!
+//! Signals change nothing, so they never enter the journal: the sender's session asks the room for the
+//! target's outbox and puts the encoded message there.
+//!
+//! # One `offer`, from A to B
+//!
+//! ```text
+//! socket ─▶ ws/connection      size first, by the WebSocket library
+//!           hub/session        whose names and seat count
+//!           protocol/request   one pass over a flat envelope; the payload stays as it is
+//!           protocol/reply     encoded once
+//!           hub/cell           lock the room: do both sit in it?
+//!           hub/outbox         B's queue; its task wakes
+//!           ws/connection      B's task: drain, feed, flush ─▶ socket
+//! ```
+//!
+//! # Who may know whom
+//!
+//! `main → server → {http, admin} → ws → hub → {protocol, journal} → room → id → config`. Nothing names what stands
+//! left of it; a test holds this.
+//!
+//! # Invariants
+//!
+//! 1. A room is the unit of consistency: what changes in it is totally ordered; rooms do not know of each
+//!    other. Signals are ordered per sender and target.
+//! 2. No lock is held across an `.await`, and nothing is parsed or encoded under one. Announcements enter
+//!    outboxes under the room's lock, in order, so nobody hears of a member before its own `joined`.
+//! 3. A payload is never parsed past its JSON syntax, never rewritten, never logged.
+//! 4. A message is encoded once, however many receive it.
+//! 5. A signal passes only between members of one room.
+//! 6. Nothing waits for a slow browser: an outbox is bounded in messages and bytes, and a full one ends that
+//!    connection. Never is one message left out.
+//! 7. Everything has a limit, and each stands in `config/limits.rs` or has a flag.
+//! 8. Whatever way a connection ends, its seat is freed exactly once, by dropping its `Session`, and
+//!    everyone concerned is told, with the reason.
+//! 9. A signal touches no map or lock shared by all rooms: a seated session holds its room's cell.
+//! 10. A cell that closed stays closed; whoever finds one in the directory replaces it. So `closed` always
+//!     precedes the next `created`.
+//! 11. No task outlives [`server::Server::run`].
+//!
+//! # Where the code departs from its design
+//!
+//! - An announcement is put together from its event under the room's lock and encoded outside of it, by the
+//!   first of its receivers' tasks to send it ([`protocol::Announcement`]). The design had every announcement
+//!   encoded before the lock, which cannot be for `room-updated`: what it says is known only under the lock.
+//! - `http` is a module of its own beside `ws`: files and health are no WebSocket's business.
+//! - Without `--outbox-bytes`, an outbox grows with `--max-members`, so that raising one flag does not
+//!   demand another; only an explicit value that is too small is refused.
 
 pub mod admin;
 pub mod config;
@@ -8,4 +73,6 @@ pub mod id;
 pub mod journal;
 pub mod protocol;
 pub mod room;
+pub mod server;
+pub mod telemetry;
 pub mod ws;

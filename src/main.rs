@@ -1,3 +1,97 @@
 //! The `signalpost` command.
 
-fn main() {}
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use signalpost::{
+    config::Config,
+    server::{Addresses, Server},
+    telemetry,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let config = match Config::try_parse() {
+        Ok(config) => config,
+        // --help and --version are answers, not faults.
+        Err(answer) if !answer.use_stderr() => answer.exit(),
+        Err(fault) => return refuse(&one_line(&fault.render().to_string())),
+    };
+    if let Err(fault) = telemetry::start(&config) {
+        return refuse(&fault);
+    }
+    // More connections than the usual soft limit of 1024 files; what the system grants is granted.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let runtime = tokio::runtime::Runtime::new().expect("threads and an epoll instance");
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> ExitCode {
+    let server = match Server::bind(config) {
+        Ok(server) => server,
+        Err(fault) => return refuse(&fault.to_string()),
+    };
+    let stop = stop_signal();
+    // A closed standard output is no reason not to serve.
+    let _ = greet(server.addresses());
+    server.run(stop).await;
+    ExitCode::SUCCESS
+}
+
+/// Done at the first SIGINT or SIGTERM. The second ends the process at once, for those in a hurry.
+fn stop_signal() -> impl Future<Output = ()> {
+    let mut terminate = signal(SignalKind::terminate()).expect("SIGTERM can be handled");
+    let mut interrupt = signal(SignalKind::interrupt()).expect("SIGINT can be handled");
+    let mut next = async move || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    async move {
+        next().await;
+        tokio::spawn(async move {
+            next().await;
+            std::process::exit(1);
+        });
+    }
+}
+
+fn greet(Addresses { http, secure, admin }: &Addresses) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let scheme = if *secure { "https" } else { "http" };
+    writeln!(out, "Signalpost {}", env!("CARGO_PKG_VERSION"))?;
+    for address in http {
+        if address.ip().is_unspecified() {
+            let port = address.port();
+            writeln!(
+                out,
+                "  video chat  {scheme}://localhost:{port}  (every address, port {port})"
+            )?;
+        } else if address.ip().is_loopback() {
+            writeln!(out, "  video chat  {scheme}://localhost:{}  ({address})", address.port())?;
+        } else {
+            writeln!(out, "  video chat  {scheme}://{address}")?;
+        }
+    }
+    writeln!(out, "  admin gRPC  {admin}")?;
+    writeln!(out, "Try it: open the video chat in two windows and join the same room, then")?;
+    writeln!(out, "  grpcurl -plaintext {admin} signalpost.admin.v1.AdminService/ListRooms")?;
+    out.flush()
+}
+
+/// What clap says over several lines, up to the usage.
+fn one_line(fault: &str) -> String {
+    let lines = fault.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let said = lines.collect::<Vec<_>>().join("; ");
+    said.trim_start_matches("error: ").replace(":;", ":")
+}
+
+fn refuse(fault: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "signalpost: {fault} (see --help)");
+    ExitCode::from(2)
+}

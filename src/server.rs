@@ -1,0 +1,182 @@
+//! One server: binds its sockets, runs its parts, and takes them down in order.
+
+mod listener;
+mod tls;
+
+pub use tls::TlsError;
+
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+
+use crate::{
+    admin::Admin,
+    config::{Config, Contradiction, limits},
+    http::Http,
+    hub::Hub,
+};
+
+/// A server with its sockets bound, which answers once it is [`Server::run`].
+#[derive(Debug)]
+pub struct Server {
+    config: Arc<Config>,
+    hub: Arc<Hub>,
+    http: Arc<Http>,
+    listeners: Vec<TcpListener>,
+    tls: Option<Arc<ServerConfig>>,
+    admin: Admin,
+    addresses: Addresses,
+}
+
+/// Where a server can be reached.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// By browsers; at least one.
+    pub http: Vec<SocketAddr>,
+    /// Whether they must say https and wss.
+    pub secure: bool,
+    /// By administrators.
+    pub admin: SocketAddr,
+}
+
+/// Why a server does not start. Each text names the flag and the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Settings that cannot hold together.
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
+    /// An address that cannot be listened on.
+    #[error("{flag} {address}: {}", listener::mend(.error, *.address))]
+    Listen {
+        /// The flag.
+        flag: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A certificate or key that cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A folder that is not there.
+    #[error("--client-dir {0} holds no index.html; name the folder of the browser client")]
+    ClientDir(String),
+}
+
+impl Server {
+    /// Checks the settings and binds the sockets.
+    ///
+    /// # Errors
+    /// [`StartError`], before anything is served.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime.
+    pub fn bind(config: Config) -> Result<Self, StartError> {
+        config.check()?;
+        if let Some(folder) = &config.client_dir
+            && !folder.join("index.html").is_file()
+        {
+            return Err(StartError::ClientDir(folder.display().to_string()));
+        }
+        let tls = tls::server_config(&config)?;
+        let listeners = listener::bind_all(&config)?;
+        let admin_listener = listener::bind("--admin-listen", config.admin_listen)?;
+
+        let config = Arc::new(config);
+        let hub = Arc::new(Hub::new(Arc::clone(&config)));
+        let http = Arc::new(Http::new(Arc::clone(&hub), Arc::clone(&config)));
+        let admin = Admin::new(Arc::clone(&hub), admin_listener);
+        let addresses = Addresses {
+            http: listeners
+                .iter()
+                .map(TcpListener::local_addr)
+                .collect::<Result<_, _>>()
+                .expect("bound"),
+            secure: tls.is_some(),
+            admin: admin.local_addr().expect("bound"),
+        };
+        Ok(Self { config, hub, http, listeners, tls, admin, addresses })
+    }
+
+    /// Where it can be reached, with the real ports.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Serves until `shutdown`, then says goodbye to everyone, for `--drain-seconds` at most. No task of
+    /// its outlives this call, even if that is cut short.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let Self { config, hub, http, listeners, tls, admin, .. } = self;
+        let _killed = http.killed.clone().drop_guard();
+        let (health, watching) = (admin.health(), admin.closing.clone());
+        let tls = tls.map(TlsAcceptor::from);
+        let mut parts = JoinSet::new();
+        let ticking = Arc::clone(&hub);
+        parts.spawn(async move { ticking.run().await });
+        let mut accepting = JoinSet::new();
+        for listener in listeners {
+            accepting.spawn(accept(listener, tls.clone(), Arc::clone(&http)));
+        }
+        let mut administering = JoinSet::new();
+        let done = watching.clone();
+        administering.spawn(async move { admin.serve(done.cancelled()).await });
+
+        let mut shutdown = pin!(shutdown);
+        tokio::select! {
+            () = &mut shutdown => {}
+            Some(ended) = parts.join_next() => tracing::error!(?ended, "the hub failed"),
+            Some(ended) = accepting.join_next() => tracing::error!(?ended, "a listener failed"),
+            Some(ended) = administering.join_next() => tracing::error!(?ended, "the admin API failed"),
+        }
+
+        tracing::info!(drain_seconds = config.drain_seconds, "going away");
+        accepting.shutdown().await;
+        health.set(false).await;
+        http.draining.cancel();
+        hub.send_away();
+        http.tasks.close();
+        let drained = async {
+            http.tasks.wait().await;
+            // Watchers last, so that they see everyone leave.
+            watching.cancel();
+            while administering.join_next().await.is_some() {}
+        };
+        if timeout(Duration::from_secs(config.drain_seconds), drained).await.is_err() {
+            tracing::warn!("some connections did not end in time");
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http: Arc<Http>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let task = serve(stream, tls.clone(), Arc::clone(&http));
+                http.tasks.spawn(http.killed.clone().run_until_cancelled_owned(task));
+            }
+            Err(error) => {
+                // Most likely out of file descriptors: some free up while we wait.
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, http: Arc<Http>) {
+    // Signals are small and wait for nobody.
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => http.serve(stream).await,
+        Some(tls) => match timeout(limits::HANDSHAKE, tls.accept(stream)).await {
+            Ok(Ok(stream)) => http.serve(stream).await,
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => tracing::debug!("TLS handshake took too long"),
+        },
+    }
+}

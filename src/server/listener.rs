@@ -1,0 +1,68 @@
+//! Listening sockets.
+
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::TcpListener;
+
+use super::StartError;
+use crate::config::Config;
+
+/// Connections that may wait to be accepted: everyone comes back at once after a restart.
+const BACKLOG: i32 = 4096;
+
+/// Every address that `--listen` names, or the port on all of the machine's.
+pub(super) fn bind_all(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+    if !config.listen.is_empty() {
+        return config.listen.iter().map(|address| bind("--listen", *address)).collect();
+    }
+    let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, config.port));
+    let old = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.port));
+    let listener = match open(both) {
+        // A machine without IPv6.
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => bind("--listen", old),
+        Err(error) => Err(StartError::Listen { flag: "--listen", address: both, error }),
+        Ok(listener) => Ok(listener),
+    };
+    Ok(vec![listener?])
+}
+
+pub(super) fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    open(address).map_err(|error| StartError::Listen { flag, address, error })
+}
+
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.ip().is_unspecified() && address.is_ipv6() {
+        socket.set_only_v6(false)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// What is wrong, and what to do about it.
+pub(super) fn mend(error: &io::Error, address: SocketAddr) -> String {
+    let other = SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(8080));
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the library's enum may grow")]
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("the port is in use; stop what uses it, or choose another such as {other}")
+        }
+        io::ErrorKind::PermissionDenied => {
+            "this port is for root alone; choose one from 1024 up, such as 8080".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!(
+                "this machine has no such address; use one of its own, or 0.0.0.0:{}",
+                address.port()
+            )
+        }
+        _ => format!("cannot listen there ({error}); choose another address"),
+    }
+}
