@@ -22,7 +22,7 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
 
     /// The port on every address, where --listen is not given.
-    #[arg(long, env = "PORT", default_value_t = 8080)]
+    #[arg(long, env = "PORT", default_value_t = 8080, value_parser = address::parse_port)]
     pub port: u16,
 
     /// Where administrators connect with gRPC. Only loopback: the admin API has no credentials yet.

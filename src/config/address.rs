@@ -13,10 +13,11 @@ pub(super) fn parse(text: &str) -> Result<SocketAddr, String> {
         "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
         _ => return Err("use an IP address and a port, such as 0.0.0.0:8080 or [::1]:8080".into()),
     };
-    match port.parse() {
-        Ok(port) => Ok(SocketAddr::new(ip, port)),
-        Err(_) => Err("the port must be a number from 0 to 65535, as in 0.0.0.0:8080".into()),
-    }
+    Ok(SocketAddr::new(ip, parse_port(port)?))
+}
+
+pub(super) fn parse_port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "the port must be a number from 0 to 65535, such as 8080".to_owned())
 }
 
 /// Reads an origin as browsers send it (RFC 6454): scheme, host, and the port unless it is the scheme's own.
