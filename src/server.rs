@@ -140,14 +140,15 @@ impl Server {
         http.draining.cancel();
         hub.send_away();
         http.tasks.close();
-        let drained = async {
-            http.tasks.wait().await;
-            // Watchers last, so that they see everyone leave.
-            watching.cancel();
-            while administering.join_next().await.is_some() {}
-        };
-        if timeout(Duration::from_secs(config.drain_seconds), drained).await.is_err() {
-            tracing::warn!("some connections did not end in time");
+        let drain = Duration::from_secs(config.drain_seconds);
+        if timeout(drain * 9 / 10, http.tasks.wait()).await.is_err() {
+            tracing::warn!(left = http.tasks.len(), "some connections did not end in time");
+            http.killed.cancel();
+        }
+        // Watchers last, so that they see everyone leave.
+        watching.cancel();
+        if timeout(drain / 10, administering.join_next()).await.is_err() {
+            tracing::warn!("some admin calls did not end in time");
         }
     }
 }

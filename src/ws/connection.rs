@@ -49,7 +49,7 @@ where
     tracing::debug!(client_id = %session.client().id, ?parting, "disconnected");
     // First the seat, then the courtesies: those may take a while.
     session.end(parting.leave_reason());
-    let _ = timeout(limits::CLOSE, say_goodbye(socket, parting.close_code())).await;
+    let _ = timeout(limits::CLOSE, say_goodbye(socket, parting)).await;
 }
 
 struct Connection<S> {
@@ -132,20 +132,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
-/// The closing handshake, either way round.
-async fn say_goodbye<S>(mut socket: WebSocketStream<S>, code: Option<CloseCode>)
+/// The closing handshake (RFC 6455, section 7), either way round.
+async fn say_goodbye<S>(mut socket: WebSocketStream<S>, parting: Parting)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if let Some(code) = code {
+    if let Some(code) = parting.close_code() {
         let reason = Utf8Bytes::from_static(code.reason());
         let _ = socket.close(Some(CloseFrame { code: (code as u16).into(), reason })).await;
     }
     while let Some(Ok(_)) = socket.next().await {}
-    // What is left unread when a socket closes becomes a reset, which could overtake the close frame.
     let stream = socket.get_mut();
     let _ = stream.shutdown().await;
-    let _ = tokio::io::copy(stream, &mut tokio::io::sink()).await;
+    if let Parting::Fault(_) = parting {
+        // What is left unread when a socket closes becomes a reset, which could overtake the close frame.
+        let _ = tokio::io::copy(stream, &mut tokio::io::sink()).await;
+    }
 }
 
 impl Parting {

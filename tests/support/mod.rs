@@ -165,7 +165,11 @@ impl Client {
     pub async fn closed(&mut self) -> Option<u16> {
         loop {
             match within(self.socket.next()).await {
-                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(Message::Close(frame))) => {
+                    // The library answers while it is polled to the end.
+                    while let Some(Ok(_)) = within(self.socket.next()).await {}
+                    return frame.map(|frame| frame.code.into());
+                }
                 Some(Ok(_)) => {}
                 Some(Err(Error::Io(_) | Error::Protocol(_))) | None => return None,
                 Some(Err(error)) => panic!("{error}"),

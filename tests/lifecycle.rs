@@ -1,0 +1,304 @@
+//! Start, pages, TLS, heartbeat and stop.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use http_body_util::{BodyExt, Empty};
+use hyper::{Request, StatusCode, body::Bytes};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use signalpost::admin::pb::{WatchEventsRequest, event::What};
+use support::{Client, PATIENCE, TestServer, config, within};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::Instant,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
+};
+use tokio_tungstenite::{client_async, tungstenite::Message};
+use tonic::Code;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+struct Page {
+    status: StatusCode,
+    headers: BTreeMap<String, String>,
+    body: String,
+}
+
+async fn get(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    method: &str,
+    path: &str,
+    header: (&str, &str),
+) -> Page {
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request =
+        Request::builder().method(method).uri(path).header("host", "x").header(header.0, header.1);
+    let response =
+        within(sender.send_request(request.body(Empty::<Bytes>::new()).unwrap())).await.unwrap();
+    let (head, body) = response.into_parts();
+    let header = |(name, value): (_, &hyper::header::HeaderValue)| {
+        (format!("{name}"), value.to_str().unwrap().to_owned())
+    };
+    Page {
+        status: head.status,
+        headers: head.headers.iter().map(header).collect(),
+        body: String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap(),
+    }
+}
+
+const NONE: (&str, &str) = ("x-none", "x");
+
+#[tokio::test]
+async fn the_client_is_served_from_the_binary() {
+    let server = TestServer::start();
+    for (path, kind) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/r/a%20room", "text/html; charset=utf-8"),
+        ("/main.js", "text/javascript; charset=utf-8"),
+        ("/style.css", "text/css; charset=utf-8"),
+    ] {
+        let page = get(server.tcp().await, "GET", path, NONE).await;
+        assert_eq!((page.status, &*page.headers["content-type"]), (StatusCode::OK, kind), "{path}");
+        assert!(page.body.len() > 100);
+        assert!(page.headers["content-security-policy"].contains("default-src 'none'"));
+        assert!(page.headers["permissions-policy"].contains("camera=(self)"));
+        assert_eq!(page.headers["x-content-type-options"], "nosniff");
+
+        let etag = page.headers["etag"].clone();
+        for tags in [etag.clone(), format!("\"other\", W/{etag}")] {
+            let again = get(server.tcp().await, "GET", path, ("if-none-match", &tags)).await;
+            assert_eq!((again.status, &*again.body), (StatusCode::NOT_MODIFIED, ""), "{path}");
+        }
+        let head = get(server.tcp().await, "HEAD", path, NONE).await;
+        assert_eq!((head.status, &*head.body), (StatusCode::OK, ""));
+        assert_eq!(head.headers["content-length"], page.body.len().to_string());
+    }
+    for (method, path, status) in [
+        ("GET", "/healthz", 200),
+        ("GET", "/nothing", 404),
+        ("GET", "/PROTOCOL.md", 404),
+        ("GET", "/../Cargo.toml", 404),
+        ("GET", "/r", 404),
+        ("GET", "/ws", 426),
+        ("POST", "/", 405),
+        ("DELETE", "/healthz", 405),
+    ] {
+        let page = get(server.tcp().await, method, path, NONE).await;
+        assert_eq!(page.status, status, "{method} {path}");
+        assert!(!page.body.is_empty() && page.headers["x-content-type-options"] == "nosniff");
+    }
+}
+
+#[tokio::test]
+async fn client_dir_serves_a_folder_and_nothing_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = folder.path().join("client");
+    std::fs::create_dir(&client).unwrap();
+    std::fs::write(client.join("index.html"), "<p>mine").unwrap();
+    std::fs::write(client.join("notes.txt"), "not for the public").unwrap();
+    std::fs::write(folder.path().join("secret.js"), "secret").unwrap();
+    let server = TestServer::with(&format!("--client-dir {}", client.display()));
+    for (path, status) in [
+        ("/", 200),
+        ("/r/x", 200),
+        ("/main.js", 404),
+        ("/notes.txt", 404),
+        ("/../secret.js", 404),
+        ("//etc/passwd.js", 404),
+    ] {
+        let page = get(server.tcp().await, "GET", path, NONE).await;
+        assert_eq!(page.status, status, "{path}");
+        assert!(status != 200 || page.body == "<p>mine");
+    }
+}
+
+#[tokio::test]
+async fn https_and_wss_share_the_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let server =
+        TestServer::with(&format!("--tls-cert {} --tls-key {}", cert.display(), key.display()));
+    assert!(server.addresses.secure);
+
+    let mut roots = RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connect = async || {
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(tls.clone())).connect(name, server.tcp().await).await.unwrap()
+    };
+    assert_eq!(get(connect().await, "GET", "/healthz", NONE).await.status, 200);
+    let (mut socket, _) = client_async("wss://localhost/", connect().await).await.unwrap();
+    let welcome = within(socket.next()).await.unwrap().unwrap();
+    assert!(welcome.to_text().unwrap().starts_with(r#"{"type":"welcome","#));
+}
+
+#[tokio::test]
+async fn a_client_that_answers_no_ping_is_ended_and_others_stay() {
+    let server = TestServer::with("--ping-seconds 1 --pong-seconds 1");
+    let mut alive = server.member("r").await;
+    let mut dead = server.member("r").await;
+    alive.hear_of("user-joined").await;
+    // `dead` is not polled, so its library answers no ping; `alive` is.
+    let left = alive.hear_of("user-left").await;
+    assert_eq!((&left["clientId"], &left["reason"]), (&json!(dead.id), &json!("timeout")));
+    assert_eq!(dead.closed().await, Some(4000));
+    // Two more rounds.
+    let until = Instant::now() + Duration::from_secs(3);
+    let mut pings = 0;
+    while let Ok(message) = tokio::time::timeout_at(until, alive.socket.next()).await {
+        assert!(matches!(message, Some(Ok(Message::Ping(_)))), "{message:?}");
+        pings += 1;
+    }
+    assert!(pings >= 2);
+    alive.hears_nothing().await;
+}
+
+#[tokio::test]
+async fn a_stop_says_goodbye_to_everyone() {
+    let mut server = TestServer::start();
+    let mut admin = server.admin().await;
+    let channel =
+        tonic::transport::Endpoint::new(format!("http://{}", server.addresses.admin)).unwrap();
+    let mut health = HealthClient::new(channel.connect().await.unwrap());
+    let check = |service: &str| HealthCheckRequest { service: service.to_owned() };
+    for service in ["", "signalpost.admin.v1.AdminService"] {
+        assert_eq!(health.check(check(service)).await.unwrap().into_inner().status, 1);
+    }
+    let mut statuses = health.watch(check("")).await.unwrap().into_inner();
+    assert_eq!(statuses.message().await.unwrap().unwrap().status, 1);
+    let mut events = admin.watch_events(WatchEventsRequest::default()).await.unwrap().into_inner();
+    let (mut a, mut idle) = (server.member("r").await, server.client().await);
+
+    server.begin_stop();
+    for client in [&mut a, &mut idle] {
+        assert_eq!(client.hear().await, json!({"type": "going-away", "retryAfterMs": 1000}));
+        assert_eq!(client.closed().await, Some(1001));
+    }
+    assert_eq!(within(statuses.message()).await.unwrap().unwrap().status, 2);
+    let mut last = None;
+    let ended = loop {
+        match within(events.message()).await {
+            Ok(event) => last = event,
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(ended.code(), Code::Unavailable);
+    assert!(matches!(last.unwrap().what, Some(What::Closed(_))), "everything before is shown");
+    drop((statuses, health, admin, events));
+
+    let address = server.addresses.http[0];
+    let began = Instant::now();
+    server.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(5), "nobody had to be waited for");
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_ever() {
+    let server = TestServer::with("--drain-seconds 1");
+    let _half_open = server.tcp().await;
+    let _never_answers = server.client().await;
+    let began = Instant::now();
+    server.stop().await;
+    assert!(began.elapsed() < PATIENCE / 2);
+}
+
+#[test]
+fn the_command_greets_and_stops_at_a_signal() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_signalpost"))
+        .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let greeting: Vec<_> = lines.by_ref().take(5).collect();
+    assert!(greeting[1].contains("video chat  http://localhost:"), "{greeting:?}");
+    assert!(greeting[2].contains("admin gRPC  127.0.0.1:"), "{greeting:?}");
+    assert!(greeting[4].contains("grpcurl -plaintext 127.0.0.1:"), "{greeting:?}");
+
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    for line in String::from_utf8(output.stderr).unwrap().lines() {
+        assert!(serde_json::from_str::<serde_json::Value>(line).unwrap()["level"].is_string());
+    }
+}
+
+#[test]
+fn start_up_faults_are_one_line_that_names_the_flag_and_the_mend() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let junk = folder.path().join("junk.pem");
+    std::fs::write(&junk, "junk").unwrap();
+    let junk = junk.display();
+    for (flags, words) in [
+        (format!("--listen {taken}"), ["--listen", "in use"]),
+        (format!("--listen 127.0.0.1:0 --admin-listen {taken}"), ["--admin-listen", "in use"]),
+        ("--listen 203.0.113.1:80".into(), ["--listen", "0.0.0.0:80"]),
+        ("--listen nonsense".into(), ["--listen", "8080"]),
+        ("--port 70000".into(), ["--port", "65535"]),
+        ("--admin-listen 0.0.0.0:0".into(), ["--admin-listen", "loopback"]),
+        ("--nonsense".into(), ["--nonsense", "--help"]),
+        ("--max-member 5".into(), ["--max-member", "--max-members"]),
+        ("--max-members 0".into(), ["--max-members", "1.."]),
+        ("--max-members 1000 --outbox-bytes 9".into(), ["--outbox-bytes", "4696000"]),
+        ("--tls-cert x".into(), ["--tls-key", "required"]),
+        (format!("--tls-cert {junk} --tls-key {junk}"), ["--tls-cert", "PEM"]),
+        ("--tls-cert /nowhere --tls-key /nowhere".into(), ["--tls-cert", "PEM"]),
+        ("--ice-server turn:hunter2".into(), ["--ice-server", "USER:SECRET"]),
+        ("--allowed-origin x".into(), ["--allowed-origin", "https://"]),
+        ("--client-dir /nowhere".into(), ["--client-dir", "index.html"]),
+        ("--log =x=".into(), ["--log", "info"]),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_signalpost"))
+            .args(flags.split_whitespace())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flags}: {said}");
+        assert_eq!(said.lines().count(), 1, "{flags}: {said}");
+        assert!(words.iter().all(|word| said.contains(word)), "{flags}: {said}");
+        assert!(!said.contains("hunter2"));
+    }
+}
+
+#[tokio::test]
+async fn both_ip_versions_reach_the_default_address() {
+    let mut config = config("");
+    config.listen.clear();
+    config.port = 0;
+    let server = signalpost::server::Server::bind(config).unwrap();
+    let port = server.addresses().http[0].port();
+    let running = tokio::spawn(server.run(std::future::pending()));
+    for host in ["127.0.0.1", "[::1]"] {
+        Client::connect(&format!("ws://{host}:{port}/")).await;
+    }
+    running.abort();
+}
