@@ -1,0 +1,184 @@
+//! The documents say what the code does.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
+
+use clap::CommandFactory;
+use serde_json::{Value, value::RawValue};
+use signalpost::{
+    config::{Config, limits},
+    protocol::{Announcement, CloseCode, Code, Joined, Reply, Request, SignalKind, VERSION, parse},
+    room::{Change, Event, Identity, LeaveReason, Member, Position, Settings},
+};
+
+const PROTOCOL: &str = include_str!("../client/PROTOCOL.md");
+const README: &str = include_str!("../README.md");
+
+/// The document's blocks with this info string.
+fn blocks(info: &str) -> Vec<&'static str> {
+    let fence = format!("```{info}\n");
+    PROTOCOL.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().trim()).collect()
+}
+
+#[test]
+fn every_documented_request_is_one_and_every_request_is_documented() {
+    let mut seen = BTreeSet::new();
+    for block in blocks("json client") {
+        let (request_id, request) = parse(block);
+        seen.insert(match request.unwrap_or_else(|fault| panic!("{block}: {fault:?}")) {
+            Request::Register(_) => "register",
+            Request::Join { .. } => "join",
+            Request::Leave { .. } => "leave",
+            Request::Signal { kind: SignalKind::Offer, .. } => "offer",
+            Request::Signal { kind: SignalKind::Answer, .. } => "answer",
+            Request::Signal { kind: SignalKind::Candidate, .. } => "candidate",
+            Request::Signal { kind: SignalKind::Message, .. } => "message",
+            Request::Ping => "ping",
+        });
+        assert_eq!(request_id.is_some(), block.contains("requestId"));
+    }
+    assert_eq!(seen.len(), 8);
+}
+
+#[test]
+fn every_documented_reply_is_what_the_server_writes() {
+    let written: Vec<Value> =
+        written().iter().map(|text| serde_json::from_str(text).unwrap()).collect();
+    let documented: Vec<Value> =
+        blocks("json server").iter().map(|block| serde_json::from_str(block).unwrap()).collect();
+    for block in &documented {
+        assert!(written.contains(block), "the server never writes {block}");
+    }
+    for reply in &written {
+        assert!(documented.contains(reply), "not documented: {reply}");
+    }
+}
+
+/// One of each message of the server's, with the document's example values.
+fn written() -> Vec<String> {
+    let request_id =
+        |id: &str| parse(&format!(r#"{{"type":"ping","requestId":"{id}"}}"#)).0.unwrap();
+    let (one, two, three) = (request_id("1"), request_id("2"), request_id("3"));
+    let ann = "7d1f6f0e-2f0b-4d3c-8a44-51f7ce1f2b01".parse().unwrap();
+    let identity = Identity {
+        user_id: Some("ann".parse().unwrap()),
+        display_name: Some("Ann".parse().unwrap()),
+    };
+    let member = Arc::new(Member {
+        client_id: ann,
+        identity: identity.clone(),
+        metadata: Some(r#"{"role": "host"}"#.into()),
+        joined_at: SystemTime::UNIX_EPOCH,
+    });
+    let bob = Arc::new(Member {
+        client_id: "0b0e4f3a-6a55-4e1c-9f3e-3c2f5a1d9a10".parse().unwrap(),
+        identity: Identity { user_id: Some("bob".parse().unwrap()), display_name: None },
+        metadata: None,
+        joined_at: SystemTime::UNIX_EPOCH,
+    });
+    let room_id: signalpost::id::RoomId = "standup".parse().unwrap();
+    let settings = Settings { max_members: 10, locked: false, metadata: "{}".into() };
+    let locked = Settings { locked: true, ..settings.clone() };
+    let announced = |change, settings: &Settings| {
+        let event =
+            Event { position: Position(2), prev: Position(1), at: SystemTime::UNIX_EPOCH, change };
+        Announcement::of(&event, settings).unwrap().frame().as_str().to_owned()
+    };
+    let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
+    let signal = |kind, payload: &str| {
+        Reply::signal(kind, ann, &identity, &raw(payload)).encode().as_str().to_owned()
+    };
+    let encoded = |reply: Reply<'_>| reply.encode().as_str().to_owned();
+    let ice_servers = ["turn:user:secret@turn.example.org:3478".parse().unwrap()];
+    let user_id = identity.user_id.as_ref().unwrap();
+    let joined = Joined {
+        room_id: room_id.clone(),
+        peers: vec![bob],
+        settings: settings.clone(),
+        request_id: None,
+    };
+    vec![
+        encoded(Reply::Registered { user_id, request_id: Some(&one) }),
+        Announcement::joined(joined).frame().as_str().to_owned(),
+        encoded(Reply::JoinError { error: "Room is full", code: Code::RoomFull, request_id: None }),
+        encoded(Reply::Left { room_id: &room_id, request_id: None }),
+        signal(SignalKind::Offer, r#"{"type": "offer", "sdp": "v=0\r\n"}"#),
+        signal(SignalKind::Answer, r#"{"type": "answer", "sdp": "v=0\r\n"}"#),
+        signal(SignalKind::Candidate, "null"),
+        signal(SignalKind::Message, r#"{"text": "hello"}"#),
+        encoded(Reply::Pong { request_id: Some(&two) }),
+        encoded(Reply::Welcome {
+            client_id: ann,
+            protocol: VERSION,
+            heartbeat_ms: 25_000,
+            ice_servers: &ice_servers,
+        }),
+        announced(Change::Joined(Arc::clone(&member)), &settings),
+        announced(Change::Renamed(member), &settings),
+        announced(
+            Change::Left {
+                client_id: ann,
+                user_id: identity.user_id.clone(),
+                reason: LeaveReason::Left,
+            },
+            &settings,
+        ),
+        announced(Change::Locked, &locked),
+        encoded(Reply::Broadcast { content: &raw(r#"{"text": "The server restarts at six."}"#) }),
+        encoded(Reply::GoingAway { retry_after_ms: 1000 }),
+        encoded(Reply::Error {
+            code: Code::PeerNotFound,
+            message: "No such client in your room",
+            request_id: Some(&three),
+        }),
+    ]
+}
+
+#[test]
+fn every_code_reason_and_limit_is_in_the_document() {
+    for code in Code::ALL {
+        let name = serde_json::to_string(&code).unwrap().replace('"', "`");
+        assert!(PROTOCOL.contains(&format!("| {name} |")), "{name}");
+    }
+    for code in CloseCode::ALL {
+        assert!(PROTOCOL.contains(&format!("| {} |", code as u16)), "{code:?}");
+        assert!(code.reason().len() <= 123, "RFC 6455, section 5.5");
+    }
+    for reason in LeaveReason::ALL {
+        assert!(PROTOCOL.contains(&format!("`{}`", reason.as_str())), "{reason:?}");
+    }
+    for (row, limit) in [
+        ("`roomId`, `userId`, `targetId`", limits::NAME_CHARS),
+        ("`displayName`, `requestId`", limits::LABEL_CHARS),
+        ("`metadata`", limits::METADATA_BYTES),
+        ("a message", limits::MESSAGE_BYTES),
+        ("unread messages that the server keeps for a client", limits::OUTBOX_MESSAGES),
+    ] {
+        assert!(PROTOCOL.contains(&format!("| {row} | {limit}")), "{row}");
+    }
+    assert!(PROTOCOL.contains(&limits::OUTBOX_BYTES.to_string()));
+}
+
+#[test]
+fn the_readme_lists_every_flag_with_its_default() {
+    let mut listed: BTreeSet<&str> =
+        README.lines().filter_map(|line| line.strip_prefix("| `--")?.split('`').next()).collect();
+    for flag in Config::command().get_arguments() {
+        let Some(name) = flag.get_long().filter(|name| !["help", "version"].contains(name)) else {
+            continue;
+        };
+        assert!(listed.remove(name), "README lacks --{name}");
+        let row = README.lines().find(|line| line.starts_with(&format!("| `--{name}` |"))).unwrap();
+        for default in flag.get_default_values() {
+            let default = default.to_str().unwrap();
+            assert!(
+                row.contains(&format!("| {default} |")),
+                "--{name} is {default} by default: {row}"
+            );
+        }
+    }
+    assert!(listed.is_empty(), "README has flags that are none: {listed:?}");
+}

@@ -1,0 +1,156 @@
+//! The hub without sockets: what enters which outbox, and what bounds it.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use signalpost::{
+    hub::{Client, Due, Ending, Entry, Hub, Session},
+    room::LeaveReason,
+};
+
+fn hub(flags: &str) -> Arc<Hub> {
+    Arc::new(Hub::new(Arc::new(support::config(flags))))
+}
+
+/// What is due to a client now, as its connection would take it.
+fn due(client: &Client) -> Result<Vec<Value>, Ending> {
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut batch = Vec::new();
+    match client.outbox.poll_due(&mut cx, &mut batch, usize::MAX) {
+        Poll::Ready(Due::End(ending)) => Err(ending),
+        _ => {
+            client.outbox.acknowledge();
+            let parse = |entry: Entry| serde_json::from_str(entry.frame().as_str()).unwrap();
+            Ok(batch.into_iter().map(parse).collect())
+        }
+    }
+}
+
+fn kinds(client: &Client) -> Vec<String> {
+    let kind = |message: &Value| message["type"].as_str().unwrap().to_owned();
+    due(client).unwrap().iter().map(kind).collect()
+}
+
+async fn member(hub: &Arc<Hub>, room: &str) -> Session {
+    let mut session = hub.connect().unwrap();
+    session.receive(&json!({"type": "join", "roomId": room}).to_string()).await;
+    assert_eq!(kinds(session.client()), ["welcome", "joined"]);
+    session
+}
+
+#[tokio::test]
+async fn a_panic_frees_the_seat_and_says_so() {
+    let hub = hub("");
+    let witness = member(&hub, "r").await;
+    let session = member(&hub, "r").await;
+    due(witness.client()).unwrap();
+    let client = Arc::clone(session.client());
+    let panicked = catch_unwind(AssertUnwindSafe(move || {
+        let _held = session;
+        panic!("on purpose");
+    }));
+    assert!(panicked.is_err());
+    let heard = due(witness.client()).unwrap();
+    assert_eq!(heard.len(), 1);
+    assert_eq!(heard[0]["reason"], "internal-error");
+    assert_eq!(heard[0]["clientId"], json!(client.id.to_string()));
+    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().1.len(), 1);
+}
+
+#[tokio::test]
+async fn a_full_outbox_ends_its_client_and_keeps_nothing() {
+    for flags in ["--outbox-messages 16", "--max-members 2 --outbox-bytes 20000"] {
+        let hub = hub(flags);
+        let (mut speaker, deaf) = (member(&hub, "r").await, member(&hub, "r").await);
+        let message = json!({"type": "message", "content": "x".repeat(1000)}).to_string();
+        for _ in 0..30 {
+            speaker.receive(&message).await;
+            due(speaker.client()).unwrap();
+        }
+        assert_eq!(due(deaf.client()), Err(Ending::SlowConsumer), "{flags}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_taken_counts_until_it_is_acknowledged() {
+    let hub = hub("--outbox-messages 16");
+    let (mut speaker, slow) = (member(&hub, "r").await, member(&hub, "r").await);
+    let message = json!({"type": "message", "content": 1}).to_string();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut batch = Vec::new();
+    for _ in 0..16 {
+        speaker.receive(&message).await;
+        let _ = slow.client().outbox.poll_due(&mut cx, &mut batch, usize::MAX);
+    }
+    assert_eq!(batch.len(), 16);
+    assert!(slow.client().outbox.poll_abandoned(&mut cx).is_pending());
+    speaker.receive(&message).await;
+    let abandoned = slow.client().outbox.poll_abandoned(&mut cx);
+    assert_eq!(abandoned, Poll::Ready(Ending::SlowConsumer));
+}
+
+#[tokio::test]
+async fn an_orderly_end_comes_after_what_is_due() {
+    let hub = hub("");
+    let session = member(&hub, "r").await;
+    hub.send_away();
+    assert_eq!(kinds(session.client()), ["going-away"]);
+    assert_eq!(due(session.client()), Err(Ending::GoingAway));
+    assert!(hub.connect().is_err(), "whoever comes later is sent away at once");
+}
+
+#[tokio::test]
+async fn rooms_and_clients_have_a_most() {
+    let hub = hub("--max-rooms 2 --max-connections 3");
+    let first = member(&hub, "1").await;
+    let _second = member(&hub, "2").await;
+    let mut third = hub.connect().unwrap();
+    assert!(hub.connect().is_err());
+
+    let join = json!({"type": "join", "roomId": "3"}).to_string();
+    third.receive(&join).await;
+    let refused = due(third.client()).unwrap().pop().unwrap();
+    let error = "The server takes no more rooms";
+    assert_eq!(refused, json!({"type": "join-error", "error": error, "code": "unavailable"}));
+
+    first.end(LeaveReason::Disconnected);
+    third.receive(&join).await;
+    assert_eq!(kinds(third.client()), ["joined"]);
+    assert!(hub.connect().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_ends_a_client_and_any_sign_of_life_does_not() {
+    let hub = hub("--ping-seconds 25 --pong-seconds 10");
+    let running = Arc::clone(&hub);
+    let heart = tokio::spawn(async move { running.run().await });
+    let (silent, alive) = (member(&hub, "r").await, member(&hub, "r").await);
+    let ended = |client: &Client| due(client) == Err(Ending::HeartbeatTimeout);
+
+    let mut seconds = 0;
+    while !ended(silent.client()) {
+        assert!(!ended(alive.client()));
+        alive.heard();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        seconds += 1;
+    }
+    assert!(
+        (30..=36).contains(&seconds),
+        "{seconds} s: a ping after 20 to 25, and 10 for its answer"
+    );
+    for _ in 0..300 {
+        assert!(!ended(alive.client()));
+        alive.heard();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    heart.abort();
+}
