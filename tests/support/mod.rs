@@ -1,7 +1,12 @@
 //! A server in this process, and clients that speak to it over real sockets.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test lists its cases, and panics where it fails"
+)]
 
 use std::time::Duration;
 

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Installs what is missing for the tests, then runs every check and test. Ends with the sum of all.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+passed=0
+failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+main() {
+  install_missing
+  check "rustfmt" cargo fmt --check
+  check "clippy" cargo clippy --locked --all-targets -- --deny warnings
+  check "rustdoc" env RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
+  count "Rust tests" cargo_sums cargo test --locked --no-fail-fast
+  check "buf lint" "$bin/buf" lint proto
+  check "buf format" "$bin/buf" format --diff --exit-code proto
+  check "types of the client" npm run --silent --prefix "$browser" check
+  SIGNALPOST_BIN=$PWD/target/debug/signalpost
+  export SIGNALPOST_BIN
+  count "client units" node_sums npm run --silent --prefix "$browser" unit
+  count "gRPC by buf curl" node_sums npm run --silent --prefix "$browser" grpc
+  count "pages in Chromium" node_sums npm run --silent --prefix "$browser" pages
+  echo "$passed passed, $failed failed"
+  [ "$failed" -eq 0 ]
+}
+
+browser=tests/browser
+bin=$browser/node_modules/.bin
+
+install_missing() {
+  command -v chromium >/dev/null || apt_install chromium
+  # The lock file is older than what it installed, unless it changed since.
+  if [ ! "$browser/node_modules/.package-lock.json" -nt "$browser/package-lock.json" ]; then
+    check "npm packages" npm ci --prefix "$browser" --no-audit --no-fund
+  fi
+}
+
+apt_install() {
+  local root=()
+  [ "$(id -u)" -eq 0 ] || root=(sudo)
+  "${root[@]}" apt-get update -qq &&
+    DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -qq -y --no-install-recommends "$@"
+}
+
+# check NAME COMMAND…: one point.
+check() {
+  local name=$1
+  shift
+  if run "$name" "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+# count NAME SUMS COMMAND…: as many points as SUMS reads in the output; none read, or a failure that no test
+# accounts for, is a failure too.
+count() {
+  local name=$1 sums=$2 ok=0 good bad
+  shift 2
+  run "$name" "$@" || ok=1
+  read -r good bad < <("$sums")
+  [ "$good" -gt 0 ] || bad=$((bad + 1))
+  [ "$ok" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+  passed=$((passed + good))
+  failed=$((failed + bad))
+}
+
+run() {
+  local name=$1 began=$SECONDS status
+  shift
+  "$@" >"$log" 2>&1
+  status=$?
+  if [ "$status" -eq 0 ]; then
+    echo "ok    $name ($((SECONDS - began)) s)"
+  else
+    cat "$log"
+    echo "FAIL  $name ($((SECONDS - began)) s)"
+  fi
+  grep -E '^# SKIP|skipped: ' "$log" | sed 's/^/      /'
+  return "$status"
+}
+
+cargo_sums() {
+  awk '/^test result:/ { good += $4; bad += $6 } END { print good + 0, bad + 0 }' "$log"
+}
+
+node_sums() {
+  awk '/^(#|ℹ) pass / { good += $3 } /^(#|ℹ) (fail|cancelled) / { bad += $3 } END { print good + 0, bad + 0 }' "$log"
+}
+
+main "$@"
