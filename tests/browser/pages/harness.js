@@ -1,0 +1,167 @@
+// The real server and real browsers, and what is asked of pages of both clients.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+
+/**
+ * @typedef {import("playwright-core").Browser} Browser
+ * @typedef {import("playwright-core").Page} Page
+ * @typedef {{ url: string, address: string, adminAddress: string, stop: (signal?: NodeJS.Signals) => Promise<void> }} Server
+ */
+
+const SERVER = process.env.SIGNALPOST_BIN ?? fileURLToPath(new URL("../../../target/release/signalpost", import.meta.url));
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const LOCALHOST_ONLY = "MAP * ~NOTFOUND, EXCLUDE localhost";
+
+/**
+ * @param {string[]} args
+ * @param {string} address where to listen; any free port unless told
+ * @returns {Promise<Server>}
+ */
+export async function startServer(args = [], address = "127.0.0.1:0") {
+  const server = spawn(SERVER, ["--listen", address, "--admin-listen", "127.0.0.1:0", ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, SIGNALPOST_LOG: "warn" },
+  });
+  const kill = () => server.kill("SIGKILL");
+  // A failing test must not leave its server behind.
+  process.once("exit", kill);
+  const ended = once(server, "exit").finally(() => process.off("exit", kill));
+
+  const lines = await Promise.race([banner(server.stdout), ended.then(() => assert.fail("the server did not start"))]);
+  const port = /http:\/\/localhost:(\d+)/.exec(lines)?.[1];
+  const adminPort = /gRPC.*127\.0\.0\.1:(\d+)/.exec(lines)?.[1];
+  assert.ok(port && adminPort, `the server names its ports: ${lines}`);
+  return {
+    url: `http://localhost:${port}`,
+    address: `127.0.0.1:${port}`,
+    adminAddress: `127.0.0.1:${adminPort}`,
+    stop: async (signal = "SIGTERM") => {
+      server.kill(signal);
+      await ended;
+    },
+  };
+}
+
+/** @param {NodeJS.ReadableStream} output */
+async function banner(output) {
+  let lines = "";
+  for await (const line of createInterface({ input: output })) {
+    lines += `${line}\n`;
+    if (/http:\/\/localhost:\d+/.test(lines) && /gRPC.*127\.0\.0\.1:\d+/.test(lines)) break;
+  }
+  // Unread, a full pipe would stop the server.
+  output.resume();
+  return lines;
+}
+
+/** @param {string} hostRules */
+export function launchOptions(hostRules = LOCALHOST_ONLY) {
+  return {
+    executablePath: CHROMIUM,
+    args: [
+      "--no-sandbox",
+      "--use-fake-device-for-media-stream",
+      "--use-fake-ui-for-media-stream",
+      "--allow-loopback-in-peer-connection",
+      `--host-resolver-rules=${hostRules}`,
+      "--disable-gpu",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--no-first-run",
+      "--disable-quic",
+    ],
+  };
+}
+
+/** @param {string} [hostRules] */
+export function launchBrowser(hostRules) {
+  return chromium.launch(launchOptions(hostRules));
+}
+
+/** A browser whose processes can be killed, so that its pages vanish without a word. */
+export async function launchKillableBrowser() {
+  const server = await chromium.launchServer(launchOptions());
+  const browser = await chromium.connect(server.wsEndpoint());
+  return { browser, kill: () => server.kill() };
+}
+
+/**
+ * A page of our client in the lobby, in a context of its own. What it should not do collects in `problems`.
+ * @param {Browser} browser
+ * @param {string} url
+ * @param {{ camera?: boolean }} options
+ */
+export async function openPage(browser, url, { camera = true } = {}) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  /** @type {string[]} */
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) problems.push(message.text());
+  });
+  await page.exposeBinding("reportViolation", (_, what) => problems.push(`content security policy: ${what}`));
+  await page.addInitScript(() => {
+    addEventListener("securitypolicyviolation", (event) =>
+      /** @type {any} */ (window).reportViolation(`${event.violatedDirective} ${event.blockedURI}`));
+  });
+  if (!camera) {
+    await page.addInitScript(() => {
+      navigator.mediaDevices.getUserMedia = async () => {
+        throw new DOMException("Requested device not found", "NotFoundError");
+      };
+    });
+  }
+  await page.goto(url);
+  return { page, problems };
+}
+
+/** @param {Page} page @param {string} room @param {string} name */
+export async function join(page, room, name = "") {
+  await page.getByLabel("Room").fill(room);
+  await page.getByLabel("Your name").fill(name);
+  await page.getByRole("button", { name: "Join" }).click();
+  await page.getByRole("button", { name: "Leave" }).waitFor();
+}
+
+/** @param {Page} page */
+export function leave(page) {
+  return page.getByRole("button", { name: "Leave" }).click();
+}
+
+/**
+ * Waits until the page shows exactly so many others, and the pictures of all of them move.
+ * @param {Page} page
+ * @param {number} count
+ * @param {string} selector
+ */
+export async function seesMoving(page, count, selector = ".tile:not(.local) video") {
+  const samples = await page.evaluateHandle(() => new WeakMap());
+  await page.waitForFunction(({ samples, count, selector }) => {
+    const videos = /** @type {HTMLVideoElement[]} */ ([...document.querySelectorAll(selector)]);
+    const moving = videos.filter((video) => {
+      const now = { time: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames };
+      if (!samples.has(video)) samples.set(video, now);
+      const before = samples.get(video);
+      return video.videoWidth > 0 && now.time > before.time && now.frames > before.frames;
+    });
+    return videos.length === count && moving.length === count;
+  }, { samples, count, selector });
+}
+
+/** Waits until the page shows exactly so many others, with or without a picture. @param {Page} page @param {number} count */
+export async function seesTiles(page, count) {
+  await page.waitForFunction((count) => document.querySelectorAll(".tile:not(.local)").length === count, count);
+}
+
+/** @param {Page} page */
+export function tileIds(page) {
+  return page.locator(".tile:not(.local)").evaluateAll((tiles) => tiles.map(({ dataset }) => dataset.clientId ?? ""));
+}

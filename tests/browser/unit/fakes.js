@@ -1,0 +1,222 @@
+// Stand-ins for what the browser gives the client: a clock, a WebSocket, an RTCPeerConnection.
+
+import { SignalingLink } from "../../../client/signaling.js";
+
+/** @typedef {import("../../../client/messages.js").ServerMessage} ServerMessage */
+
+/** Time that passes only when a test says so. */
+export class FakeClock {
+  #now = 0;
+  #nextTimer = 1;
+  /** @type {Map<number, { at: number, callback: () => void }>} */
+  #timers = new Map();
+
+  now = () => this.#now;
+
+  /** @param {() => void} callback @param {number} delayMs */
+  setTimeout = (callback, delayMs) => {
+    const timer = this.#nextTimer++;
+    this.#timers.set(timer, { at: this.#now + delayMs, callback });
+    return timer;
+  };
+
+  /** @param {number} timer */
+  clearTimeout = (timer) => void this.#timers.delete(timer);
+
+  /** @param {number} durationMs */
+  pass(durationMs) {
+    const end = this.#now + durationMs;
+    for (;;) {
+      const due = [...this.#timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
+      if (!due) break;
+      const [timer, { at, callback }] = due;
+      this.#timers.delete(timer);
+      this.#now = at;
+      callback();
+    }
+    this.#now = end;
+  }
+}
+
+/** The client's end of a WebSocket, with the server's hands on the other one. */
+export class FakeSocket {
+  closedByClient = false;
+  /** @type {any[]} */
+  sent = [];
+  /** @type {((event: { data: string }) => void) | null} */
+  onmessage = null;
+  /** @type {((event: { code: number, reason: string }) => void) | null} */
+  onclose = null;
+
+  /** @param {string} url */
+  constructor(url) {
+    this.url = url;
+  }
+
+  /** @param {string} text */
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {
+    this.closedByClient = true;
+  }
+
+  /** @param {object} message */
+  serverSays(message) {
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
+
+  /** @param {number} code @param {string} [reason] */
+  serverCloses(code, reason = "") {
+    this.onclose?.({ code, reason });
+  }
+}
+
+/**
+ * A link whose sockets, time and luck are the test's.
+ * @param {{ random?: number }} [options]
+ */
+export function fakeLink({ random = 0.5 } = {}) {
+  const clock = new FakeClock();
+  /** @type {FakeSocket[]} */
+  const sockets = [];
+  const link = new SignalingLink("ws://test/ws", {
+    WebSocket: /** @type {any} */ (
+      class extends FakeSocket {
+        /** @param {string} url */
+        constructor(url) {
+          super(url);
+          sockets.push(this);
+        }
+      }
+    ),
+    setTimeout: clock.setTimeout,
+    clearTimeout: clock.clearTimeout,
+    now: clock.now,
+    random: () => random,
+  });
+  const lastSocket = () => {
+    const socket = sockets.at(-1);
+    if (!socket) throw new Error("the link never connected");
+    return socket;
+  };
+  return { link, clock, sockets, lastSocket };
+}
+
+export const WELCOME = { type: "welcome", clientId: "me", protocol: 1, heartbeatMs: 25_000, iceServers: [] };
+
+/** @typedef {{ type: string, sdp: string }} Description */
+
+/**
+ * Enough of an RTCPeerConnection for negotiation: signaling states, implicit rollback, the order of
+ * operations, and the errors that the real one throws. What it sends has no media.
+ */
+export class FakeConnection {
+  signalingState = "stable";
+  connectionState = "new";
+  iceConnectionState = "new";
+  /** @type {Description | null} */
+  localDescription = null;
+  /** @type {Description | null} */
+  remoteDescription = null;
+  restarts = 0;
+  rollbacks = 0;
+  /** @type {any[]} */
+  tracks = [];
+  /** @type {string[]} */
+  receiveOnly = [];
+  /** @type {any[]} */
+  candidates = [];
+  /** @type {any} */
+  onnegotiationneeded;
+  /** @type {any} */
+  onicecandidate;
+  /** @type {any} */
+  ontrack;
+  /** @type {any} */
+  onconnectionstatechange;
+  /** @type {any} */
+  oniceconnectionstatechange;
+  #descriptions = 0;
+  /** @type {Promise<unknown>} */
+  #operations = Promise.resolve();
+
+  /** @param {string} name */
+  constructor(name) {
+    this.name = name;
+  }
+
+  /** @param {any} track */
+  addTrack(track) {
+    this.tracks.push(track);
+  }
+
+  /** @param {string} kind @param {{ direction: string }} init */
+  addTransceiver(kind, { direction }) {
+    if (direction === "recvonly") this.receiveOnly.push(kind);
+  }
+
+  restartIce() {
+    this.restarts++;
+  }
+
+  close() {
+    this.signalingState = "closed";
+  }
+
+  setLocalDescription() {
+    return this.#enqueue(() => {
+      const type = this.signalingState === "have-remote-offer" ? "answer" : "offer";
+      this.signalingState = type === "offer" ? "have-local-offer" : "stable";
+      const number = ++this.#descriptions;
+      this.localDescription = { type, sdp: `v=0\r\na=ice-ufrag:${this.name}${number}\r\n` };
+    });
+  }
+
+  /** @param {Description} description */
+  setRemoteDescription(description) {
+    return this.#enqueue(() => {
+      if (typeof description.sdp !== "string") throw new TypeError("sdp is no string");
+      if (description.type === "answer" && this.signalingState !== "have-local-offer") {
+        throw new DOMException("no offer to answer", "InvalidStateError");
+      }
+      if (description.type === "offer" && this.signalingState === "have-local-offer") this.rollbacks++;
+      this.signalingState = description.type === "offer" ? "have-remote-offer" : "stable";
+      this.remoteDescription = description;
+    });
+  }
+
+  /** @param {any} candidate */
+  addIceCandidate(candidate) {
+    return this.#enqueue(() => {
+      if (!this.remoteDescription) throw new DOMException("no remote description", "InvalidStateError");
+      this.candidates.push(candidate);
+    });
+  }
+
+  /** @param {() => void} operation */
+  #enqueue(operation) {
+    const run = this.#operations.then(() => {
+      if (this.signalingState === "closed") throw new DOMException("closed", "InvalidStateError");
+      operation();
+    });
+    this.#operations = run.catch(() => {});
+    return run;
+  }
+}
+
+/** Lets every promise that can settle do so. */
+export function settled() {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * @template T
+ * @param {T | undefined | null} value
+ * @returns {T}
+ */
+export function present(value) {
+  if (value === undefined || value === null) throw new Error("nothing there");
+  return value;
+}

@@ -1,0 +1,250 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Room } from "../../../client/room.js";
+import { WELCOME, fakeLink, settled } from "./fakes.js";
+
+const ROOM = { locked: false, maxMembers: 10, metadata: {} };
+/** @param {string} clientId */
+const member = (clientId) => ({ clientId, userId: null, displayName: null, metadata: null });
+
+class FakePeer {
+  closed = false;
+  /** @type {any[]} */
+  received = [];
+
+  /** @param {import("../../../client/peer.js").PeerOptions} options */
+  constructor(options) {
+    this.options = options;
+  }
+
+  /** @param {any} signal */
+  receive(signal) {
+    this.received.push(signal);
+  }
+
+  close() {
+    this.closed = true;
+  }
+}
+
+/** @param {{ connect?: boolean }} [options] */
+function fakeRoom({ connect = true } = {}) {
+  const fake = fakeLink();
+  /** @type {FakePeer[]} */
+  const peers = [];
+  const room = new Room(fake.link, (options) => {
+    peers.push(new FakePeer(options));
+    return /** @type {any} */ (peers.at(-1));
+  });
+  /** @type {any[]} */
+  const events = [];
+  for (const name of /** @type {const} */ (["joined", "ended", "peer-joined", "peer-left", "peer-updated", "room-updated"])) {
+    room.on(name, (/** @type {any} */ detail) =>
+      events.push([name, detail.clientId ?? detail.member?.clientId ?? detail.text ?? detail.roomId ?? detail.locked]));
+  }
+  if (connect) {
+    fake.link.connect();
+    fake.lastSocket().serverSays(WELCOME);
+  }
+  return { room, peers, events, ...fake };
+}
+
+/** @param {ReturnType<typeof fakeRoom>} fake @param {string[]} others */
+async function seat(fake, ...others) {
+  fake.room.join({ roomId: "standup", displayName: "Ann", stream: null });
+  await grant(fake, ...others);
+}
+
+/** @param {ReturnType<typeof fakeRoom>} fake @param {string[]} others */
+async function grant({ lastSocket }, ...others) {
+  const [register, join] = lastSocket().sent.slice(-2);
+  lastSocket().serverSays({ type: "registered", userId: "me", requestId: register.requestId });
+  lastSocket().serverSays({
+    type: "joined", roomId: join.roomId, members: others, peers: others.map(member), room: ROOM, requestId: join.requestId,
+  });
+  await settled();
+}
+
+test("joining registers the display name and asks for the room", () => {
+  const { room, lastSocket } = fakeRoom();
+  room.join({ roomId: "standup", displayName: "Ann", stream: null });
+  const [register, join] = lastSocket().sent;
+  assert.equal(register.type, "register");
+  assert.equal(register.displayName, "Ann");
+  assert.equal(join.type, "join");
+  assert.equal(join.roomId, "standup");
+});
+
+test("without a display name none is sent, so that an earlier one is unset", () => {
+  const { room, lastSocket } = fakeRoom();
+  room.join({ roomId: "standup", displayName: "", stream: null });
+  assert.ok(!("displayName" in lastSocket().sent[0]));
+});
+
+test("those found in `joined` are met impolitely, those who come later politely", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob", "cid");
+  fake.lastSocket().serverSays({ type: "user-joined", ...member("dan") });
+  assert.deepEqual(fake.peers.map(({ options }) => options.polite), [false, false, true]);
+  assert.deepEqual(fake.events, [
+    ["joined", "standup"], ["peer-joined", "bob"], ["peer-joined", "cid"], ["peer-joined", "dan"],
+  ]);
+});
+
+test("a signal reaches the peer that it is from; one from a stranger reaches nobody", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob", "cid");
+  const offer = { type: "offer", fromId: "cid", fromUserId: null, sdp: { type: "offer", sdp: "v=0" } };
+  fake.lastSocket().serverSays(offer);
+  fake.lastSocket().serverSays({ ...offer, fromId: "mallory" });
+  fake.lastSocket().serverSays({ type: "candidate", fromId: "cid", candidate: null });
+  assert.deepEqual(fake.peers.map(({ received }) => received.length), [0, 2]);
+  assert.equal(fake.peers.length, 2);
+});
+
+test("a peer's signals go to its own client", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  fake.peers[0]?.options.send({ type: "candidate", candidate: null });
+  assert.deepEqual(fake.lastSocket().sent.at(-1), { type: "candidate", candidate: null, targetId: "bob" });
+});
+
+test("who leaves has its peer closed and its tile removed, once", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  const left = { type: "user-left", userId: null, clientId: "bob", reason: "left" };
+  fake.lastSocket().serverSays(left);
+  fake.lastSocket().serverSays(left);
+  assert.ok(fake.peers[0]?.closed);
+  assert.deepEqual(fake.events.slice(2), [["peer-left", "bob"]]);
+});
+
+test("names and locks that change are passed on, unknown message types ignored", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  fake.lastSocket().serverSays({ type: "user-updated", clientId: "bob", userId: null, displayName: "Bob" });
+  fake.lastSocket().serverSays({ type: "room-updated", room: { ...ROOM, locked: true } });
+  fake.lastSocket().serverSays({ type: "from-the-future" });
+  assert.deepEqual(fake.events.slice(2), [["peer-updated", "bob"], ["room-updated", true]]);
+});
+
+for (const [code, error, text] of /** @type {const} */ ([
+  ["room-full", "Room is full", "This room is full."],
+  ["room-locked", "Room is locked", "This room is locked. Ask somebody inside to have it opened."],
+  ["unavailable", "No more rooms", "The server takes no more rooms at the moment. Try again later."],
+])) {
+  test(`a join refused with ${code} ends in words for people, and is not tried again after a reconnect`, async () => {
+    const { room, events, clock, lastSocket } = fakeRoom();
+    room.join({ roomId: "standup", displayName: "", stream: null });
+    const [register, join] = lastSocket().sent;
+    lastSocket().serverSays({ type: "registered", userId: "me", requestId: register.requestId });
+    lastSocket().serverSays({ type: "join-error", error, code, requestId: join.requestId });
+    await settled();
+    assert.deepEqual(events, [["ended", text]]);
+    lastSocket().serverCloses(1006);
+    clock.pass(1_000);
+    lastSocket().serverSays(WELCOME);
+    assert.deepEqual(lastSocket().sent, []);
+  });
+}
+
+test("a join asked for without a link is made at the next welcome", () => {
+  const { room, link, lastSocket } = fakeRoom({ connect: false });
+  room.join({ roomId: "standup", displayName: "", stream: null });
+  link.connect();
+  assert.deepEqual(lastSocket().sent, []);
+  lastSocket().serverSays(WELCOME);
+  assert.deepEqual(lastSocket().sent.map(({ type }) => type), ["register", "join"]);
+});
+
+test("a lost link keeps the peers, since media may still flow, and a new one meets all of them anew", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob", "cid");
+  fake.lastSocket().serverCloses(1006);
+  assert.deepEqual(fake.peers.map(({ closed }) => closed), [false, false]);
+  fake.clock.pass(1_000);
+  fake.lastSocket().serverSays({ ...WELCOME, clientId: "me again" });
+  await grant(fake, "bob");
+  assert.deepEqual(fake.peers.map(({ closed }) => closed), [true, true, false]);
+  assert.deepEqual(fake.events.slice(3), [
+    ["peer-left", "bob"], ["peer-left", "cid"], ["joined", "standup"], ["peer-joined", "bob"],
+  ]);
+});
+
+test("a link lost while joining joins again on the next one", async () => {
+  const fake = fakeRoom();
+  fake.room.join({ roomId: "standup", displayName: "", stream: null });
+  fake.lastSocket().serverCloses(1006);
+  await settled();
+  assert.deepEqual(fake.events, []);
+  fake.clock.pass(1_000);
+  fake.lastSocket().serverSays(WELCOME);
+  await grant(fake);
+  assert.deepEqual(fake.events, [["joined", "standup"]]);
+});
+
+test("a rejoin that is refused closes the peers and says why", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  fake.lastSocket().serverCloses(1006);
+  fake.clock.pass(1_000);
+  fake.lastSocket().serverSays(WELCOME);
+  const [, join] = fake.lastSocket().sent;
+  fake.lastSocket().serverSays({ type: "join-error", error: "Room is full", code: "room-full", requestId: join.requestId });
+  await settled();
+  assert.ok(fake.peers[0]?.closed);
+  assert.deepEqual(fake.events.slice(2), [["peer-left", "bob"], ["ended", "This room is full."]]);
+});
+
+test("a link that ended for good ends the visit with the server's words", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  fake.lastSocket().serverCloses(4501, "Removed by an administrator");
+  assert.ok(fake.peers[0]?.closed);
+  assert.deepEqual(fake.events.slice(2), [["peer-left", "bob"], ["ended", "Removed by an administrator"]]);
+});
+
+test("after leaving, the room's last words are ignored and no reconnect leads back", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  fake.room.leave();
+  assert.deepEqual(fake.lastSocket().sent.at(-1), { type: "leave", roomId: "standup" });
+  fake.lastSocket().serverSays({ type: "user-joined", ...member("cid") });
+  fake.lastSocket().serverSays({ type: "left", roomId: "standup" });
+  assert.equal(fake.peers.length, 1);
+  fake.lastSocket().serverCloses(1006);
+  fake.clock.pass(1_000);
+  fake.lastSocket().serverSays(WELCOME);
+  assert.deepEqual(fake.lastSocket().sent, []);
+});
+
+test("left before `joined` came: the late reply seats nobody", async () => {
+  const fake = fakeRoom();
+  fake.room.join({ roomId: "standup", displayName: "", stream: null });
+  const asked = fake.lastSocket().sent.slice();
+  fake.room.leave();
+  assert.equal(fake.lastSocket().sent.at(-1).type, "leave");
+  fake.lastSocket().serverSays({ type: "registered", userId: "me", requestId: asked[0].requestId });
+  fake.lastSocket().serverSays({
+    type: "joined", roomId: "standup", members: ["bob"], peers: [member("bob")], room: ROOM, requestId: asked[1].requestId,
+  });
+  await settled();
+  assert.deepEqual(fake.events, []);
+});
+
+test("left before the refusal came: nobody is told of it any more", async () => {
+  const { room, events, lastSocket } = fakeRoom();
+  room.join({ roomId: "standup", displayName: "", stream: null });
+  const [, join] = lastSocket().sent;
+  room.leave();
+  lastSocket().serverSays({ type: "join-error", error: "Room is full", code: "room-full", requestId: join.requestId });
+  await settled();
+  assert.deepEqual(events, []);
+});
+
+test("a link that ended for good while nobody was in a room ends no visit", () => {
+  const { events, lastSocket } = fakeRoom();
+  lastSocket().serverCloses(4503, "Not authorised");
+  assert.deepEqual(events, []);
+});
