@@ -20,7 +20,7 @@ main() {
   export SIGNALPOST_BIN
   count "client units" node_sums npm run --silent --prefix "$browser" unit
   count "gRPC by buf curl" node_sums npm run --silent --prefix "$browser" grpc
-  count "pages in Chromium" node_sums npm run --silent --prefix "$browser" pages
+  count "pages in Chromium" node_sums npm run --silent --prefix "$browser" browser
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ]
 }
