@@ -8,6 +8,7 @@ mod heartbeat;
 mod outbox;
 mod registry;
 mod session;
+mod turn;
 
 use std::{
     num::NonZeroUsize,
@@ -17,9 +18,10 @@ use std::{
 
 use serde_json::value::RawValue;
 
-pub use client::Client;
+pub use client::{Client, Link};
 pub use outbox::{Due, Ending, Entry, Outbox};
 pub use session::Session;
+pub use turn::turn;
 
 use crate::{
     config::Config,
@@ -107,7 +109,7 @@ impl Hub {
             heartbeat_ms: self.config.ping_seconds * 1000,
             ice_servers: &self.config.ice_servers,
         };
-        client.outbox.push(Entry::Frame(welcome.encode()));
+        client.push(Entry::Frame(welcome.encode()));
         Ok(Session::new(Arc::clone(self), client))
     }
 
@@ -175,7 +177,7 @@ impl Hub {
             }
             Audience::Client(client_id) => {
                 let client = self.clients.find(*client_id).ok_or(NotFound::Client)?;
-                client.outbox.push(Entry::Frame(frame));
+                client.push(Entry::Frame(frame));
                 Ok(1)
             }
             Audience::Everyone => Ok(self.tell_everyone(&frame)),
@@ -188,7 +190,7 @@ impl Hub {
         let retry_after_ms = u64::try_from(RETRY_AFTER.as_millis()).expect("a second or so");
         let goodbye = Reply::GoingAway { retry_after_ms }.encode();
         self.clients.for_each(|client| {
-            client.outbox.push(Entry::Frame(goodbye.clone()));
+            client.push(Entry::Frame(goodbye.clone()));
             client.outbox.end(Ending::GoingAway);
         });
     }
@@ -196,7 +198,7 @@ impl Hub {
     fn tell_everyone(&self, frame: &Frame) -> usize {
         let mut reached = 0;
         self.clients.for_each(|client| {
-            client.outbox.push(Entry::Frame(frame.clone()));
+            client.push(Entry::Frame(frame.clone()));
             reached += 1;
         });
         reached

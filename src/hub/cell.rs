@@ -130,7 +130,7 @@ impl RoomCell {
             return Err(Unroutable::SenderNotSeated);
         }
         let target = inner.clients_by_id.get(&to).ok_or(Unroutable::TargetNotSeated)?;
-        target.outbox.push(Entry::Frame(frame));
+        target.push(Entry::Frame(frame));
         Ok(())
     }
 
@@ -141,7 +141,7 @@ impl RoomCell {
             return Err(Unroutable::SenderNotSeated);
         }
         for client in inner.clients_by_id.values().filter(|client| client.id != from) {
-            client.outbox.push(Entry::Frame(frame.clone()));
+            client.push(Entry::Frame(frame.clone()));
         }
         Ok(())
     }
@@ -153,7 +153,7 @@ impl RoomCell {
             return Err(CellClosed);
         }
         for client in inner.clients_by_id.values() {
-            client.outbox.push(Entry::Frame(frame.clone()));
+            client.push(Entry::Frame(frame.clone()));
         }
         Ok(inner.clients_by_id.len())
     }
@@ -189,7 +189,7 @@ impl Inner {
                 if let Some(Arrival { client, left: Some(left), .. }) = arrival
                     && *reason == LeaveReason::Rejoined
                 {
-                    client.outbox.push(Entry::Frame(left.clone()));
+                    client.push(Entry::Frame(left.clone()));
                 }
                 Some(*client_id)
             }
@@ -203,7 +203,7 @@ impl Inner {
         let Some(news) = Announcement::of(event, self.room.settings()) else { return };
         let news = Entry::Announcement(Arc::new(news));
         for client in self.clients_by_id.values().filter(|client| Some(client.id) != concerned) {
-            client.outbox.push(news.clone());
+            client.push(news.clone());
         }
     }
 
@@ -217,7 +217,7 @@ impl Inner {
             request_id: request_id.clone(),
         };
         let joined = Announcement::joined(joined);
-        client.outbox.push(Entry::Announcement(Arc::new(joined)));
+        client.push(Entry::Announcement(Arc::new(joined)));
         self.clients_by_id.insert(client.id, Arc::clone(client));
     }
 }

@@ -1,7 +1,7 @@
 //! What is due to one client: a bounded, counted queue between everyone who has something to say to it and
-//! the one task that writes to its socket.
+//! whoever writes to its socket.
 //!
-//! Counted means: entries stay until the client has them. `taken` of them are on their way to the socket;
+//! Counted means: an entry counts until the client has it. `taken` of them are on their way to the socket;
 //! a plain client acknowledges them by having its socket take them.
 
 use std::{
@@ -28,9 +28,12 @@ pub struct Outbox {
 #[derive(Debug, Default)]
 struct Queue {
     entries: VecDeque<Entry>,
-    taken: usize,
     bytes: usize,
+    taken: usize,
+    taken_bytes: usize,
     ping: bool,
+    /// Whether somebody is going to flush, so that nobody else need see to it.
+    scheduled: bool,
     ending: Option<Ending>,
     writer: Option<Waker>,
 }
@@ -73,19 +76,22 @@ impl Outbox {
     }
 
     /// Adds a message, or ends the connection if there is no room for it: a message is never left out.
-    pub fn push(&self, entry: Entry) {
+    /// Returns whether the caller is to see to a flush.
+    pub(super) fn push(&self, entry: Entry) -> bool {
         let mut queue = self.queue.lock();
         if queue.ending.is_some() {
-            return;
+            return false;
         }
         let weight = entry.weight();
-        if queue.entries.len() >= self.limits.messages || queue.bytes + weight > self.limits.bytes {
+        let full = queue.entries.len() + queue.taken >= self.limits.messages
+            || queue.bytes + weight > self.limits.bytes;
+        if full {
             queue.end(Ending::SlowConsumer);
-        } else {
-            queue.bytes += weight;
-            queue.entries.push_back(entry);
+            return false;
         }
-        queue.wake();
+        queue.bytes += weight;
+        queue.entries.push_back(entry);
+        !std::mem::replace(&mut queue.scheduled, true)
     }
 
     /// Has the client pinged.
@@ -95,17 +101,21 @@ impl Outbox {
         queue.wake();
     }
 
-    /// Ends the connection. The first reason stands.
+    /// Ends the connection, by its own task. The first reason stands.
     pub fn end(&self, ending: Ending) {
         let mut queue = self.queue.lock();
         if queue.ending.is_none() {
             queue.end(ending);
-            queue.wake();
         }
     }
 
+    /// Has the connection's own task flush.
+    pub(super) fn wake(&self) {
+        self.queue.lock().wake();
+    }
+
     /// Tells the writer what to do next: sending goes before an orderly end, and a disorderly end before
-    /// sending. Copies entries into `batch` up to `batch_bytes` (at least one).
+    /// sending. Moves entries into `batch` up to `batch_bytes` (at least one).
     pub fn poll_due(
         &self,
         cx: &mut Context<'_>,
@@ -114,11 +124,15 @@ impl Outbox {
     ) -> Poll<Due> {
         let mut queue = self.queue.lock();
         let mut bytes = 0;
-        while let Some(entry) = queue.entries.get(queue.taken).filter(|_| bytes < batch_bytes) {
+        while bytes < batch_bytes
+            && let Some(entry) = queue.entries.pop_front()
+        {
             bytes += entry.weight();
-            batch.push(entry.clone());
+            batch.push(entry);
             queue.taken += 1;
         }
+        queue.taken_bytes += bytes;
+        queue.scheduled = !queue.entries.is_empty();
         let ping = std::mem::take(&mut queue.ping);
         if !batch.is_empty() || ping {
             return Poll::Ready(Due::Send { ping });
@@ -143,15 +157,8 @@ impl Outbox {
     /// The client has everything that was taken.
     pub fn acknowledge(&self) {
         let mut queue = self.queue.lock();
-        let taken = std::mem::take(&mut queue.taken);
-        for _ in 0..taken {
-            let Some(entry) = queue.entries.pop_front() else { break };
-            queue.bytes -= entry.weight();
-        }
-        if queue.entries.is_empty() {
-            // An idle client keeps no buffer.
-            queue.entries = VecDeque::new();
-        }
+        queue.bytes -= queue.taken_bytes;
+        (queue.taken, queue.taken_bytes) = (0, 0);
     }
 }
 
@@ -159,8 +166,10 @@ impl Queue {
     fn end(&mut self, ending: Ending) {
         self.ending = Some(ending);
         if !ending.in_order() {
-            (self.entries, self.taken, self.bytes) = (VecDeque::new(), 0, 0);
+            self.entries = VecDeque::new();
+            (self.bytes, self.taken, self.taken_bytes) = (0, 0, 0);
         }
+        self.wake();
     }
 
     fn wait(&mut self, cx: &Context<'_>) {

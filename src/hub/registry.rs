@@ -62,11 +62,11 @@ impl Registry {
         self.shard(id).lock().get(&id).cloned()
     }
 
-    pub(super) fn for_each(&self, mut visit: impl FnMut(&Client)) {
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&Arc<Client>)) {
         for shard in &self.shards {
             // Copied first: whoever connects or leaves meanwhile shall not wait for all the visits.
             let clients: Vec<_> = shard.lock().values().cloned().collect();
-            clients.iter().for_each(|client| visit(client));
+            clients.iter().for_each(&mut visit);
         }
     }
 

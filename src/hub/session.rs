@@ -196,7 +196,7 @@ impl Session {
     }
 
     fn reply(&self, reply: &Reply<'_>) {
-        self.client.outbox.push(Entry::Frame(reply.encode()));
+        self.client.push(Entry::Frame(reply.encode()));
     }
 }
 

@@ -3,60 +3,61 @@
 //! Writing goes before reading, and while the socket takes no more, nothing is read: whoever does not
 //! listen is not listened to, and cannot make the server hold more than its outbox.
 
-use std::task::{Context, Poll, ready};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
-use futures_util::{SinkExt, StreamExt, future::poll_fn};
+use futures_util::future::poll_fn;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     time::timeout,
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Bytes, Error, Message, Utf8Bytes,
-        error::ProtocolError,
-        protocol::{CloseFrame, Role, WebSocketConfig},
-    },
+use tokio_tungstenite::tungstenite::{
+    Error, Message, Utf8Bytes, error::ProtocolError, protocol::CloseFrame,
 };
 
+use super::{
+    codec::Codec,
+    wire::{Stop, Wire},
+};
 use crate::{
     config::limits,
-    hub::{Due, Ending, Entry, Session},
+    hub::{Ending, Link, Session, turn},
     protocol::CloseCode,
     room::LeaveReason,
 };
 
-/// How much is given to the socket at once. More waits in the outbox, where it is counted.
-const BATCH_BYTES: usize = 64 << 10;
+/// How many messages a client may have handled before others have their turn.
+const TURN_MESSAGES: usize = 64;
 
 /// Serves a connection until it ends; `already_read` is what came with the handshake.
 pub async fn run<S>(stream: S, already_read: Vec<u8>, session: Session, max_message_bytes: usize)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(4 << 10)
-        .write_buffer_size(2 * BATCH_BYTES)
-        .max_message_size(Some(max_message_bytes))
-        .max_frame_size(Some(max_message_bytes));
-    let role = Role::Server;
-    let socket = WebSocketStream::from_partially_read(stream, already_read, role, Some(config));
-    let socket = socket.await;
-    let mut connection = Connection { socket, session, batch: Vec::new(), unflushed: false };
-    let parting = connection.converse().await;
+    let wire = Arc::new(Wire::new(stream));
+    session.client().attach(Arc::clone(&wire) as Arc<dyn Link>);
+    let codec = Codec::new(max_message_bytes, already_read);
+    let mut connection = Connection { wire, codec, session, handled: 0 };
+    let parting = in_turns(connection.converse()).await;
 
-    let Connection { socket, session, .. } = connection;
+    let Connection { wire, codec, session, .. } = connection;
     tracing::debug!(client_id = %session.client().id, ?parting, "disconnected");
     // First the seat, then the courtesies: those may take a while.
     session.end(parting.leave_reason());
-    let _ = timeout(limits::CLOSE, say_goodbye(socket, parting)).await;
+    // In a box, so that the many who are not leaving are smaller.
+    let _ = Box::pin(timeout(limits::CLOSE, say_goodbye(&wire, codec, parting))).await;
 }
 
 struct Connection<S> {
-    socket: WebSocketStream<S>,
+    wire: Arc<Wire<S>>,
+    codec: Codec,
     session: Session,
-    batch: Vec<Entry>,
-    unflushed: bool,
+    /// Messages in this turn.
+    handled: usize,
 }
 
 /// How a connection ends.
@@ -90,63 +91,71 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// The next message. Before the task waits for one, all that is due to the client is sent.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Parting>> {
-        if let Poll::Ready(parting) = self.poll_write(cx) {
-            return Poll::Ready(Err(parting));
+        if self.wire.is_full() {
+            if let Poll::Ready(parting) = self.poll_send(cx) {
+                return Poll::Ready(Err(parting));
+            }
+            if self.wire.is_full() {
+                return Poll::Pending;
+            }
         }
-        if self.unflushed {
-            return Poll::Pending;
+        if self.handled == TURN_MESSAGES {
+            cx.waker().wake_by_ref();
+        } else if let Poll::Ready(read) = self.codec.poll_read(&self.wire, cx) {
+            self.handled += 1;
+            return Poll::Ready(read.map_err(Parting::from));
         }
-        Poll::Ready(match ready!(self.socket.poll_next_unpin(cx)) {
-            Some(Ok(message)) => Ok(message),
-            Some(Err(error)) => Err(error.into()),
-            None => Err(Parting::Lost),
-        })
+        self.handled = 0;
+        self.poll_send(cx).map(Err)
     }
 
-    /// Ready only if the connection is over.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Parting> {
-        let outbox = &self.session.client().outbox;
-        loop {
-            if self.unflushed {
-                match self.socket.poll_flush_unpin(cx) {
-                    Poll::Ready(Ok(())) => outbox.acknowledge(),
-                    Poll::Ready(Err(error)) => return Poll::Ready(error.into()),
-                    Poll::Pending => return outbox.poll_abandoned(cx).map(Parting::Ended),
-                }
-                self.unflushed = false;
-            }
-            let ping = match ready!(outbox.poll_due(cx, &mut self.batch, BATCH_BYTES)) {
-                Due::Send { ping } => ping,
-                Due::End(ending) => return Poll::Ready(Parting::Ended(ending)),
-            };
-            // The library's buffer takes the whole batch; it was empty.
-            let texts = self.batch.drain(..).map(|entry| Message::Text(entry.frame().into_utf8()));
-            for message in texts.chain(ping.then(|| Message::Ping(Bytes::new()))) {
-                if let Err(error) = self.socket.start_send_unpin(message) {
-                    return Poll::Ready(error.into());
-                }
-            }
-            self.unflushed = true;
-        }
+    fn poll_send(&self, cx: &mut Context<'_>) -> Poll<Parting> {
+        self.wire.poll_send(&self.session.client().outbox, cx).map(Parting::from)
     }
 }
 
+/// Each poll is a turn: what it says to others goes out at its end.
+async fn in_turns<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    poll_fn(|cx| turn(|| future.as_mut().poll(cx))).await
+}
+
 /// The closing handshake (RFC 6455, section 7), either way round.
-async fn say_goodbye<S>(mut socket: WebSocketStream<S>, parting: Parting)
+async fn say_goodbye<S>(wire: &Wire<S>, mut codec: Codec, parting: Parting)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     if let Some(code) = parting.close_code() {
         let reason = Utf8Bytes::from_static(code.reason());
-        let _ = socket.close(Some(CloseFrame { code: (code as u16).into(), reason })).await;
+        let frame = CloseFrame { code: (code as u16).into(), reason };
+        codec.close(wire, frame);
     }
-    while let Some(Ok(_)) = socket.next().await {}
-    let stream = socket.get_mut();
-    let _ = stream.shutdown().await;
+    if !matches!(parting, Parting::Fault(_)) {
+        // The client's half of the handshake; whatever it says before that comes too late.
+        while poll_fn(|cx| {
+            let _ = wire.poll_flush(cx)?;
+            codec.poll_read(wire, cx)
+        })
+        .await
+        .is_ok()
+        {}
+    }
+    if poll_fn(|cx| wire.poll_flush(cx)).await.is_err() {
+        return;
+    }
+    let _ = poll_fn(|cx| wire.poll_shutdown(cx)).await;
     if let Parting::Fault(_) = parting {
         // What is left unread when a socket closes becomes a reset, which could overtake the close frame.
-        let _ = tokio::io::copy(stream, &mut tokio::io::sink()).await;
+        let mut buffer = [0; 1024];
+        while poll_fn(|cx| {
+            let mut buffer = ReadBuf::new(&mut buffer);
+            wire.poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+        })
+        .await
+        .is_ok_and(|read| read > 0)
+        {}
     }
 }
 
@@ -166,6 +175,15 @@ impl Parting {
             Self::Ended(Ending::GoingAway) => Some(CloseCode::GoingAway),
             Self::Ended(Ending::HeartbeatTimeout) => Some(CloseCode::HeartbeatTimeout),
             Self::Ended(Ending::SlowConsumer) => Some(CloseCode::SlowConsumer),
+        }
+    }
+}
+
+impl From<Stop> for Parting {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Ended(ending) => Self::Ended(ending),
+            Stop::Broken => Self::Lost,
         }
     }
 }

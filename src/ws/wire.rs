@@ -1,0 +1,204 @@
+//! One connection's socket, shared by its own task, which reads, and by everyone who writes to the client.
+//!
+//! Whoever writes holds the wire's lock for one system call that never waits. What the socket does not take
+//! stays here, no more than one batch, and the connection's own task is woken once it takes more.
+
+use std::{
+    cell::RefCell,
+    fmt, io,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker, ready},
+};
+
+use futures_util::future::poll_fn;
+use parking_lot::Mutex;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::coop::unconstrained,
+};
+use tokio_tungstenite::tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{Control, Data, OpCode},
+};
+
+use crate::hub::{Due, Ending, Entry, Link, Outbox};
+
+/// How much is given to the socket at once. More waits in the outbox, where it is counted.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// See the module.
+pub(super) struct Wire<S>(Mutex<Inner<S>>);
+
+struct Inner<S> {
+    stream: S,
+    /// What the socket did not take; frames, but for the first, whole.
+    unsent: Vec<u8>,
+    /// Whether the socket took something that it may not have passed on, as TLS does.
+    unflushed: bool,
+    /// The connection's own task.
+    owner: Waker,
+}
+
+/// Why nothing more is to be sent.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The server wants the connection to end.
+    Ended(Ending),
+    /// The socket broke.
+    Broken,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    /// The task that sends first becomes its own.
+    pub(super) fn new(stream: S) -> Self {
+        let owner = Waker::noop().clone();
+        Self(Mutex::new(Inner { stream, unsent: Vec::new(), unflushed: false, owner }))
+    }
+
+    /// For the connection's own task: sends all that is due. Ready only when there is a reason to stop;
+    /// pending, the task is woken when the socket takes more, or more is due and nobody else sends it.
+    pub(super) fn poll_send(&self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Stop> {
+        let mut inner = self.0.lock();
+        if !inner.owner.will_wake(cx.waker()) {
+            inner.owner = cx.waker().clone();
+        }
+        inner.poll_send(outbox, cx)
+    }
+
+    /// Sends what [`Wire::append`] left, and nothing from the outbox.
+    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.lock().poll_flush(cx)
+    }
+
+    /// Puts whole frames behind what is unsent.
+    pub(super) fn append(&self, frames: &[u8]) {
+        self.0.lock().unsent.extend_from_slice(frames);
+    }
+
+    /// Whether the socket is full: whoever does not read is not read from.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.lock().is_full()
+    }
+
+    pub(super) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.lock().stream).poll_read(cx, buffer)
+    }
+
+    pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0.lock().stream).poll_shutdown(cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for Wire<S> {
+    fn flush(&self, outbox: &Outbox) {
+        let mut inner = self.0.lock();
+        let owner = inner.owner.clone();
+        // In the owner's name: it is the one to wake when the socket takes more. What one turn sends to
+        // many is not held against the budget of the task whose turn it is.
+        let send = pin!(unconstrained(poll_fn(|cx| inner.poll_send(outbox, cx))));
+        if send.poll(&mut Context::from_waker(&owner)).is_ready() {
+            owner.wake();
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
+    fn poll_send(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Stop> {
+        loop {
+            if self.is_full() {
+                match self.poll_flush(cx) {
+                    Poll::Ready(Ok(())) => outbox.acknowledge(),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Stop::Broken),
+                    Poll::Pending => return outbox.poll_abandoned(cx).map(Stop::Ended),
+                }
+            }
+            let sent = BATCH.with_borrow_mut(|batch| match batch.fill(outbox, cx) {
+                Poll::Ready(Due::Send { .. }) => {
+                    self.send(&batch.bytes, cx).map_err(|_| Stop::Broken)
+                }
+                Poll::Ready(Due::End(ending)) => Err(Stop::Ended(ending)),
+                Poll::Pending => Ok(false),
+            });
+            match sent {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(stop) => return Poll::Ready(stop),
+            }
+        }
+    }
+
+    /// Gives a batch to a socket that is not full, and keeps what it does not take.
+    fn send(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<bool> {
+        let sent = match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+            Poll::Ready(sent) => sent?,
+            Poll::Pending => 0,
+        };
+        self.unsent.extend_from_slice(&bytes[sent..]);
+        self.unflushed = true;
+        Ok(true)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.unsent))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unsent.drain(..sent);
+        }
+        // An idle connection keeps no buffer.
+        self.unsent = Vec::new();
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_full(&self) -> bool {
+        self.unflushed || !self.unsent.is_empty()
+    }
+}
+
+/// What is being sent on this thread: one buffer for all its connections.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<Entry>,
+    bytes: Vec<u8>,
+}
+
+thread_local! {
+    static BATCH: RefCell<Batch> = RefCell::default();
+}
+
+impl Batch {
+    fn fill(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Due> {
+        self.bytes.clear();
+        // A list of a thousand members shall not stay for ever.
+        self.bytes.shrink_to(2 * BATCH_BYTES);
+        let due = ready!(outbox.poll_due(cx, &mut self.entries, BATCH_BYTES));
+        for entry in self.entries.drain(..) {
+            let frame = entry.frame();
+            write_frame(&mut self.bytes, OpCode::Data(Data::Text), frame.as_str().as_bytes());
+        }
+        if due == (Due::Send { ping: true }) {
+            write_frame(&mut self.bytes, OpCode::Control(Control::Ping), &[]);
+        }
+        Poll::Ready(due)
+    }
+}
+
+/// A whole frame as a server sends it: not masked (RFC 6455, section 5.1).
+fn write_frame(bytes: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
+    let header = FrameHeader { opcode, ..FrameHeader::default() };
+    header.format(payload.len() as u64, bytes).expect("a Vec takes everything");
+    bytes.extend_from_slice(payload);
+}
+
+impl<S> fmt::Debug for Wire<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").finish_non_exhaustive()
+    }
+}
