@@ -4,11 +4,12 @@ mod convert;
 mod service;
 mod watch;
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, sync::Arc, time::Duration};
 
-use tokio::net::TcpListener;
+use futures_util::Stream;
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::transport::Server;
 use tonic_health::server::HealthReporter;
 
 use crate::hub::Hub;
@@ -25,32 +26,25 @@ pub mod pb {
 /// Every file of `proto/`, compiled, for reflection.
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
+/// The longest request, unless browsers may send longer messages. The library's own default.
+const LEAST_DECODED_BYTES: usize = 4 << 20;
+
 /// A caller that is gone without a word is noticed after this long and half of it again.
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// The API on its socket, and the switches that a stop needs.
+/// The API, and the switches that a stop needs.
 #[derive(Debug)]
 pub struct Admin {
     hub: Arc<Hub>,
-    listener: TcpListener,
     health: HealthReporter,
     /// Ends every `WatchEvents` stream once it has shown what happened before.
     pub closing: CancellationToken,
 }
 
 impl Admin {
-    /// Speaks for `hub` on `listener`.
-    pub fn new(hub: Arc<Hub>, listener: TcpListener) -> Self {
-        let closing = CancellationToken::new();
-        Self { hub, listener, health: HealthReporter::new(), closing }
-    }
-
-    /// Where it listens.
-    ///
-    /// # Errors
-    /// What the system answers.
-    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// Speaks for `hub`.
+    pub fn new(hub: Arc<Hub>) -> Self {
+        Self { hub, health: HealthReporter::new(), closing: CancellationToken::new() }
     }
 
     /// The switch for `grpc.health.v1`.
@@ -58,16 +52,19 @@ impl Admin {
         Health(self.health.clone())
     }
 
-    /// Serves until `shutdown`, then until every call is answered.
+    /// Serves `incoming` connections until `shutdown`, then until every call is answered.
     ///
     /// # Errors
     /// What the transport answers.
     pub async fn serve(
         self,
+        incoming: impl Stream<Item = io::Result<TcpStream>>,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), tonic::transport::Error> {
-        let Self { hub, listener, health, closing } = self;
+        let Self { hub, health, closing } = self;
         Health(health.clone()).set(true).await;
+        // A broadcast may be as long as a browser's message, and JSON text in protobuf is little longer.
+        let most = LEAST_DECODED_BYTES.max(2 * hub.max_message_bytes());
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -76,16 +73,15 @@ impl Admin {
         Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE / 2))
-            .add_service(AdminServiceServer::new(Service::new(hub, closing)))
+            .add_service(
+                AdminServiceServer::new(Service::new(hub, closing)).max_decoding_message_size(most),
+            )
             .add_service(tonic_health::pb::health_server::HealthServer::new(
                 tonic_health::server::HealthService::from_health_reporter(health),
             ))
             .add_service(reflection().build_v1().expect("compiled with the code"))
             .add_service(reflection().build_v1alpha().expect("compiled with the code"))
-            .serve_with_incoming_shutdown(
-                TcpIncoming::from(listener).with_nodelay(Some(true)),
-                shutdown,
-            )
+            .serve_with_incoming_shutdown(incoming, shutdown)
             .await
     }
 }

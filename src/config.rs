@@ -4,9 +4,12 @@ mod address;
 mod ice;
 pub mod limits;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{ffi::OsStr, net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Parser, ValueEnum, builder::RangedU64ValueParser};
+use clap::{
+    CommandFactory, FromArgMatches, Parser, ValueEnum,
+    builder::{RangedU64ValueParser, Resettable},
+};
 
 pub use ice::IceServer;
 pub use limits::{LogLimits, OutboxLimits};
@@ -43,12 +46,13 @@ pub struct Config {
     #[arg(long = "allowed-origin", env = "SIGNALPOST_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = address::parse_origin)]
     pub allowed_origins: Vec<String>,
 
-    /// A STUN or TURN server for browsers to use: stun:HOST, turn:USER:SECRET@HOST. May be given more than once.
+    /// A STUN or TURN server for browsers to use: stun:HOST, turn:USER:SECRET@HOST. May be given more than once,
+    /// in the variable with spaces between.
     #[arg(
         long = "ice-server",
         env = "SIGNALPOST_ICE_SERVER",
         value_name = "URL",
-        value_delimiter = ',',
+        value_delimiter = ' ',
         hide_env_values = true, value_parser = ice::Secretive)]
     pub ice_servers: Vec<IceServer>,
 
@@ -57,7 +61,7 @@ pub struct Config {
     pub client_dir: Option<PathBuf>,
 
     /// The most members of a room that its first joiner makes.
-    #[arg(long, env = "SIGNALPOST_MAX_MEMBERS", value_name = "N", default_value_t = 10, value_parser = at_least(1))]
+    #[arg(long, env = "SIGNALPOST_MAX_MEMBERS", value_name = "N", default_value_t = 10, value_parser = at_least(1).range(..=limits::MAX_MEMBERS))]
     pub max_members: usize,
 
     /// The most rooms at a time.
@@ -133,23 +137,37 @@ pub enum Contradiction {
          use 127.0.0.1:{port}, and an SSH tunnel from elsewhere", port = .0.port()
     )]
     AdminExposed(SocketAddr),
-    /// A full room's list of members would fill a joiner's outbox.
+    /// A full room's list of members, or two of the longest messages, would not fit an outbox.
     #[error(
-        "--outbox-bytes {given} is too small for --max-members {max_members}: a full list of members takes \
-         {roster} bytes and must fit in half of it; use --outbox-bytes {least} or leave the flag out",
-        least = .roster * 2
+        "--outbox-bytes {given} is too small for --max-members {max_members} and --max-message-bytes \
+         {max_message_bytes}; use --outbox-bytes {least} or more, or leave the flag out"
     )]
     OutboxTooSmall {
         /// The setting.
         given: usize,
-        /// The setting that it collides with.
+        /// A setting that it collides with.
         max_members: usize,
-        /// The longest list of members, in bytes.
-        roster: usize,
+        /// The other one.
+        max_message_bytes: usize,
+        /// The least that would do.
+        least: usize,
     },
 }
 
 impl Config {
+    /// Reads the command line and the environment. A variable that is set to nothing counts as not set, as
+    /// compose files and unit files leave them.
+    ///
+    /// # Errors
+    /// clap's, which is an answer where it is not meant for standard error: `--help`, `--version`.
+    pub fn from_command_line() -> Result<Self, clap::Error> {
+        let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+        let command = Self::command().mut_args(|flag| {
+            if flag.get_env().is_some_and(is_empty) { flag.env(Resettable::Reset) } else { flag }
+        });
+        Self::from_arg_matches(&command.try_get_matches()?)
+    }
+
     /// Checks what no single flag can tell.
     ///
     /// # Errors
@@ -158,10 +176,11 @@ impl Config {
         if !self.admin_listen.ip().to_canonical().is_loopback() {
             return Err(Contradiction::AdminExposed(self.admin_listen));
         }
-        let (max_members, roster) = (self.max_members, self.longest_roster_bytes());
+        let (max_members, max_message_bytes) = (self.max_members, self.max_message_bytes);
+        let least = self.least_outbox_bytes();
         match self.outbox_bytes {
-            Some(given) if given / 2 < roster => {
-                Err(Contradiction::OutboxTooSmall { given, max_members, roster })
+            Some(given) if given < least => {
+                Err(Contradiction::OutboxTooSmall { given, max_members, max_message_bytes, least })
             }
             _ => Ok(()),
         }
@@ -169,7 +188,7 @@ impl Config {
 
     /// How much the server keeps for a browser that does not read.
     pub fn outbox_limits(&self) -> OutboxLimits {
-        let fitting = || limits::OUTBOX_BYTES.max(self.longest_roster_bytes().saturating_mul(2));
+        let fitting = || limits::OUTBOX_BYTES.max(self.least_outbox_bytes());
         let bytes = self.outbox_bytes.unwrap_or_else(fitting);
         OutboxLimits { messages: self.outbox_messages, bytes }
     }
@@ -189,8 +208,11 @@ impl Config {
         Duration::from_secs(self.pong_seconds)
     }
 
-    fn longest_roster_bytes(&self) -> usize {
-        self.max_members.saturating_mul(limits::METADATA_BYTES + limits::MEMBER_BYTES)
+    /// Half of it must hold a full list of members, or the longest message with its sender's names.
+    fn least_outbox_bytes(&self) -> usize {
+        let roster = self.max_members.saturating_mul(limits::METADATA_BYTES + limits::MEMBER_BYTES);
+        let message = self.max_message_bytes.saturating_add(limits::RELAYED_BYTES);
+        roster.max(message).saturating_mul(2)
     }
 }
 
@@ -224,13 +246,20 @@ mod tests {
     }
 
     #[test]
-    fn an_outbox_holds_two_rosters() {
+    fn an_outbox_holds_two_rosters_or_two_messages() {
         let large = config("--max-members 1000");
         assert_eq!(large.check(), Ok(()));
         assert_eq!(large.outbox_limits().bytes, 2 * 1000 * (2048 + 300));
 
-        let small = config("--max-members 1000 --outbox-bytes 1000000").check().unwrap_err();
-        assert!(small.to_string().contains("use --outbox-bytes 4696000"), "{small}");
+        for (flags, least) in [
+            ("--max-members 1000 --outbox-bytes 1000000", "--outbox-bytes 4696000"),
+            ("--max-message-bytes 3000000 --outbox-bytes 1000000", "--outbox-bytes 6004096"),
+        ] {
+            let small = config(flags).check().unwrap_err().to_string();
+            assert!(small.contains(least), "{small}");
+        }
+        let long = config("--max-message-bytes 3000000");
+        assert_eq!((long.check(), long.outbox_limits().bytes), (Ok(()), 6_004_096));
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
 use signalpost::{
     config::Config,
     server::{Addresses, Server},
@@ -14,7 +13,7 @@ use signalpost::{
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
-    let config = match Config::try_parse() {
+    let config = match Config::from_command_line() {
         Ok(config) => config,
         // --help and --version are answers, not faults.
         Err(answer) if !answer.use_stderr() => answer.exit(),

@@ -30,6 +30,7 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     tls: Option<Arc<ServerConfig>>,
     admin: Admin,
+    admin_listener: TcpListener,
     addresses: Addresses,
 }
 
@@ -90,7 +91,7 @@ impl Server {
         let config = Arc::new(config);
         let hub = Arc::new(Hub::new(Arc::clone(&config)));
         let http = Arc::new(Http::new(Arc::clone(&hub), Arc::clone(&config)));
-        let admin = Admin::new(Arc::clone(&hub), admin_listener);
+        let admin = Admin::new(Arc::clone(&hub));
         let addresses = Addresses {
             http: listeners
                 .iter()
@@ -98,9 +99,9 @@ impl Server {
                 .collect::<Result<_, _>>()
                 .expect("bound"),
             secure: tls.is_some(),
-            admin: admin.local_addr().expect("bound"),
+            admin: admin_listener.local_addr().expect("bound"),
         };
-        Ok(Self { config, hub, http, listeners, tls, admin, addresses })
+        Ok(Self { config, hub, http, listeners, tls, admin, admin_listener, addresses })
     }
 
     /// Where it can be reached, with the real ports.
@@ -111,20 +112,23 @@ impl Server {
     /// Serves until `shutdown`, then says goodbye to everyone, for `--drain-seconds` at most. No task of
     /// its outlives this call, even if that is cut short.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { config, hub, http, listeners, tls, admin, .. } = self;
+        let Self { config, hub, http, listeners, tls, admin, admin_listener, .. } = self;
         let _killed = http.killed.clone().drop_guard();
         let (health, watching) = (admin.health(), admin.closing.clone());
         let tls = tls.map(TlsAcceptor::from);
         let mut parts = JoinSet::new();
         let ticking = Arc::clone(&hub);
         parts.spawn(async move { ticking.run().await });
+        let most = config.max_connections.saturating_mul(2).saturating_add(64);
         let mut accepting = JoinSet::new();
         for listener in listeners {
-            accepting.spawn(accept(listener, tls.clone(), Arc::clone(&http)));
+            accepting.spawn(accept(listener, tls.clone(), Arc::clone(&http), most));
         }
         let mut administering = JoinSet::new();
         let done = watching.clone();
-        administering.spawn(async move { admin.serve(done.cancelled()).await });
+        administering.spawn(async move {
+            admin.serve(listener::incoming(admin_listener), done.cancelled()).await
+        });
 
         let mut shutdown = pin!(shutdown);
         tokio::select! {
@@ -141,7 +145,7 @@ impl Server {
         hub.send_away();
         http.tasks.close();
         let drain = Duration::from_secs(config.drain_seconds);
-        if timeout(drain * 9 / 10, http.tasks.wait()).await.is_err() {
+        if timeout(drain * 8 / 10, http.tasks.wait()).await.is_err() {
             tracing::warn!(left = http.tasks.len(), "some connections did not end in time");
             http.killed.cancel();
         }
@@ -153,25 +157,20 @@ impl Server {
     }
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http: Arc<Http>) {
+async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http: Arc<Http>, most: usize) {
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let task = serve(stream, tls.clone(), Arc::clone(&http));
-                http.tasks.spawn(http.killed.clone().run_until_cancelled_owned(task));
-            }
-            Err(error) => {
-                // Most likely out of file descriptors: some free up while we wait.
-                tracing::warn!(%error, "could not accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
+        let stream = listener::accept(&listener).await;
+        // Beside the clients there are those who are about to become one, or to say goodbye.
+        if http.tasks.len() >= most {
+            tracing::warn!(most, "too many connections: one was turned away");
+            continue;
         }
+        let task = serve(stream, tls.clone(), Arc::clone(&http));
+        http.tasks.spawn(http.killed.clone().run_until_cancelled_owned(task));
     }
 }
 
 async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, http: Arc<Http>) {
-    // Signals are small and wait for nobody.
-    let _ = stream.set_nodelay(true);
     match tls {
         None => http.serve(stream).await,
         Some(tls) => match timeout(limits::HANDSHAKE, tls.accept(stream)).await {

@@ -9,10 +9,15 @@
 
 mod support;
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use support::{Client, TestServer, within};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
 use tokio_tungstenite::{
     MaybeTlsStream,
     tungstenite::{
@@ -322,4 +327,42 @@ async fn handshakes_that_are_none_are_refused_with_a_status() {
     let _first = Client::connect(&url).await;
     let refused = tokio_tungstenite::connect_async(&url).await.unwrap_err();
     assert!(refused.to_string().contains("503"), "{refused}");
+}
+
+#[tokio::test]
+async fn pings_from_a_client_that_never_reads_are_not_hoarded() {
+    let server = TestServer::start();
+    let mut client = server.client().await;
+    let MaybeTlsStream::Plain(tcp) = client.socket.get_mut() else { unreachable!() };
+    let pings = frame(0x89, &[b'x'; 125]).repeat(1000);
+    let mut sent = 0;
+    // Once the pongs fill the sockets on their way back, the server reads no more.
+    while timeout(Duration::from_secs(2), tcp.write_all(&pings)).await.is_ok() {
+        sent += pings.len();
+        assert!(sent < 64 << 20, "the server took {sent} bytes of pings whose pongs nobody reads");
+    }
+}
+
+#[tokio::test]
+async fn who_reads_slowly_without_a_pause_is_no_slow_consumer_and_not_silent() {
+    let server = TestServer::with("--ping-seconds 1 --pong-seconds 1 --outbox-bytes 100000000");
+    let (mut speaker, mut slow) = (server.member("r").await, server.member("r").await);
+    speaker.hear_of("user-joined").await;
+    let chunk = "x".repeat(250_000);
+    for _ in 0..120 {
+        speaker.say(json!({"type": "message", "content": chunk})).await;
+    }
+    // In the background, so that the speaker's library answers pings.
+    let speaking = tokio::spawn(async move { speaker.hear_of("user-left").await });
+
+    let MaybeTlsStream::Plain(tcp) = slow.socket.get_mut() else { unreachable!() };
+    let (mut buffer, mut left) = (vec![0; 400_000], 120 * chunk.len());
+    while left > 0 {
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        let read = within(tcp.read(&mut buffer)).await.unwrap();
+        assert!(read > 0, "ended with {left} bytes to go");
+        left = left.saturating_sub(read);
+    }
+    assert!(!speaking.is_finished());
+    speaking.abort();
 }

@@ -73,7 +73,9 @@ async fn a_panic_frees_the_seat_and_says_so() {
 
 #[tokio::test]
 async fn a_full_outbox_ends_its_client_and_keeps_nothing() {
-    for flags in ["--outbox-messages 16", "--max-members 2 --outbox-bytes 20000"] {
+    for flags in
+        ["--outbox-messages 16", "--max-members 2 --max-message-bytes 2048 --outbox-bytes 20000"]
+    {
         let hub = hub(flags);
         let (mut speaker, deaf) = (member(&hub, "r").await, member(&hub, "r").await);
         let message = json!({"type": "message", "content": "x".repeat(1000)}).to_string();

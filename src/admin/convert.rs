@@ -143,9 +143,9 @@ fn json(value: prost_types::Value) -> Result<serde_json::Value, Status> {
 
 /// Whole numbers without a point, as JavaScript writes them.
 fn number(number: f64) -> Result<serde_json::Value, Status> {
-    const EXACT: f64 = (1_u64 << 53) as f64;
-    if number.fract() == 0.0 && number.abs() <= EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "whole, and below 2^53")]
+    const WITHOUT_EXPONENT: f64 = (1_u64 << 63) as f64;
+    if number.fract() == 0.0 && number.abs() < WITHOUT_EXPONENT {
+        #[expect(clippy::cast_possible_truncation, reason = "whole, and below 2^63")]
         return Ok((number as i64).into());
     }
     let number = serde_json::Number::from_f64(number);
@@ -185,7 +185,7 @@ mod tests {
             (42.0, "42"),
             (-0.5, "-0.5"),
             (1e300, "1e+300"),
-            (9007199254740992.0, "9007199254740992"),
+            (9007199254740994.0, "9007199254740994"),
         ] {
             assert_eq!(content(number(n)).unwrap().get(), expected);
         }

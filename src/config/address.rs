@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Reads `IP:PORT`, `localhost:PORT`, `:PORT` or `PORT`; the last two mean every address.
 pub(super) fn parse(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
@@ -22,10 +23,14 @@ pub(super) fn parse_port(text: &str) -> Result<u16, String> {
 
 /// Reads an origin as browsers send it (RFC 6454): scheme, host, and the port unless it is the scheme's own.
 pub(super) fn parse_origin(text: &str) -> Result<String, String> {
+    let text = text.trim();
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '*']) => {
-            Ok(text.to_ascii_lowercase())
+            let origin = text.to_ascii_lowercase();
+            // Browsers leave out the scheme's own port.
+            let own_port = if origin.starts_with("https:") { ":443" } else { ":80" };
+            Ok(origin.strip_suffix(own_port).unwrap_or(&origin).to_owned())
         }
         _ => {
             Err("use a scheme and a host and nothing more, such as https://chat.example.org".into())
@@ -57,6 +62,8 @@ mod tests {
     fn origins() {
         assert_eq!(parse_origin("https://Chat.example.org").unwrap(), "https://chat.example.org");
         assert_eq!(parse_origin("http://localhost:3000").unwrap(), "http://localhost:3000");
+        assert_eq!(parse_origin("https://a.example:443").unwrap(), "https://a.example");
+        assert_eq!(parse_origin("http://a.example:443").unwrap(), "http://a.example:443");
         for text in
             ["", "*", "chat.example.org", "https://", "https://a/", "wss://a", "https://*.a"]
         {

@@ -16,6 +16,10 @@ pub const MESSAGE_BYTES: usize = 256 << 10;
 pub const OUTBOX_MESSAGES: usize = 4096;
 /// Bytes kept for a browser; `--outbox-bytes`.
 pub const OUTBOX_BYTES: usize = 1 << 20;
+/// What a relayed message may be longer than it came, by its sender's names.
+pub const RELAYED_BYTES: usize = 2048;
+/// The largest `--max-members`: every join is told to every member.
+pub const MAX_MEMBERS: u64 = 10_000;
 /// What a message counts in an outbox beside its bytes.
 pub const OUTBOX_MESSAGE_OVERHEAD: usize = 64;
 /// Events kept in the log; `--log-events`.

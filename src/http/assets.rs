@@ -71,7 +71,10 @@ impl Assets {
         };
         let known = |etag: &String| {
             let tags = headers.get_all(IF_NONE_MATCH).into_iter().filter_map(|v| v.to_str().ok());
-            tags.flat_map(|v| v.split(',')).any(|tag| tag.trim().trim_start_matches("W/") == *etag)
+            tags.flat_map(|v| v.split(',')).any(|tag| {
+                let tag = tag.trim().trim_start_matches("W/");
+                tag == *etag || tag == "*"
+            })
         };
         let mut response = if asset.etag.as_ref().is_some_and(known) {
             let mut unchanged = Response::default();

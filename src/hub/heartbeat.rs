@@ -68,21 +68,15 @@ impl Heartbeat {
         for check in due {
             match check {
                 Check::Ping(client_id) => {
-                    if let Some(client) = clients.find(client_id) {
-                        client.outbox.ping();
-                        let check = Check::Pong { client_id, pinged_at: now };
-                        self.schedule(self.pong_ticks, check);
-                    }
+                    let Some(client) = clients.find(client_id) else { continue };
+                    client.outbox.ping();
+                    self.schedule(self.pong_ticks, Check::Pong { client_id, pinged_at: now });
+                    self.schedule(self.until_ping(), Check::Ping(client_id));
                 }
                 Check::Pong { client_id, pinged_at } => {
                     let Some(client) = clients.find(client_id) else { continue };
                     if client.heard_at() < pinged_at {
                         client.outbox.end(Ending::HeartbeatTimeout);
-                    } else {
-                        self.schedule(
-                            self.until_ping().saturating_sub(self.pong_ticks),
-                            Check::Ping(client_id),
-                        );
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! One browser's connection after the handshake: texts in go to the session, what its outbox has goes out.
 //!
-//! Writing goes before reading, and while the socket takes no more, nothing is read: whoever does not
-//! listen is not listened to, and cannot make the server hold more than its outbox.
+//! While the socket takes nothing, nothing is read: whoever does not listen is not listened to, and cannot
+//! make the server hold more than its outbox and a few batches. Who listens slowly is still heard.
 
 use std::{
     future::Future,
@@ -32,6 +32,10 @@ use crate::{
 
 /// How many messages a client may have handled before others have their turn.
 const TURN_MESSAGES: usize = 64;
+/// How much may wait for the socket before a client that takes it slowly is not read from either.
+const KEPT_BYTES: usize = 128 << 10;
+/// How much of what a client still says is thrown away after its fault.
+const THROWN_AWAY_BYTES: usize = 8 << 20;
 
 /// Serves a connection until it ends; `already_read` is what came with the handshake.
 pub async fn run<S>(stream: S, already_read: Vec<u8>, session: Session, max_message_bytes: usize)
@@ -41,7 +45,7 @@ where
     let wire = Arc::new(Wire::new(stream));
     session.client().attach(Arc::clone(&wire) as Arc<dyn Link>);
     let codec = Codec::new(max_message_bytes, already_read);
-    let mut connection = Connection { wire, codec, session, handled: 0 };
+    let mut connection = Connection { wire, codec, session, handled: 0, taken: 0 };
     let parting = in_turns(connection.converse()).await;
 
     let Connection { wire, codec, session, .. } = connection;
@@ -58,6 +62,8 @@ struct Connection<S> {
     session: Session,
     /// Messages in this turn.
     handled: usize,
+    /// What the socket had taken when it was last found full.
+    taken: u64,
 }
 
 /// How a connection ends.
@@ -93,13 +99,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// The next message. Before the task waits for one, all that is due to the client is sent.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Parting>> {
-        if self.wire.is_full() {
+        if self.wire.flow().full {
             if let Poll::Ready(parting) = self.poll_send(cx) {
                 return Poll::Ready(Err(parting));
             }
-            if self.wire.is_full() {
+            let flow = self.wire.flow();
+            if flow.full && (flow.taken == self.taken || flow.kept > KEPT_BYTES) {
                 return Poll::Pending;
             }
+            // Taking is a sign of life too: the answer to a ping may be long in coming.
+            self.session.heard();
+            self.taken = flow.taken;
         }
         if self.handled == TURN_MESSAGES {
             cx.waker().wake_by_ref();
@@ -149,13 +159,17 @@ where
     if let Parting::Fault(_) = parting {
         // What is left unread when a socket closes becomes a reset, which could overtake the close frame.
         let mut buffer = [0; 1024];
-        while poll_fn(|cx| {
-            let mut buffer = ReadBuf::new(&mut buffer);
-            wire.poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
-        })
-        .await
-        .is_ok_and(|read| read > 0)
-        {}
+        let mut left = THROWN_AWAY_BYTES;
+        while left > 0 {
+            let read = poll_fn(|cx| {
+                let mut buffer = ReadBuf::new(&mut buffer);
+                wire.poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+            });
+            match read.await {
+                Ok(read) if read > 0 => left = left.saturating_sub(read),
+                _ => return,
+            }
+        }
     }
 }
 

@@ -35,8 +35,21 @@ struct Inner<S> {
     unsent: Vec<u8>,
     /// Whether the socket took something that it may not have passed on, as TLS does.
     unflushed: bool,
+    /// Bytes that the socket took so far.
+    taken: u64,
     /// The connection's own task.
     owner: Waker,
+}
+
+/// How a client reads what it is sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flow {
+    /// Whether the socket is full.
+    pub(super) full: bool,
+    /// Bytes that wait for the socket.
+    pub(super) kept: usize,
+    /// Bytes that the socket took so far.
+    pub(super) taken: u64,
 }
 
 /// Why nothing more is to be sent.
@@ -52,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// The task that sends first becomes its own.
     pub(super) fn new(stream: S) -> Self {
         let owner = Waker::noop().clone();
-        Self(Mutex::new(Inner { stream, unsent: Vec::new(), unflushed: false, owner }))
+        Self(Mutex::new(Inner { stream, unsent: Vec::new(), unflushed: false, taken: 0, owner }))
     }
 
     /// For the connection's own task: sends all that is due. Ready only when there is a reason to stop;
@@ -75,9 +88,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.0.lock().unsent.extend_from_slice(frames);
     }
 
-    /// Whether the socket is full: whoever does not read is not read from.
-    pub(super) fn is_full(&self) -> bool {
-        self.0.lock().is_full()
+    /// How the client reads what it is sent.
+    pub(super) fn flow(&self) -> Flow {
+        let inner = self.0.lock();
+        Flow { full: inner.is_full(), kept: inner.unsent.len(), taken: inner.taken }
     }
 
     pub(super) fn poll_read(
@@ -137,6 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
             Poll::Ready(sent) => sent?,
             Poll::Pending => 0,
         };
+        self.taken += sent as u64;
         self.unsent.extend_from_slice(&bytes[sent..]);
         self.unflushed = true;
         Ok(true)
@@ -148,6 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.taken += sent as u64;
             self.unsent.drain(..sent);
         }
         // An idle connection keeps no buffer.
