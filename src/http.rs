@@ -126,16 +126,18 @@ impl Http {
         };
         let upgraded = hyper::upgrade::on(request);
         let max_message_bytes = self.config.max_message_bytes;
-        let task = async move {
+        let (tasks, killed) = (self.tasks.clone(), self.killed.clone());
+        self.tasks.spawn(async move {
             let Ok(upgraded) = upgraded.await else { return };
             let parts =
                 upgraded.downcast::<TokioIo<S>>().expect("the stream that `serve` was given");
             let already_read = parts.read_buf.to_vec();
             // An empty `Bytes` would still hold hyper's whole read buffer.
             drop(parts.read_buf);
-            ws::run(parts.io.into_inner(), already_read, session, max_message_bytes).await;
-        };
-        self.tasks.spawn(self.killed.clone().run_until_cancelled_owned(task));
+            let stream = parts.io.into_inner();
+            // A task of its own: this one's room for the handshake would stay as long as it does.
+            tasks.spawn(ws::run(stream, already_read, session, max_message_bytes, killed));
+        });
         switching
     }
 }

@@ -5,6 +5,7 @@
 //! a plain client acknowledges them by having its socket take them.
 
 use std::{
+    cell::RefCell,
     collections::VecDeque,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -17,6 +18,15 @@ use crate::{
     protocol::{Announcement, Frame},
     room::LeaveReason,
 };
+
+thread_local! {
+    /// The buffer of an outbox that ran empty, for the next one that fills: an idle client has none, and a
+    /// busy one need not allocate.
+    static SPARE: RefCell<VecDeque<Entry>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// A buffer that once was larger is given back to the allocator.
+const SPARE_ENTRIES: usize = 64;
 
 /// See the module.
 #[derive(Debug)]
@@ -90,6 +100,9 @@ impl Outbox {
             return false;
         }
         queue.bytes += weight;
+        if queue.entries.capacity() == 0 {
+            queue.entries = SPARE.take();
+        }
         queue.entries.push_back(entry);
         !std::mem::replace(&mut queue.scheduled, true)
     }
@@ -133,6 +146,12 @@ impl Outbox {
         }
         queue.taken_bytes += bytes;
         queue.scheduled = !queue.entries.is_empty();
+        if queue.entries.is_empty() {
+            let buffer = std::mem::take(&mut queue.entries);
+            if (1..=SPARE_ENTRIES).contains(&buffer.capacity()) {
+                SPARE.set(buffer);
+            }
+        }
         let ping = std::mem::take(&mut queue.ping);
         if !batch.is_empty() || ping {
             return Poll::Ready(Due::Send { ping });

@@ -46,16 +46,34 @@ impl Session {
     /// Handles one message. Whatever it leads to is in outboxes afterwards.
     pub async fn receive(&mut self, text: &str) {
         let (request_id, request) = protocol::parse(text);
+        let request_id = request_id.as_ref();
         let answer = match request {
-            Ok(request) => self.handle(request, request_id.as_ref()).await,
+            Ok(Request::Signal { kind, target, payload }) => self.signal(kind, target, payload),
+            // In a box: room for a join would be part of every connection, and most of them are idle.
+            Ok(Request::Join { room_id, metadata }) => {
+                Box::pin(self.join(&room_id, metadata, request_id)).await
+            }
+            Ok(Request::Leave { room_id }) => {
+                if self.sits_in(&room_id) {
+                    self.leave(LeaveReason::Left, request_id);
+                }
+                Ok(())
+            }
+            Ok(Request::Register(identity)) => {
+                self.register(identity, request_id);
+                Ok(())
+            }
+            Ok(Request::Ping) => {
+                self.reply(&Reply::Pong { request_id });
+                Ok(())
+            }
             Err(rejected) => Err(rejected),
         };
         if let Err(Rejected { code, message, join }) = answer {
-            let (message, request_id) = (&*message, request_id.as_ref());
             self.reply(&if join {
-                Reply::JoinError { error: message, code, request_id }
+                Reply::JoinError { error: &message, code, request_id }
             } else {
-                Reply::Error { code, message, request_id }
+                Reply::Error { code, message: &message, request_id }
             });
         }
     }
@@ -63,38 +81,6 @@ impl Session {
     /// Frees the seat, if there is one, and forgets the client.
     pub fn end(mut self, reason: LeaveReason) {
         self.parting = reason;
-    }
-
-    async fn handle(
-        &mut self,
-        request: Request<'_>,
-        request_id: Option<&RequestId>,
-    ) -> Result<(), Rejected> {
-        match request {
-            Request::Register(identity) => {
-                self.register(identity, request_id);
-                Ok(())
-            }
-            Request::Join { room_id, metadata } => {
-                let command = Command::Join {
-                    client_id: self.client.id,
-                    identity: self.identity.clone(),
-                    metadata,
-                };
-                self.join(&room_id, command, request_id).await
-            }
-            Request::Leave { room_id } => {
-                if self.sits_in(&room_id) {
-                    self.leave(LeaveReason::Left, request_id);
-                }
-                Ok(())
-            }
-            Request::Signal { kind, target, payload } => self.signal(kind, target, payload),
-            Request::Ping => {
-                self.reply(&Reply::Pong { request_id });
-                Ok(())
-            }
-        }
     }
 
     fn register(&mut self, identity: Identity, request_id: Option<&RequestId>) {
@@ -115,9 +101,11 @@ impl Session {
     async fn join(
         &mut self,
         room_id: &RoomId,
-        command: Command,
+        metadata: Option<Arc<str>>,
         request_id: Option<&RequestId>,
     ) -> Result<(), Rejected> {
+        let (client_id, identity) = (self.client.id, self.identity.clone());
+        let command = Command::Join { client_id, identity, metadata };
         let again = self.sits_in(room_id);
         if !again {
             self.ask(room_id, &command)?;

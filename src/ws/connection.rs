@@ -18,6 +18,7 @@ use tokio::{
 use tokio_tungstenite::tungstenite::{
     Error, Message, Utf8Bytes, error::ProtocolError, protocol::CloseFrame,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     codec::Codec,
@@ -37,8 +38,16 @@ const KEPT_BYTES: usize = 128 << 10;
 /// How much of what a client still says is thrown away after its fault.
 const THROWN_AWAY_BYTES: usize = 8 << 20;
 
-/// Serves a connection until it ends; `already_read` is what came with the handshake.
-pub async fn run<S>(stream: S, already_read: Vec<u8>, session: Session, max_message_bytes: usize)
+/// Serves a connection until it ends, or `killed`; `already_read` is what came with the handshake.
+///
+/// Not an `async fn`: its arguments would stay beside what is made of them, for every connection.
+pub fn run<S>(
+    stream: S,
+    already_read: Vec<u8>,
+    session: Session,
+    max_message_bytes: usize,
+    killed: CancellationToken,
+) -> impl Future<Output = ()> + Send
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -46,14 +55,24 @@ where
     session.client().attach(Arc::clone(&wire) as Arc<dyn Link>);
     let codec = Codec::new(max_message_bytes, already_read);
     let mut connection = Connection { wire, codec, session, handled: 0, taken: 0 };
-    let parting = in_turns(connection.converse()).await;
-
-    let Connection { wire, codec, session, .. } = connection;
-    tracing::debug!(client_id = %session.client().id, ?parting, "disconnected");
-    // First the seat, then the courtesies: those may take a while.
-    session.end(parting.leave_reason());
-    // In a box, so that the many who are not leaving are smaller.
-    let _ = Box::pin(timeout(limits::CLOSE, say_goodbye(&wire, codec, parting))).await;
+    async move {
+        let parting = {
+            let mut conversation = pin!(connection.converse());
+            let mut killed = pin!(killed.cancelled());
+            // Each poll is a turn: what it says to others goes out at its end.
+            poll_fn(|cx| match turn(|| conversation.as_mut().poll(cx)) {
+                Poll::Pending => {
+                    killed.as_mut().poll(cx).map(|()| Parting::Ended(Ending::GoingAway))
+                }
+                ended @ Poll::Ready(_) => ended,
+            })
+            .await
+        };
+        let client_id = connection.session.client().id;
+        tracing::debug!(%client_id, ?parting, "disconnected");
+        // In a box, so that the many who are not leaving are smaller.
+        Box::pin(connection.part(parting, killed)).await;
+    }
 }
 
 struct Connection<S> {
@@ -80,6 +99,14 @@ enum Parting {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// First the seat, then the courtesies: those may take a while.
+    async fn part(self, parting: Parting, killed: CancellationToken) {
+        let Self { wire, codec, session, .. } = self;
+        session.end(parting.leave_reason());
+        let goodbye = timeout(limits::CLOSE, say_goodbye(&wire, codec, parting));
+        let _ = killed.run_until_cancelled(goodbye).await;
+    }
+
     async fn converse(&mut self) -> Parting {
         loop {
             let received = match poll_fn(|cx| self.poll_turn(cx)).await {
@@ -124,12 +151,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn poll_send(&self, cx: &mut Context<'_>) -> Poll<Parting> {
         self.wire.poll_send(&self.session.client().outbox, cx).map(Parting::from)
     }
-}
-
-/// Each poll is a turn: what it says to others goes out at its end.
-async fn in_turns<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| turn(|| future.as_mut().poll(cx))).await
 }
 
 /// The closing handshake (RFC 6455, section 7), either way round.
