@@ -16,6 +16,11 @@ impl ClientId {
     pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
+
+    /// The name as text, without an allocation.
+    pub fn encode<'a>(&self, buffer: &'a mut [u8; 45]) -> &'a str {
+        self.0.hyphenated().encode_lower(buffer)
+    }
 }
 
 impl FromStr for ClientId {
@@ -50,7 +55,7 @@ impl fmt::Debug for ClientId {
 
 impl Serialize for ClientId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+        serializer.serialize_str(self.encode(&mut Uuid::encode_buffer()))
     }
 }
 

@@ -13,6 +13,7 @@ main() {
   check "clippy" cargo clippy --locked --all-targets -- --deny warnings
   check "rustdoc" env RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
   count "Rust tests" cargo_sums cargo test --locked --no-fail-fast
+  check "instruction budget" benches/check.sh
   check "buf lint" "$bin/buf" lint proto
   check "buf format" "$bin/buf" format --diff --exit-code proto
   check "types of the client" npm run --silent --prefix "$browser" check
@@ -29,7 +30,10 @@ browser=tests/browser
 bin=$browser/node_modules/.bin
 
 install_missing() {
-  command -v chromium >/dev/null || apt_install chromium
+  local packages=()
+  command -v chromium >/dev/null || packages+=(chromium)
+  command -v valgrind >/dev/null || packages+=(valgrind)
+  [ ${#packages[@]} -eq 0 ] || apt_install "${packages[@]}"
   # The lock file is older than what it installed, unless it changed since.
   if [ ! "$browser/node_modules/.package-lock.json" -nt "$browser/package-lock.json" ]; then
     check "npm packages" npm ci --prefix "$browser" --no-audit --no-fund

@@ -15,7 +15,9 @@ use clap::CommandFactory;
 use serde_json::{Value, value::RawValue};
 use signalpost::{
     config::{Config, limits},
-    protocol::{Announcement, CloseCode, Code, Joined, Reply, Request, SignalKind, VERSION, parse},
+    protocol::{
+        Announcement, CloseCode, Code, Joined, Reply, Request, Sender, SignalKind, VERSION, parse,
+    },
     room::{Change, Event, Identity, LeaveReason, Member, Position, Settings},
 };
 
@@ -94,7 +96,7 @@ fn written() -> Vec<String> {
     };
     let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
     let signal = |kind, payload: &str| {
-        Reply::signal(kind, ann, &identity, &raw(payload)).encode().as_str().to_owned()
+        Sender::new(ann, &identity).signal(kind, &raw(payload)).as_str().to_owned()
     };
     let encoded = |reply: Reply<'_>| reply.encode().as_str().to_owned();
     let ice_servers = ["turn:user:secret@turn.example.org:3478".parse().unwrap()];

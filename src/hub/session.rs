@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     id::{ClientId, RoomId},
-    protocol::{self, Code, Rejected, Reply, Request, RequestId, SignalKind},
+    protocol::{self, Code, Rejected, Reply, Request, RequestId, Sender, SignalKind},
     room::{Command, Identity, LeaveReason},
 };
 
@@ -21,6 +21,7 @@ pub struct Session {
     hub: Arc<Hub>,
     client: Arc<Client>,
     identity: Identity,
+    sender: Sender,
     seat: Option<Arc<RoomCell>>,
     /// What the room-mates are told if this is dropped now.
     parting: LeaveReason,
@@ -30,7 +31,9 @@ impl Session {
     pub(super) fn new(hub: Arc<Hub>, client: Arc<Client>) -> Self {
         // Said only if nobody says otherwise, as when the connection's task panics.
         let parting = LeaveReason::InternalError;
-        Self { hub, client, identity: Identity::default(), seat: None, parting }
+        let identity = Identity::default();
+        let sender = Sender::new(client.id, &identity);
+        Self { hub, client, identity, sender, seat: None, parting }
     }
 
     /// Whose session it is.
@@ -87,6 +90,7 @@ impl Session {
         let own_id = || self.client.id.to_string().parse().expect("a UUID is a short text");
         let user_id = identity.user_id.clone().unwrap_or_else(own_id);
         self.identity = Identity { user_id: Some(user_id.clone()), ..identity };
+        self.sender = Sender::new(self.client.id, &self.identity);
         self.reply(&Reply::Registered { user_id: &user_id, request_id });
         if let Some(cell) = &self.seat {
             let rename =
@@ -168,7 +172,7 @@ impl Session {
     ) -> Result<(), Rejected> {
         let cell = self.seat.as_ref().ok_or_else(not_in_room)?;
         let from = self.client.id;
-        let frame = Reply::signal(kind, from, &self.identity, payload).encode();
+        let frame = self.sender.signal(kind, payload);
         match target {
             Some(target) => cell.route(from, target, frame),
             None => cell.fan_out(from, &frame),

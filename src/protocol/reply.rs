@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Code, Frame, RequestId, SignalKind};
+use super::{Code, Frame, RequestId};
 use crate::{
     config::IceServer,
     id::{ClientId, DisplayName, RoomId, UserId},
@@ -79,25 +79,6 @@ pub enum Reply<'a> {
     RoomUpdated {
         room: RoomInfo<'a>,
     },
-    Offer {
-        from_id: ClientId,
-        from_user_id: Option<&'a UserId>,
-        sdp: &'a RawValue,
-    },
-    Answer {
-        from_id: ClientId,
-        from_user_id: Option<&'a UserId>,
-        sdp: &'a RawValue,
-    },
-    Candidate {
-        from_id: ClientId,
-        candidate: &'a RawValue,
-    },
-    Message {
-        from_id: ClientId,
-        from_user_id: Option<&'a UserId>,
-        content: &'a RawValue,
-    },
     Broadcast {
         content: &'a RawValue,
     },
@@ -153,22 +134,6 @@ impl Joined {
 }
 
 impl<'a> Reply<'a> {
-    /// A signal on its way to its target: `payload` goes on as it came.
-    pub fn signal(
-        kind: SignalKind,
-        from_id: ClientId,
-        from: &'a Identity,
-        payload: &'a RawValue,
-    ) -> Self {
-        let from_user_id = from.user_id.as_ref();
-        match kind {
-            SignalKind::Offer => Self::Offer { from_id, from_user_id, sdp: payload },
-            SignalKind::Answer => Self::Answer { from_id, from_user_id, sdp: payload },
-            SignalKind::Candidate => Self::Candidate { from_id, candidate: payload },
-            SignalKind::Message => Self::Message { from_id, from_user_id, content: payload },
-        }
-    }
-
     pub(super) fn user_joined(member: &'a Member) -> Self {
         let Peer { client_id, user_id, display_name, metadata } = member.into();
         Self::UserJoined { user_id, client_id, display_name, metadata }

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Counts the instructions of the hot path, which repeat where times do not, and compares them with the budget.
+#   benches/check.sh           fails where a scenario takes 3 % more than its budget
+#   benches/check.sh rebase    writes the budget anew: in a commit of its own that says why
+set -eu
+cd "$(dirname "$0")/.."
+budget=benches/instructions.budget
+scenarios=(candidate candidates offer fan-out join)
+
+main() {
+  local bench name counted allowed worse=0
+  bench=$(cargo bench --locked --bench instructions --no-run 2>&1 | sed -n 's/.*(\(target[^)]*\)).*/\1/p' | tail -1)
+  [ "${1:-}" != rebase ] || : >"$budget"
+  for name in "${scenarios[@]}"; do
+    counted=$(per_time "$bench" "$name")
+    if [ "${1:-}" = rebase ]; then
+      echo "$name $counted" >>"$budget"
+    fi
+    allowed=$(awk -v name="$name" '$1 == name { print $2 }' "$budget")
+    echo "$name: $counted instructions, budget $allowed"
+    if [ $((counted * 100)) -gt $((allowed * 103)) ]; then
+      echo "$name is over its budget"
+      worse=1
+    fi
+  done
+  return "$worse"
+}
+
+# What one more time costs: start and end are the same in both runs.
+per_time() {
+  local few many
+  few=$(instructions "$1" "$2" 800)
+  many=$(instructions "$1" "$2" 2400)
+  echo $(((many - few) / 1600))
+}
+
+instructions() {
+  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1 | awk '/Collected :/ { print $4 }'
+}
+
+main "$@"
