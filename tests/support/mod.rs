@@ -26,7 +26,7 @@ use tokio_tungstenite::{
 use tonic::transport::Channel;
 
 /// Longer than anything takes here; a test that waits so long has failed.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn config(flags: &str) -> Config {
     let own = ["signalpost", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
