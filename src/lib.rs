@@ -23,14 +23,18 @@
 //! # One `offer`, from A to B
 //!
 //! ```text
-//! socket ─▶ ws/connection      size first, by the WebSocket library
+//! socket ─▶ ws/connection      A's task; one poll of it is one turn
+//!           ws/codec           frames to texts, with the thread's codec; size first
 //!           hub/session        whose names and seat count
 //!           protocol/request   one pass over a flat envelope; the payload stays as it is
-//!           protocol/reply     encoded once
+//!           protocol/signal    encoded once
 //!           hub/cell           lock the room: do both sit in it?
-//!           hub/outbox         B's queue; its task wakes
-//!           ws/connection      B's task: drain, feed, flush ─▶ socket
+//!           hub/outbox         B's queue
+//!           hub/turn           at the end of A's turn, without the room's lock: flush B
+//!           ws/wire            B's queue to frames, in one system call ─▶ socket
 //! ```
+//!
+//! B's own task is woken only where the socket takes no more, or where the message came outside of a turn.
 //!
 //! # Who may know whom
 //!
@@ -46,8 +50,8 @@
 //! 3. A payload is never parsed past its JSON syntax, never rewritten, never logged.
 //! 4. A message is encoded once, however many receive it.
 //! 5. A signal passes only between members of one room.
-//! 6. Nothing waits for a slow browser: an outbox is bounded in messages and bytes, and a full one ends that
-//!    connection. Never is one message left out.
+//! 6. Nothing waits for a slow browser: writing to another's socket never blocks, an outbox is bounded in
+//!    messages and bytes, and a full one ends that connection. Never is one message left out.
 //! 7. Everything has a limit, and each stands in `config/limits.rs` or has a flag.
 //! 8. Whatever way a connection ends, its seat is freed exactly once, by dropping its `Session`, and
 //!    everyone concerned is told, with the reason.
@@ -62,6 +66,8 @@
 //!   first of its receivers' tasks to send it ([`protocol::Announcement`]). The design had every announcement
 //!   encoded before the lock, which cannot be for `room-updated`: what it says is known only under the lock.
 //! - `http` is a module of its own beside `ws`: files and health are no WebSocket's business.
+//! - An outbox hands its entries over when they are taken and counts them until they are acknowledged; it
+//!   keeps none. Resumption will keep them.
 //! - Without `--outbox-bytes`, an outbox grows with `--max-members`, so that raising one flag does not
 //!   demand another; only an explicit value that is too small is refused.
 
