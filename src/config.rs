@@ -16,7 +16,12 @@ pub use limits::{LogLimits, OutboxLimits};
 
 /// A self-hosted WebRTC signaling server: JSON over WebSocket for browsers, gRPC for administrators.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "signalpost", version, max_term_width = 100)]
+#[command(
+    name = "signalpost",
+    version,
+    max_term_width = 100,
+    after_help = "`signalpost bench` load-tests a server; see `signalpost bench --help`."
+)]
 pub struct Config {
     /// Where browsers connect: IP:PORT, or a port alone. May be given more than once.
     ///

@@ -38,7 +38,7 @@
 //!
 //! # Who may know whom
 //!
-//! `main → server → {http, admin} → ws → hub → {protocol, journal} → room → id → config`. Nothing names what stands
+//! `main → {server, bench} → {http, admin} → ws → hub → {protocol, journal} → room → id → config`. Nothing names what stands
 //! left of it; a test holds this.
 //!
 //! # Invariants
@@ -72,6 +72,7 @@
 //!   demand another; only an explicit value that is too small is refused.
 
 pub mod admin;
+pub mod bench;
 pub mod config;
 pub mod http;
 pub mod hub;

@@ -3,9 +3,14 @@
 use std::{
     io::{self, Write},
     process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use signalpost::{
+    bench,
     config::Config,
     server::{Addresses, Server},
     telemetry,
@@ -13,6 +18,10 @@ use signalpost::{
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == "bench") {
+        return load(bench::Options::from_words(words));
+    }
     let config = match Config::from_command_line() {
         Ok(config) => config,
         // --help and --version are answers, not faults.
@@ -38,6 +47,35 @@ async fn serve(config: Config) -> ExitCode {
     let _ = greet(server.addresses());
     server.run(stop).await;
     ExitCode::SUCCESS
+}
+
+/// `signalpost bench`: 0 if all went well, 1 if not, 2 if the flags are at fault.
+fn load(options: Result<bench::Options, clap::Error>) -> ExitCode {
+    let options = match options {
+        Ok(options) => options,
+        Err(answer) if !answer.use_stderr() => answer.exit(),
+        Err(fault) => return refuse_bench(&one_line(&fault.render().to_string())),
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let runtime = tokio::runtime::Runtime::new().expect("threads and an epoll instance");
+    let stopped = Arc::clone(&stop);
+    runtime.spawn(async move {
+        stop_signal().await;
+        stopped.store(true, Ordering::Relaxed);
+    });
+    match bench::run(&options, &stop) {
+        Ok(report) => {
+            let json = || serde_json::to_string(&report).expect("string keys and plain numbers");
+            let text = if options.json { json() } else { report.to_string() };
+            let _ = writeln!(io::stdout(), "{text}");
+            if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(fault) if fault.is_usage() => refuse_bench(&fault.to_string()),
+        Err(fault) => {
+            let _ = writeln!(io::stderr(), "signalpost bench: {fault}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Done at the first SIGINT or SIGTERM. The second ends the process at once, for those in a hurry.
@@ -92,5 +130,10 @@ fn one_line(fault: &str) -> String {
 
 fn refuse(fault: &str) -> ExitCode {
     let _ = writeln!(io::stderr(), "signalpost: {fault} (see --help)");
+    ExitCode::from(2)
+}
+
+fn refuse_bench(fault: &str) -> ExitCode {
+    let _ = writeln!(io::stderr(), "signalpost bench: {fault} (see signalpost bench --help)");
     ExitCode::from(2)
 }
