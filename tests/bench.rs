@@ -149,7 +149,7 @@ fn what_cannot_be_measured_is_one_line_that_names_the_mend() {
         ("http://localhost:8080/", "ws://localhost:8080/"),
         ("wss://localhost/", "without it"),
         ("--scenario nothing", "[possible values: candidates"),
-        ("--seconds -1", "--seconds"),
+        ("--seconds=-1", "0 to 86400"),
         ("--seconds nan", "0 to 86400"),
         ("--rooms 0", "--rooms"),
         ("--rooms 1000000 --members 1000", "ulimit -n"),
