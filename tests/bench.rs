@@ -16,7 +16,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -89,9 +89,12 @@ async fn idle_clients_are_counted_and_cost_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_is_kept() {
     let server = TestServer::start();
+    let begun = Instant::now();
     let report = run(server.url("/"), "--rooms 2 --rate 1000").await.unwrap();
     assert!(report.is_clean(), "{report}");
-    assert!((1..=450).contains(&report.count), "{report}");
+    // As answered, it would be many times that.
+    let due = begun.elapsed().as_secs_f64() * 1000.0;
+    assert!(report.count > 0 && report.count as f64 <= due, "{report}");
     assert!(report.late_p99_us.is_some());
 }
 

@@ -17,8 +17,6 @@ use super::{
 
 /// How long to wait for sockets at most before looking at the clock.
 const TURN: Duration = Duration::from_millis(10);
-/// How long messages that are still on their way may take, when the time is over.
-const DRAIN: Duration = Duration::from_secs(2);
 /// Without any progress for so long, nothing more will come.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How many connections are made at a time.
@@ -199,7 +197,7 @@ fn fan_out_as_answered(swarm: &mut Swarm, options: &Options, mut measure: Measur
 /// Waits for what is still on its way, and counts what does not come.
 fn drain(swarm: &mut Swarm, mut missing: u64) -> u64 {
     let (mut events, begun) = (Vec::new(), Instant::now());
-    while missing > 0 && begun.elapsed() < DRAIN {
+    while missing > 0 && begun.elapsed() < PATIENCE {
         swarm.poll(TURN, &mut events);
         let came = events.drain(..).filter(|event| matches!(event, Event::Passed { .. })).count();
         missing = missing.saturating_sub(came as u64);
