@@ -1,47 +1,285 @@
-// The microphone and camera of this device.
+// The microphone, camera and screen of this device. What can go wrong is told as a code.
 
-/** @type {{ constraints: MediaStreamConstraints, lacking: string }[]} */
-const ATTEMPTS = [
-  { constraints: { audio: true, video: true }, lacking: "" },
-  { constraints: { audio: true }, lacking: "without camera" },
-  { constraints: { video: true }, lacking: "without microphone" },
-];
-
-/** @type {Record<string, string>} */
-const PROBLEMS = {
-  NotAllowedError: "the browser does not allow it for this page",
-  NotFoundError: "none was found",
-  NotReadableError: "another program is using it",
-};
+import { Events } from "./events.js";
 
 /**
- * Opens what there is. Nobody is kept out of a room for want of a camera: what is missing
- * becomes a text for people, and `stream` is null if that is everything.
- * @returns {Promise<{ stream: MediaStream | null, problem: string }>}
+ * @typedef {import("./sender.js").DeviceKind} DeviceKind
+ * @typedef {"denied" | "missing" | "busy" | "insecure" | "failed"} MediaProblem
+ * @typedef {{ deviceId: string, label: string }} Device
+ * @typedef {{ microphones: Device[], cameras: Device[], speakers: Device[] }} Devices
+ *
+ * @typedef {object} Slot
+ * @property {boolean} on the microphone: open and not muted; the camera: open
+ * @property {string | null} deviceId that is used, or was asked for
+ * @property {MediaProblem | null} problem why it could not be opened the last time
+ * @typedef {Record<DeviceKind, Slot>} MediaState
+ *
+ * @typedef {object} MediaEvents
+ * @property {MediaState} changed
+ * @property {{ kind: DeviceKind, track: MediaStreamTrack | null }} track another one is to be sent
+ * @property {{ kind: DeviceKind }} lost the device was unplugged, or taken away
  */
-export async function openMedia() {
-  if (!navigator.mediaDevices) {
-    return { stream: null, problem: "Joined without camera and microphone: that needs an https:// address." };
+
+/** @type {Record<string, MediaProblem>} */
+const PROBLEMS = {
+  NotAllowedError: "denied",
+  SecurityError: "denied",
+  NotFoundError: "missing",
+  OverconstrainedError: "missing",
+  NotReadableError: "busy",
+  AbortError: "busy",
+};
+
+const kinds = /** @type {const} */ (["microphone", "camera"]);
+
+/** The devices there are; without names and ids before one of them was allowed. @returns {Promise<Devices>} */
+export async function listDevices() {
+  const found = (await navigator.mediaDevices?.enumerateDevices()) ?? [];
+  const of = (/** @type {MediaDeviceKind} */ kind) =>
+    found.filter((device) => device.kind === kind).map(({ deviceId, label }) => ({ deviceId, label }));
+  return { microphones: of("audioinput"), cameras: of("videoinput"), speakers: of("audiooutput") };
+}
+
+/** @param {() => void} listener @returns {() => void} ends it */
+export function onDevicesChanged(listener) {
+  const devices = navigator.mediaDevices;
+  devices?.addEventListener("devicechange", listener);
+  return () => devices?.removeEventListener("devicechange", listener);
+}
+
+/** @extends {Events<MediaEvents>} */
+export class LocalMedia extends Events {
+  /** What is open now. The same object always, for a preview and for whom it is sent to. */
+  stream = new MediaStream();
+  #muted = false;
+  /** @type {Record<DeviceKind, { deviceId: string | null, problem: MediaProblem | null }>} */
+  #slots = { microphone: { deviceId: null, problem: null }, camera: { deviceId: null, problem: null } };
+  /** @type {Promise<unknown>} */
+  #turn = Promise.resolve();
+
+  /** @returns {MediaState} */
+  get state() {
+    const microphone = this.#trackOf("microphone");
+    return {
+      microphone: { ...this.#slots.microphone, on: microphone !== null && !this.#muted },
+      camera: { ...this.#slots.camera, on: this.#trackOf("camera") !== null },
+    };
   }
-  let reason = "";
-  for (const { constraints, lacking } of ATTEMPTS) {
+
+  /**
+   * Opens what is asked for, by its id if a string. Nobody is kept out of a call for want of a
+   * device: what is missing has a `problem` in the state.
+   * @param {{ microphone?: boolean | string, camera?: boolean | string }} wanted
+   */
+  async open({ microphone = true, camera = true } = {}) {
+    const wanted = { microphone, camera };
+    const asked = kinds.filter((kind) => wanted[kind] !== false);
+    for (const kind of asked) {
+      const deviceId = wanted[kind];
+      if (typeof deviceId === "string") this.#slots[kind].deviceId = deviceId || null;
+    }
+    await this.#inTurn(async () => {
+      // Asked for both at once, the browser asks people once.
+      if (asked.length === 2 && (await this.#openTogether())) return;
+      for (const kind of asked) await this.#openKind(kind);
+    });
+    return this.state;
+  }
+
+  /**
+   * Takes another device, in the middle of a call too. If that fails the old one stays.
+   * @param {DeviceKind} kind
+   * @param {string} deviceId
+   * @returns {Promise<MediaProblem | null>}
+   */
+  switchDevice(kind, deviceId) {
+    return this.#inTurn(async () => {
+      const before = { ...this.#slots[kind] };
+      this.#slots[kind].deviceId = deviceId || null;
+      const problem = await this.#openKind(kind, "exact");
+      if (problem) this.#slots[kind].deviceId = before.deviceId;
+      return problem;
+    });
+  }
+
+  /** @param {boolean} muted @returns {Promise<MediaProblem | null>} */
+  setMuted(muted) {
+    return this.#inTurn(async () => {
+      this.#muted = muted;
+      const track = this.#trackOf("microphone");
+      if (track) track.enabled = !muted;
+      return track || muted ? null : this.#openKind("microphone");
+    });
+  }
+
+  /** Off, the device is let go, and its light goes out. @param {boolean} off @returns {Promise<MediaProblem | null>} */
+  setCameraOff(off) {
+    return this.#inTurn(async () => {
+      if (off) this.#replace("camera", null);
+      return off || this.#trackOf("camera") ? null : this.#openKind("camera");
+    });
+  }
+
+  close() {
+    return this.#inTurn(async () => {
+      for (const kind of kinds) this.#replace(kind, null);
+    });
+  }
+
+  /** @returns {Promise<boolean>} whether both are open now */
+  async #openTogether() {
     try {
-      const stream = await navigator.mediaDevices.getUserMedia(constraints);
-      return { stream, problem: lacking && `Joined ${lacking}: ${reason}.` };
-    } catch (error) {
-      reason ||= reasonOf(error);
+      const opened = await this.#getUserMedia(kinds);
+      for (const kind of kinds) this.#take(kind, opened);
+      return true;
+    } catch {
+      // One of them may still work alone, and only alone it is clear what is wrong with the other.
+      return false;
     }
   }
-  return { stream: null, problem: `Joined without camera and microphone: ${reason}.` };
+
+  /** @param {DeviceKind} kind @param {"ideal" | "exact"} [match] @returns {Promise<MediaProblem | null>} */
+  async #openKind(kind, match) {
+    try {
+      this.#take(kind, await this.#getUserMedia([kind], match));
+      return null;
+    } catch (error) {
+      const problem = problemOf(error);
+      this.#slots[kind].problem = problem;
+      return problem;
+    }
+  }
+
+  /**
+   * @param {readonly DeviceKind[]} wanted
+   * @param {"ideal" | "exact"} match ideal: another device is better than none
+   * @returns {Promise<MediaStream>}
+   */
+  #getUserMedia(wanted, match = "ideal") {
+    const devices = navigator.mediaDevices;
+    if (!devices) throw new DOMException("Only on https:// and localhost", "InsecureContext");
+    const idOf = (/** @type {DeviceKind} */ kind) => {
+      const { deviceId } = this.#slots[kind];
+      return deviceId ? { deviceId: { [match]: deviceId } } : {};
+    };
+    return devices.getUserMedia({
+      ...(wanted.includes("microphone") && {
+        audio: { ...idOf("microphone"), echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+      }),
+      ...(wanted.includes("camera") && {
+        video: { ...idOf("camera"), width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30, max: 30 } },
+      }),
+    });
+  }
+
+  /** @param {DeviceKind} kind @param {MediaStream} opened */
+  #take(kind, opened) {
+    const track = opened.getTracks().find((track) => track.kind === trackKind(kind)) ?? null;
+    this.#slots[kind].problem = null;
+    this.#slots[kind].deviceId = track?.getSettings().deviceId ?? this.#slots[kind].deviceId;
+    if (track) track.onended = () => this.#lose(kind, track);
+    this.#replace(kind, track);
+  }
+
+  /** @param {DeviceKind} kind @param {MediaStreamTrack | null} track */
+  #replace(kind, track) {
+    const old = this.#trackOf(kind);
+    if (track && kind === "microphone") track.enabled = !this.#muted;
+    if (old) this.stream.removeTrack(old);
+    if (track) this.stream.addTrack(track);
+    // The new one first: without a gap in which nothing is sent.
+    if (old || track) this.emit("track", { kind, track });
+    old?.stop();
+  }
+
+  /** @param {DeviceKind} kind @param {MediaStreamTrack} track */
+  #lose(kind, track) {
+    if (this.#trackOf(kind) !== track) return;
+    this.#replace(kind, null);
+    this.#slots[kind].problem = "missing";
+    this.emit("changed", this.state);
+    this.emit("lost", { kind });
+  }
+
+  /** @param {DeviceKind} kind */
+  #trackOf(kind) {
+    return this.stream.getTracks().find((track) => track.kind === trackKind(kind)) ?? null;
+  }
+
+  /**
+   * One change after another: two that overlap would leave a device open that nobody can close.
+   * @template T
+   * @param {() => Promise<T>} change
+   * @returns {Promise<T>}
+   */
+  #inTurn(change) {
+    const done = this.#turn.then(change).finally(() => this.emit("changed", this.state));
+    this.#turn = done.catch(() => {});
+    return done;
+  }
 }
 
-/** @param {MediaStream | null} stream */
-export function closeMedia(stream) {
-  for (const track of stream?.getTracks() ?? []) track.stop();
+/**
+ * @typedef {object} ScreenEvents
+ * @property {{ stream: MediaStream }} started
+ * @property {{ by: "page" | "browser" }} ended browser: its own bar, or the window that was shown is gone
+ */
+
+/** @extends {Events<ScreenEvents>} */
+export class ScreenShare extends Events {
+  /** @type {MediaStream | null} */
+  #stream = null;
+
+  static get supported() {
+    return typeof globalThis.navigator?.mediaDevices?.getDisplayMedia === "function";
+  }
+
+  get stream() {
+    return this.#stream;
+  }
+
+  /** @returns {Promise<MediaProblem | null>} "denied" also when people change their mind */
+  async start() {
+    if (this.#stream) return null;
+    if (!ScreenShare.supported) return "missing";
+    try {
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 30 } }, audio: true });
+      const [track] = stream.getVideoTracks();
+      // Small letters matter more than smooth motion.
+      track.contentHint = "detail";
+      track.onended = () => this.#end(stream, "browser");
+      this.#stream = stream;
+      this.emit("started", { stream });
+      return null;
+    } catch (error) {
+      return problemOf(error);
+    }
+  }
+
+  stop() {
+    if (this.#stream) this.#end(this.#stream, "page");
+  }
+
+  /** @param {MediaStream} stream @param {"page" | "browser"} by */
+  #end(stream, by) {
+    for (const track of stream.getTracks()) {
+      track.onended = null;
+      track.stop();
+    }
+    if (this.#stream !== stream) return;
+    this.#stream = null;
+    this.emit("ended", { by });
+  }
 }
 
-/** @param {unknown} error */
-function reasonOf(error) {
-  const { name, message } = error instanceof Error ? error : { name: "", message: String(error) };
-  return PROBLEMS[name] ?? (message || name);
+/** @param {DeviceKind} kind */
+function trackKind(kind) {
+  return kind === "microphone" ? "audio" : "video";
+}
+
+/** @param {unknown} error @returns {MediaProblem} */
+function problemOf(error) {
+  const name = error instanceof Error ? error.name : "";
+  if (name === "InsecureContext") return "insecure";
+  return PROBLEMS[name] ?? "failed";
 }

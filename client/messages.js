@@ -1,4 +1,4 @@
-// The messages of the browser protocol (PROTOCOL.md), and words for people for what can go wrong.
+// The messages of the browser protocol (PROTOCOL.md), and codes for why a seat or a link is lost.
 
 /**
  * @typedef {{ clientId: string, userId: string | null, displayName: string | null }} Names
@@ -32,46 +32,50 @@
  * @typedef {{ type: "room-updated", room: RoomInfo }} RoomUpdated
  * @typedef {{ type: "broadcast", content: unknown }} Broadcast
  * @typedef {{ type: "going-away", retryAfterMs: number }} GoingAway
+ * @typedef {{ type: "removed", code: string | number, reason: string }} Removed
  *
  * @typedef {DescriptionFrom | CandidateFrom} Signal
  * @typedef {{ register: Registered, join: Joined, ping: Pong }} Replies
- * @typedef {Welcome | Replies[keyof Replies] | JoinError | Left | ErrorMessage | Signal | MessageFrom | UserJoined | UserUpdated | UserLeft | RoomUpdated | Broadcast | GoingAway} ServerMessage
+ * @typedef {Welcome | Replies[keyof Replies] | JoinError | Left | ErrorMessage | Signal | MessageFrom | UserJoined | UserUpdated | UserLeft | RoomUpdated | Broadcast | GoingAway | Removed} ServerMessage
  */
 
 /** @type {{ [Type in keyof Replies]: Replies[Type]["type"] }} */
 export const REPLY_TYPES = { register: "registered", join: "joined", ping: "pong" };
 
-/** @type {Record<string, string>} */
-const REFUSALS = {
-  "room-full": "This room is full.",
-  "room-locked": "This room is locked. Ask somebody inside to have it opened.",
-  "bad-room-id": "This is not a valid room name. It may have up to 128 characters.",
-  "bad-message": "The server did not understand this page. Reload it and try again.",
-  "unknown-type": "The server is older than this page and cannot do that.",
-  "unavailable": "The server takes no more rooms at the moment. Try again later.",
-};
+/**
+ * Why a link or a seat was lost. `code` is for the page to word; `text` is what the server says itself,
+ * for codes that are newer than the page.
+ * @typedef {{ code: string, text: string }} Cause
+ */
 
 /** @type {Record<number, string>} */
 const CLOSURES = {
-  1001: "The server is restarting.",
-  1009: "A message was too long for the server.",
-  1011: "The server ran into a fault.",
-  4000: "The server lost sight of this page.",
-  4001: "This page could not keep up with the server.",
+  1001: "going-away",
+  1002: "protocol-error",
+  1003: "protocol-error",
+  1007: "protocol-error",
+  1009: "message-too-large",
+  1011: "server-fault",
+  1012: "going-away",
+  4000: "timeout",
+  4001: "slow-consumer",
+  4002: "replaced",
+  4008: "too-many-messages",
+  4501: "removed",
+  4502: "room-closed",
+  4503: "not-authorised",
 };
 
 /**
- * @param {string} code
- * @param {string} [serverText] what the server says itself: used where this page is older than the server
+ * @param {number} code a WebSocket close code
+ * @param {string} text
+ * @returns {Cause}
  */
-export function refusalText(code, serverText) {
-  return REFUSALS[code] ?? (serverText || `The server refused (${code}).`);
+export function closureCause(code, text) {
+  return { code: CLOSURES[code] ?? (isFinal(code) ? "ended" : "lost"), text };
 }
 
-/**
- * @param {number} code a WebSocket close code
- * @param {string} [serverText]
- */
-export function closureText(code, serverText) {
-  return CLOSURES[code] ?? (serverText || "The connection to the server was lost.");
+/** Whether the server does not want the client back. @param {unknown} code */
+export function isFinal(code) {
+  return Number(code) >= 4500 && Number(code) <= 4999;
 }

@@ -2,86 +2,164 @@
 // https://www.w3.org/TR/webrtc/#perfect-negotiation-example
 
 import { Events } from "./events.js";
+import { Sender } from "./sender.js";
 
 /**
  * @typedef {import("./messages.js").Signal} Signal
+ * @typedef {import("./sender.js").DeviceKind} DeviceKind
  * @typedef {{ type: "offer" | "answer", sdp: RTCSessionDescription } | { type: "candidate", candidate: RTCIceCandidateInit | null }} OwnSignal
  *
  * @typedef {object} PeerOptions
  * @property {boolean} polite whether it gives way when both offer at once
  * @property {RTCIceServer[]} iceServers
- * @property {MediaStream | null} stream what to send
+ * @property {MediaStream | null} stream camera and microphone, to send
+ * @property {MediaStream | null} [screen] to send beside them
  * @property {(signal: OwnSignal) => void} send
+ *
+ * @typedef {"needs-turn" | "no-path" | "no-answer"} Obstacle needs-turn: neither side offered a relay;
+ *   no-path: not even over a relay; no-answer: the other side never described itself
  *
  * @typedef {object} PeerEvents
  * @property {MediaStream} stream the other side sends this one
+ * @property {MediaStream | null} screen the other side shares its screen, or no more
  * @property {RTCPeerConnectionState} state
+ * @property {{ cause: Obstacle }} unreachable for now; it goes on trying
  * @property {unknown} fault a signal that could not be used
  */
+
+const PATIENCE_MS = 20_000;
+const MOST_EARLY_CANDIDATES = 200;
 
 /** @extends {Events<PeerEvents>} */
 export class Peer extends Events {
   #connection;
+  #sender;
   #polite;
   #send;
   // The newcomer offers first. Until then the polite side would only cause a collision, and a
   // simple client at the other end could not resolve it.
   #mayOffer;
   #makingOffer = false;
-  #settingAnswer = false;
   #ignoringOffer = false;
+  /** @type {Promise<void>} */
+  #received = Promise.resolve();
   /** @type {(RTCIceCandidateInit | null)[]} */
   #earlyCandidates = [];
+  #sawRelay = false;
+  /** @type {MediaStream | null} */
+  #unnamedStream = null;
+  /** @type {MediaStream | null} */
+  #screen = null;
+  #patienceTimer;
 
   /** @param {PeerOptions} options @param {typeof RTCPeerConnection} Connection */
-  constructor({ polite, iceServers, stream, send }, Connection = RTCPeerConnection) {
+  constructor({ polite, iceServers, stream, screen = null, send }, Connection = RTCPeerConnection) {
     super();
     this.#polite = polite;
     this.#mayOffer = !polite;
     this.#send = send;
     this.#connection = new Connection({ iceServers });
+    this.#sender = new Sender(this.#connection, stream, screen);
     this.#listen();
-    this.#addMedia(stream);
+    if (!polite) this.#sender.offerAll();
+    this.#patienceTimer = setTimeout(() => this.#explain(), PATIENCE_MS);
   }
 
-  /** @param {Signal} signal */
-  async receive(signal) {
+  /**
+   * Signals are taken one after another: a candidate may belong to the description just before it.
+   * @param {Signal} signal
+   */
+  receive(signal) {
+    this.#received = this.#received.then(async () => {
+      try {
+        if (signal.type === "candidate") await this.#receiveCandidate(signal.candidate);
+        // The type is the envelope's: a description of another type (rollback) is not for others to send.
+        else await this.#receiveDescription({ type: signal.type, sdp: signal.sdp.sdp });
+      } catch (error) {
+        this.#report(error);
+      }
+    });
+    return this.#received;
+  }
+
+  /** @param {DeviceKind} kind @param {MediaStreamTrack | null} track */
+  async setTrack(kind, track) {
     try {
-      if (signal.type === "candidate") await this.#receiveCandidate(signal.candidate);
-      // The type is the envelope's: a description of another type (rollback) is not for others to send.
-      else await this.#receiveDescription({ type: signal.type, sdp: signal.sdp.sdp });
+      await this.#sender.setTrack(kind, track);
     } catch (error) {
       this.#report(error);
     }
   }
 
+  /** @param {MediaStream | null} stream */
+  setScreen(stream) {
+    this.#sender.setScreen(stream);
+  }
+
+  /** How many share what this device can encode and upload. @param {number} peerCount */
+  setPeerCount(peerCount) {
+    return this.#sender.setPeerCount(peerCount);
+  }
+
+  /** Looks for a new path, as after a change of network. */
+  restart() {
+    this.#connection.restartIce();
+  }
+
+  getStats() {
+    return this.#connection.getStats();
+  }
+
+  get state() {
+    return this.#connection.connectionState;
+  }
+
   close() {
+    clearTimeout(this.#patienceTimer);
     this.#connection.close();
   }
 
   #listen() {
     const connection = this.#connection;
     connection.onnegotiationneeded = () => this.#offer();
-    connection.onicecandidate = ({ candidate }) =>
+    connection.onicecandidate = ({ candidate }) => {
+      this.#sawRelay ||= isRelay(candidate);
       this.#send({ type: "candidate", candidate: candidate && candidate.toJSON() });
-    connection.ontrack = ({ streams: [stream] }) => {
-      if (stream) this.emit("stream", stream);
     };
-    connection.onconnectionstatechange = () => this.emit("state", connection.connectionState);
+    connection.ontrack = (event) => this.#showTrack(event);
+    connection.onconnectionstatechange = () => {
+      if (connection.connectionState === "connected") clearTimeout(this.#patienceTimer);
+      this.emit("state", connection.connectionState);
+    };
     connection.oniceconnectionstatechange = () => {
-      if (connection.iceConnectionState === "failed") connection.restartIce();
+      if (connection.iceConnectionState !== "failed") return;
+      this.#explain();
+      connection.restartIce();
     };
   }
 
-  /** @param {MediaStream | null} stream */
-  #addMedia(stream) {
-    const tracks = stream?.getTracks() ?? [];
-    for (const kind of ["audio", "video"]) {
-      const track = tracks.find((track) => track.kind === kind);
-      if (track && stream) this.#connection.addTrack(track, stream);
-      // An offer must have room for what only the other side sends; an answer follows its offer.
-      else if (!this.#polite) this.#connection.addTransceiver(kind, { direction: "recvonly" });
+  /** @param {RTCTrackEvent} event */
+  #showTrack({ track, streams, transceiver }) {
+    if (this.#sender.isForDevice(transceiver)) {
+      // Some clients send their tracks without a stream.
+      this.#unnamedStream ??= streams[0] ?? new MediaStream();
+      if (!streams[0]) this.#unnamedStream.addTrack(track);
+      return this.emit("stream", streams[0] ?? this.#unnamedStream);
     }
+    const [stream] = streams;
+    if (!stream || stream === this.#screen) return;
+    this.#screen = stream;
+    stream.onremovetrack = () => {
+      if (stream !== this.#screen || stream.getTracks().length > 0) return;
+      this.#screen = null;
+      this.emit("screen", null);
+    };
+    this.emit("screen", stream);
+  }
+
+  #explain() {
+    if (!this.#connection.remoteDescription) return this.emit("unreachable", { cause: "no-answer" });
+    this.emit("unreachable", { cause: this.#sawRelay ? "no-path" : "needs-turn" });
   }
 
   async #offer() {
@@ -99,24 +177,19 @@ export class Peer extends Events {
   /** @param {{ type: "offer" | "answer", sdp: string }} description */
   async #receiveDescription(description) {
     const isOffer = description.type === "offer";
-    const stable = this.#connection.signalingState === "stable" || this.#settingAnswer;
-    const collision = isOffer && (this.#makingOffer || !stable);
+    const collision = isOffer && (this.#makingOffer || this.#connection.signalingState !== "stable");
     this.#ignoringOffer = collision && !this.#polite;
     if (this.#ignoringOffer) return;
 
-    this.#settingAnswer = !isOffer;
-    try {
-      await this.#connection.setRemoteDescription(description);
-    } finally {
-      this.#settingAnswer = false;
-    }
-    // Not awaited one by one, so that none arriving meanwhile overtakes them.
-    const candidates = this.#earlyCandidates.splice(0).map((candidate) => this.#addCandidate(candidate));
+    await this.#connection.setRemoteDescription(description);
     if (isOffer) {
-      this.#mayOffer = true;
+      if (!this.#sender.ready) await this.#sender.answerAll();
       await this.#describe();
+      this.#mayOffer = true;
     }
-    await Promise.all(candidates);
+    const candidates = this.#earlyCandidates.splice(0);
+    for (const candidate of candidates) await this.#receiveCandidate(candidate);
+    await this.#sender.applyBudget();
   }
 
   async #describe() {
@@ -129,9 +202,15 @@ export class Peer extends Events {
 
   /** @param {RTCIceCandidateInit | null} candidate */
   async #receiveCandidate(candidate) {
-    if (this.#ignoringOffer && !this.#isForDescription(candidate)) return;
-    if (this.#connection.remoteDescription) await this.#addCandidate(candidate);
-    else this.#earlyCandidates.push(candidate);
+    this.#sawRelay ||= isRelay(candidate);
+    const fragment = candidate?.usernameFragment;
+    // One without a fragment, such as the last, belongs to whatever description came before it.
+    if (!fragment && this.#ignoringOffer) return;
+    const description = this.#connection.remoteDescription;
+    const fits = description && (!fragment || hasFragment(description.sdp, fragment));
+    if (fits) return this.#addCandidate(candidate);
+    // Of another generation: its description is still to come, or was ignored and never will be used.
+    if (this.#earlyCandidates.push(candidate) > MOST_EARLY_CANDIDATES) this.#earlyCandidates.shift();
   }
 
   /** @param {RTCIceCandidateInit | null} candidate */
@@ -143,19 +222,19 @@ export class Peer extends Events {
     }
   }
 
-  /**
-   * Tells late candidates of the description in use from those of an ignored offer after it.
-   * @param {RTCIceCandidateInit | null} candidate
-   */
-  #isForDescription(candidate) {
-    const fragment = candidate?.usernameFragment;
-    const sdp = this.#connection.remoteDescription?.sdp ?? "";
-    return Boolean(fragment) && sdp.includes(`\na=ice-ufrag:${fragment}\r`);
-  }
-
   /** @param {unknown} error */
   #report(error) {
     // Closing makes whatever is under way fail; that is no news.
     if (this.#connection.signalingState !== "closed") this.emit("fault", error);
   }
+}
+
+/** @param {string} sdp @param {string} fragment */
+function hasFragment(sdp, fragment) {
+  return sdp.split("\r\n").includes(`a=ice-ufrag:${fragment}`);
+}
+
+/** @param {RTCIceCandidateInit | null} candidate */
+function isRelay(candidate) {
+  return / typ relay( |$)/.test(candidate?.candidate ?? "");
 }

@@ -1,26 +1,61 @@
-// One's seat in a room: who else is there, and a Peer for each of them.
+// One's seat in a room: who else is there, a Peer for each of them, and what they say.
 
 import { Events } from "./events.js";
+import { isFinal } from "./messages.js";
+import { onNetworkChange } from "./network.js";
 import { Peer } from "./peer.js";
+import { CHAT_LIMIT, QUIET, isSayable, readContent } from "./presence.js";
 import { Refused } from "./signaling.js";
 
+export { CHAT_LIMIT };
+
 /**
+ * @typedef {import("./messages.js").Cause} Cause
  * @typedef {import("./messages.js").Member} Member
  * @typedef {import("./messages.js").Names} Names
  * @typedef {import("./messages.js").RoomInfo} RoomInfo
  * @typedef {import("./messages.js").ServerMessage} ServerMessage
+ * @typedef {import("./peer.js").Obstacle} Obstacle
+ * @typedef {import("./presence.js").Presence} Presence
+ * @typedef {import("./sender.js").DeviceKind} DeviceKind
  * @typedef {import("./signaling.js").SignalingLink} SignalingLink
  *
  * @typedef {{ roomId: string, displayName: string, stream: MediaStream | null }} Visit
  *
+ * @typedef {Member & MateState} Mate
+ * @typedef {object} MateState
+ * @property {Peer} peer
+ * @property {Presence | null} presence null until told, and for clients that tell none
+ * @property {number | null} handRaisedAt who raised the hand first speaks first
+ * @property {MediaStream | null} stream camera and microphone
+ * @property {MediaStream | null} screen
+ *
+ * @typedef {object} ChatMessage
+ * @property {number} id counted here, for keys of a list
+ * @property {boolean} own
+ * @property {string} fromId
+ * @property {string | null} userId
+ * @property {string | null} name as it was when the message came
+ * @property {string} text
+ * @property {number} at milliseconds since 1970
+ *
  * @typedef {object} RoomEvents
- * @property {{ roomId: string, room: RoomInfo }} joined also after each reconnect, with new peers
- * @property {{ text: string }} ended refused, or not wanted back; one is in no room
- * @property {{ member: Member, peer: Peer }} peer-joined
- * @property {Names} peer-updated
- * @property {{ clientId: string }} peer-left
+ * @property {{ roomId: string, room: RoomInfo }} joined also after each reconnect, with new mates
+ * @property {{ cause: Cause }} ended refused, or not wanted back; one is in no room
+ * @property {{}} left as one wished
+ * @property {Mate} mate-joined
+ * @property {Mate} mate-updated
+ * @property {Mate} mate-left
+ * @property {Mate} presence
+ * @property {Mate} stream
+ * @property {Mate} screen
+ * @property {{ mate: Mate, state: RTCPeerConnectionState }} state
+ * @property {{ mate: Mate, cause: Obstacle }} unreachable
+ * @property {ChatMessage} chat
  * @property {RoomInfo} room-updated
  */
+
+const LONGEST_HISTORY = 2_000;
 
 /** @extends {Events<RoomEvents>} */
 export class Room extends Events {
@@ -29,8 +64,17 @@ export class Room extends Events {
   /** @type {Visit | null} */
   #visit = null;
   #seated = false;
-  /** @type {Map<string, Peer>} */
-  #peersById = new Map();
+  /** @type {Map<string, Mate>} */
+  #mates = new Map();
+  /** @type {Presence} */
+  #presence = QUIET;
+  /** @type {Partial<Record<DeviceKind, MediaStreamTrack | null>>} what replaced a track of the visit's stream */
+  #tracks = {};
+  /** @type {MediaStream | null} */
+  #screen = null;
+  /** @type {ChatMessage[]} */
+  #chat = [];
+  #nextChatId = 1;
 
   /**
    * @param {SignalingLink} link
@@ -42,7 +86,30 @@ export class Room extends Events {
     this.#makePeer = makePeer;
     link.on("welcome", () => this.#enter());
     link.on("message", (message) => this.#receive(message));
-    link.on("ended", ({ text }) => this.#end(text));
+    link.on("state", (state) => {
+      if (state.phase === "ended") this.#end(state.cause);
+    });
+    onNetworkChange(() => {
+      for (const { peer } of this.#mates.values()) peer.restart();
+    });
+  }
+
+  get seated() {
+    return this.#seated;
+  }
+
+  /** @returns {ReadonlyMap<string, Mate>} */
+  get mates() {
+    return this.#mates;
+  }
+
+  get presence() {
+    return this.#presence;
+  }
+
+  /** @returns {readonly ChatMessage[]} of the whole visit, oldest first */
+  get chat() {
+    return this.#chat;
   }
 
   /**
@@ -50,31 +117,84 @@ export class Room extends Events {
    * @param {Visit} visit
    */
   join(visit) {
-    this.#visit = visit;
+    this.#visit = { ...visit };
+    this.#tracks = {};
+    this.#chat = [];
     this.#enter();
   }
 
   leave() {
-    if (this.#visit) this.#link.send({ type: "leave", roomId: this.#visit.roomId });
+    if (!this.#visit) return;
+    this.#link.send({ type: "leave", roomId: this.#visit.roomId });
     this.#forget();
+    this.emit("left", {});
+  }
+
+  /** @param {string} displayName */
+  rename(displayName) {
+    if (!this.#visit) return;
+    this.#visit.displayName = displayName;
+    if (this.#seated) this.#register(displayName).catch(() => {});
+  }
+
+  /** @param {DeviceKind} kind @param {MediaStreamTrack | null} track */
+  setTrack(kind, track) {
+    this.#tracks[kind] = track;
+    for (const { peer } of this.#mates.values()) peer.setTrack(kind, track);
+  }
+
+  /** Shows the others a screen beside the camera, or stops it. @param {MediaStream | null} stream */
+  setScreen(stream) {
+    this.#screen = stream;
+    for (const { peer } of this.#mates.values()) peer.setScreen(stream);
+    this.setPresence({ sharing: stream !== null });
+  }
+
+  /** @param {Partial<Presence>} change */
+  setPresence(change) {
+    const before = this.#presence;
+    const now = { ...before, ...change };
+    const names = /** @type {(keyof Presence)[]} */ (Object.keys(now));
+    if (names.every((name) => now[name] === before[name])) return;
+    this.#presence = now;
+    this.#tellPresence();
+  }
+
+  /**
+   * @param {string} text
+   * @returns {boolean} false: it was not sent
+   */
+  say(text) {
+    const welcome = this.#link.welcome;
+    if (!this.#seated || !welcome || !isSayable(text)) return false;
+    this.#link.send({ type: "message", content: { kind: "chat", text } });
+    const { displayName = null } = this.#visit ?? {};
+    this.#keep({ own: true, fromId: welcome.clientId, userId: null, name: displayName || null, text });
+    return true;
   }
 
   async #enter() {
     const visit = this.#visit;
     if (!visit) return;
-    const { roomId, displayName } = visit;
+    // A seat is lost with its link; its peers go on until the others are met anew.
+    this.#seated = false;
     try {
       const [, joined] = await Promise.all([
-        this.#link.request({ type: "register", ...(displayName && { displayName }) }),
-        this.#link.request({ type: "join", roomId }),
+        this.#register(visit.displayName),
+        this.#link.request({ type: "join", roomId: visit.roomId }),
       ]);
       if (this.#visit === visit) this.#sit(joined);
     } catch (error) {
       // A link that is lost, or not there yet, needs nothing here: its next welcome leads back to this method.
       if (!(error instanceof Refused) || this.#visit !== visit) return;
-      this.leave();
-      this.emit("ended", { text: error.message });
+      this.#link.send({ type: "leave", roomId: visit.roomId });
+      this.#end({ code: error.code, text: error.text });
     }
+  }
+
+  /** @param {string} displayName */
+  #register(displayName) {
+    return this.#link.request({ type: "register", ...(displayName && { displayName }) });
   }
 
   /** @param {import("./messages.js").Joined} joined */
@@ -84,6 +204,7 @@ export class Room extends Events {
     this.#seated = true;
     this.emit("joined", { roomId, room });
     for (const member of peers) this.#meet(member, { polite: false });
+    if (peers.length > 0) this.#tellPresence();
   }
 
   /** @param {ServerMessage} message */
@@ -92,53 +213,134 @@ export class Room extends Events {
     if (!this.#seated) return;
     switch (message.type) {
       case "user-joined":
-        return this.#meet(message, { polite: true });
+        this.#meet(message, { polite: true });
+        return this.#tellPresence(message.clientId);
       case "user-updated":
-        return this.emit("peer-updated", message);
+        return this.#rename(message);
       case "user-left":
         return this.#part(message.clientId);
       case "room-updated":
         return this.emit("room-updated", message.room);
+      case "removed":
+        return this.#leaveAsTold(message);
+      case "message":
+        return this.#hear(message);
       case "offer":
       case "answer":
       case "candidate":
-        this.#peersById.get(message.fromId)?.receive(message);
+        this.#mates.get(message.fromId)?.peer.receive(message);
     }
   }
 
   /** @param {Member} member @param {{ polite: boolean }} role */
-  #meet(member, { polite }) {
-    const targetId = member.clientId;
+  #meet({ clientId, userId, displayName, metadata }, { polite }) {
     const peer = this.#makePeer({
       polite,
       iceServers: this.#link.welcome?.iceServers ?? [],
       stream: this.#visit?.stream ?? null,
-      send: (signal) => this.#link.send({ ...signal, targetId }),
+      screen: this.#screen,
+      send: (signal) => this.#link.send({ ...signal, targetId: clientId }),
     });
-    this.#peersById.set(targetId, peer);
-    this.emit("peer-joined", { member, peer });
+    /** @type {Mate} */
+    const mate = {
+      clientId, userId, displayName, metadata, peer, presence: null, handRaisedAt: null, stream: null, screen: null,
+    };
+    this.#mates.get(clientId)?.peer.close();
+    this.#mates.set(clientId, mate);
+    for (const [kind, track] of Object.entries(this.#tracks)) peer.setTrack(/** @type {DeviceKind} */ (kind), track);
+    this.#watch(mate);
+    this.emit("mate-joined", mate);
+    this.#shareBudget();
+  }
+
+  /** @param {Mate} mate */
+  #watch(mate) {
+    mate.peer.on("stream", (stream) => {
+      mate.stream = stream;
+      this.emit("stream", mate);
+    });
+    mate.peer.on("screen", (screen) => {
+      mate.screen = screen;
+      this.emit("screen", mate);
+    });
+    mate.peer.on("state", (state) => this.emit("state", { mate, state }));
+    mate.peer.on("unreachable", ({ cause }) => this.emit("unreachable", { mate, cause }));
+  }
+
+  /** @param {Names} names */
+  #rename({ clientId, userId, displayName }) {
+    const mate = this.#mates.get(clientId);
+    if (mate) this.emit("mate-updated", Object.assign(mate, { userId, displayName }));
+  }
+
+  /** @param {import("./messages.js").MessageFrom} message */
+  #hear({ fromId, content }) {
+    const mate = this.#mates.get(fromId);
+    const said = mate && readContent(content);
+    if (!said) return;
+    if (said.kind === "chat") {
+      this.#keep({ own: false, fromId, userId: mate.userId, name: mate.displayName, text: said.text });
+      return;
+    }
+    const { kind: _, ...presence } = said;
+    mate.presence = presence;
+    mate.handRaisedAt = presence.handRaised ? (mate.handRaisedAt ?? Date.now()) : null;
+    this.emit("presence", mate);
+  }
+
+  /** @param {Omit<ChatMessage, "id" | "at">} said */
+  #keep(said) {
+    const message = { ...said, id: this.#nextChatId++, at: Date.now() };
+    this.#chat.push(message);
+    if (this.#chat.length > LONGEST_HISTORY) this.#chat.shift();
+    this.emit("chat", message);
+  }
+
+  /** @param {string} [targetId] everybody unless told */
+  #tellPresence(targetId) {
+    if (!this.#seated) return;
+    const content = { kind: "state", ...this.#presence };
+    this.#link.send({ type: "message", ...(targetId && { targetId }), content });
   }
 
   /** @param {string} clientId */
   #part(clientId) {
-    this.#peersById.get(clientId)?.close();
-    if (this.#peersById.delete(clientId)) this.emit("peer-left", { clientId });
+    const mate = this.#mates.get(clientId);
+    if (!mate) return;
+    mate.peer.close();
+    this.#mates.delete(clientId);
+    this.emit("mate-left", mate);
+    this.#shareBudget();
   }
 
-  /** @param {string} text */
-  #end(text) {
+  #shareBudget() {
+    for (const { peer } of this.#mates.values()) peer.setPeerCount(this.#mates.size);
+  }
+
+  /** @param {import("./messages.js").Removed} removed */
+  #leaveAsTold({ code, reason }) {
+    // A code of the other range announces a link that is to be made again, and its seat with it.
+    const temporary = Number(code) >= 4000 && !isFinal(code);
+    if (!temporary) this.#end({ code: "removed", text: reason });
+  }
+
+  /** @param {Cause} cause */
+  #end(cause) {
     if (!this.#visit) return;
     this.#forget();
-    this.emit("ended", { text });
+    this.emit("ended", { cause });
   }
 
   #forget() {
     this.#visit = null;
     this.#seated = false;
     this.#closePeers();
+    this.#screen = null;
+    // Whether the microphone is muted is no matter of the room; a raised hand is.
+    this.#presence = { ...this.#presence, handRaised: false, recording: false, sharing: false };
   }
 
   #closePeers() {
-    for (const clientId of [...this.#peersById.keys()]) this.#part(clientId);
+    for (const clientId of [...this.#mates.keys()]) this.#part(clientId);
   }
 }

@@ -1,9 +1,10 @@
 // The link to the server: one WebSocket after another, until the server says "never again".
 
 import { Events } from "./events.js";
-import { REPLY_TYPES, closureText, refusalText } from "./messages.js";
+import { REPLY_TYPES, closureCause, isFinal } from "./messages.js";
 
 /**
+ * @typedef {import("./messages.js").Cause} Cause
  * @typedef {import("./messages.js").ClientMessage} ClientMessage
  * @typedef {import("./messages.js").Request} Request
  * @typedef {import("./messages.js").ServerMessage} ServerMessage
@@ -15,12 +16,21 @@ import { REPLY_TYPES, closureText, refusalText } from "./messages.js";
  * @property {(timer: any) => void} clearTimeout
  * @property {() => number} now milliseconds
  * @property {() => number} random at least 0, below 1
+ * @property {() => boolean} isOnline
+ * @property {(callback: () => void) => void} whenOnline calls back each time the device finds a network
+ *
+ * @typedef {{ phase: "idle" }
+ *   | { phase: "connecting", cause: Cause | null }
+ *   | { phase: "online" }
+ *   | { phase: "offline", cause: Cause | null }
+ *   | { phase: "waiting", cause: Cause, retryInMs: number }
+ *   | { phase: "ended", cause: Cause }} LinkState offline: no network, goes on when there is one;
+ *   waiting: lost, connects again by itself; ended: lost, and the server does not want it back
  *
  * @typedef {object} LinkEvents
  * @property {Welcome} welcome the link is up
  * @property {Exclude<ServerMessage, Welcome>} message all that is no reply to a request
- * @property {{ text: string, retryInMs: number }} down lost; it connects again by itself
- * @property {{ text: string }} ended lost, and the server does not want it back
+ * @property {LinkState} state
  */
 
 const FIRST_BACKOFF_MS = 1_000;
@@ -35,14 +45,18 @@ const browser = {
   clearTimeout: (timer) => clearTimeout(timer),
   now: () => performance.now(),
   random: Math.random,
+  // Only a clear "no" counts: elsewhere than in browsers nobody says.
+  isOnline: () => globalThis.navigator?.onLine !== false,
+  whenOnline: (callback) => globalThis.addEventListener?.("online", callback),
 };
 
-/** The server's answer to a request was no. The message is for people. */
+/** The server's answer to a request was no. */
 export class Refused extends Error {
-  /** @param {string} code @param {string} serverText */
-  constructor(code, serverText) {
-    super(refusalText(code, serverText));
+  /** @param {string} code @param {string} text the server's own words */
+  constructor(code, text) {
+    super(`${code}: ${text}`);
     this.code = code;
+    this.text = text;
   }
 }
 
@@ -57,6 +71,12 @@ export class SignalingLink extends Events {
   #socket = null;
   /** @type {Welcome | null} */
   #welcome = null;
+  /** @type {LinkState} */
+  #state = { phase: "idle" };
+  /** @type {Cause | null} */
+  #cause = null;
+  #removal = "";
+  #wanted = false;
   #welcomedAt = 0;
   #failures = 0;
   /** @type {number | null} */
@@ -74,17 +94,27 @@ export class SignalingLink extends Events {
     super();
     this.#url = url;
     this.#env = env;
+    env.whenOnline(() => {
+      if (this.#wanted) this.connect();
+    });
   }
 
-  /** Opens the link, unless it is open or opening. */
+  get state() {
+    return this.#state;
+  }
+
+  /** Opens the link, unless it is open or opening, and from then on whenever it is lost. */
   connect() {
     if (this.#socket) return;
+    this.#wanted = true;
     this.#env.clearTimeout(this.#retryTimer);
+    if (!this.#env.isOnline()) return this.#enter({ phase: "offline", cause: this.#cause });
     const socket = new this.#env.WebSocket(this.#url);
     socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
     socket.onclose = (event) => this.#lose(event.code, event.reason);
     this.#socket = socket;
     this.#expectWithin(PATIENCE_MS);
+    this.#enter({ phase: "connecting", cause: this.#cause });
   }
 
   /**
@@ -121,9 +151,13 @@ export class SignalingLink extends Events {
     if (message.type === "welcome") {
       this.#welcome = message;
       this.#welcomedAt = this.#env.now();
+      this.#cause = null;
+      this.#enter({ phase: "online" });
       this.emit("welcome", message);
     } else if (!this.#settle(message)) {
       if (message.type === "going-away") this.#retryAfterMs = message.retryAfterMs;
+      // Why the close that follows: its own reason is often empty.
+      if (message.type === "removed") this.#removal = message.reason;
       this.emit("message", message);
     }
     this.#watchForSilence();
@@ -162,13 +196,17 @@ export class SignalingLink extends Events {
   /** @param {number} code @param {string} reason */
   #lose(code, reason) {
     this.#drop();
-    if (code >= 4500 && code <= 4999) {
-      this.emit("ended", { text: closureText(code, reason) });
-      return;
+    if (isFinal(code)) {
+      this.#wanted = false;
+      this.#cause = null;
+      return this.#enter({ phase: "ended", cause: closureCause(code, this.#removal || reason) });
     }
+    // That it cannot be reached while it restarts is no better explanation than that it restarts.
+    const cause = (this.#cause ??= closureCause(code, reason));
     const retryInMs = this.#retryDelayMs();
     this.#retryTimer = this.#env.setTimeout(() => this.connect(), retryInMs);
-    this.emit("down", { text: closureText(code, reason), retryInMs });
+    if (this.#env.isOnline()) this.#enter({ phase: "waiting", cause, retryInMs });
+    else this.#enter({ phase: "offline", cause });
   }
 
   #drop() {
@@ -195,5 +233,11 @@ export class SignalingLink extends Events {
     }
     const ceilingMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures++);
     return ceilingMs * this.#env.random();
+  }
+
+  /** @param {LinkState} state */
+  #enter(state) {
+    this.#state = state;
+    this.emit("state", state);
   }
 }

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { enter, fakeScreen, openEngine, until, withEngine } from "./engine.js";
+import { launchBrowser, seesMoving, startServer } from "./harness.js";
+
+const ROUNDS = 20;
+
+/** @type {import("./harness.js").Server} */
+let server;
+/** @type {import("./harness.js").Browser} */
+let browser;
+
+before(async () => {
+  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test(`both start a screen share within 50 ms, ${ROUNDS} times: both screens move, nothing is stuck`, async () => {
+  const pages = [await openEngine(browser, server.url), await openEngine(browser, server.url)];
+  const [ann, bob] = pages.map(({ page }) => page);
+  for (const page of [ann, bob]) {
+    await fakeScreen(page);
+    await enter(page, "glare");
+    await countOffers(page);
+  }
+  await Promise.all([ann, bob].map((page) => seesMoving(page, 1, "video.camera")));
+
+  let worstGapMs = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    // Both clocks are this machine's, so one moment can be agreed on.
+    const at = Date.now() + 200;
+    const starts = await Promise.all([ann, bob].map((page) => startScreenAt(page, at)));
+    worstGapMs = Math.max(worstGapMs, Math.abs(starts[0] - starts[1]));
+    await Promise.all([ann, bob].map((page) => seesMoving(page, 1, "video.screen")));
+    await Promise.all([ann, bob].map((page) => seesMoving(page, 1, "video.camera")));
+    await Promise.all([ann, bob].map((page) =>
+      until(page, ({ connections }) => connections.every(({ signalingState }) => signalingState === "stable"))));
+    await Promise.all([ann, bob].map((page) => withEngine(page, ({ screen }) => screen.stop())));
+    await Promise.all([ann, bob].map((page) => until(page, () => !document.querySelector("video.screen"))));
+  }
+  assert.ok(worstGapMs <= 50, `the two starts were up to ${worstGapMs} ms apart`);
+  const collisions = await Promise.all([ann, bob].map((page) => withEngine(page, () => Reflect.get(window, "collisions"))));
+  assert.ok(collisions[0] + collisions[1] > 0, "two offers never crossed: this was no test of glare");
+  const lines = await withEngine(ann, ({ connections }) => connections[0]?.getTransceivers().length);
+  assert.ok(Number(lines) <= 4, `${lines} m-lines: they must not grow with each share`);
+  for (const { page, problems } of pages) {
+    assert.deepEqual(await withEngine(page, ({ faults }) => faults), []);
+    assert.deepEqual(problems, []);
+  }
+});
+
+test("who joins while somebody shares sees camera and screen apart, and the screen's end", async () => {
+  const [{ page: ann }, { page: bob }] = [await openEngine(browser, server.url), await openEngine(browser, server.url)];
+  await fakeScreen(ann);
+  await enter(ann, "late");
+  await withEngine(ann, ({ screen }) => screen.start());
+  await enter(bob, "late");
+  await Promise.all([seesMoving(bob, 1, "video.camera"), seesMoving(bob, 1, "video.screen")]);
+  await until(bob, ({ room }) => [...room.mates.values()].every(({ presence }) => presence?.sharing === true));
+
+  // The browser's own bar ends the track; the page hears of it by an event only.
+  await withEngine(ann, ({ screen }) => void screen.stream?.getVideoTracks()[0]?.dispatchEvent(new Event("ended")));
+  await until(bob, ({ room }) => [...room.mates.values()].every(({ presence, screen }) => !presence?.sharing && !screen));
+  await seesMoving(bob, 1, "video.camera");
+});
+
+/** @param {import("./harness.js").Page} page @param {number} at */
+function startScreenAt(page, at) {
+  return withEngine(page, async ({ screen }, at) => {
+    while (Date.now() < at) await new Promise((resolve) => setTimeout(resolve, 1));
+    const started = Date.now();
+    await screen.start();
+    return started;
+  }, at);
+}
+
+/** Counts the offers that come while an own one is open. @param {import("./harness.js").Page} page */
+function countOffers(page) {
+  return withEngine(page, ({ link, connections }) => {
+    Reflect.set(window, "collisions", 0);
+    link.on("message", ({ type }) => {
+      const crossed = type === "offer" && connections.some(({ signalingState }) => signalingState !== "stable");
+      if (crossed) Reflect.set(window, "collisions", Reflect.get(window, "collisions") + 1);
+    });
+  });
+}
