@@ -1,40 +1,67 @@
-// One participant on the page.
+// One participant on the stage, or the screen of one.
 
-/** @type {Partial<Record<RTCPeerConnectionState, string>>} */
-const NOTES = {
-  new: "Connecting…",
-  connecting: "Connecting…",
-  disconnected: "Connection interrupted…",
-  failed: "Connection lost. Trying again…",
-};
+import { playOnChosenSpeaker } from "./devices.js";
+import { t } from "./i18n.js";
+import { icon, make, setIcon } from "./page.js";
+
+/** @typedef {import("./presence.js").Presence} Presence */
+
+const HUES = [210, 260, 330, 15, 170, 130, 290, 40];
 
 export class Tile {
-  element = document.createElement("li");
-  #avatar = document.createElement("div");
-  #video = document.createElement("video");
-  #name = document.createElement("p");
-  #note = document.createElement("p");
+  element = make("li", "tile");
+  /** @type {() => void} */
+  onPin = () => {};
+  #video = make("video");
+  #letter = make("span");
+  #avatar = make("div", "avatar", this.#letter);
+  #mutedMark = mark("microphoneOff");
+  #handMark = mark("hand");
+  #name = make("bdi", "name");
+  #note = make("p", "note");
+  #pinButton = make("button", "icon-only");
+  #windowButton = make("button", "icon-only");
+  #forgetSpeaker;
+  #title = "";
+  #state = "";
+  #unreachable = "";
 
-  /** @param {string} name @param {{ local?: boolean }} options */
-  constructor(name, { local = false } = {}) {
-    this.element.className = local ? "tile local" : "tile";
-    this.#avatar.className = "avatar";
-    this.#avatar.ariaHidden = "true";
+  /** @param {{ local?: boolean, isScreen?: boolean, seed?: string }} options */
+  constructor({ local = false, isScreen = false, seed = "" } = {}) {
+    this.local = local;
+    this.isScreen = isScreen;
+    this.element.classList.toggle("local", local);
+    this.element.classList.toggle("screen", isScreen);
     this.#video.autoplay = true;
     this.#video.playsInline = true;
     // One's own voice from the loudspeaker would feed back.
     this.#video.muted = local;
-    this.#name.className = "name";
-    this.#note.className = "note";
-    this.element.append(this.#avatar, this.#video, this.#name, this.#note);
-    this.rename(name);
+    this.#forgetSpeaker = local ? () => {} : playOnChosenSpeaker(this.#video);
+    this.#avatar.ariaHidden = "true";
+    this.#avatar.style.setProperty("--hue", String(HUES[sumOf(seed) % HUES.length]));
+    this.#pinButton.addEventListener("click", () => this.onPin());
+    this.#windowButton.addEventListener("click", () => this.showInWindow());
+    for (const control of [this.#pinButton, this.#windowButton]) control.type = "button";
+    setIcon(this.#pinButton, "pin");
+    setIcon(this.#windowButton, "pictureInPicture");
+    this.#windowButton.hidden = !document.pictureInPictureEnabled;
+    const caption = make("div", "caption", this.#mutedMark, this.#handMark, this.#name);
+    const actions = make("div", "tile-actions", this.#pinButton, this.#windowButton);
+    this.element.append(this.#avatar, this.#video, caption, this.#note, actions);
+    this.showPresence(null);
   }
 
-  /** @param {string} name */
-  rename(name) {
-    this.#name.textContent = name;
-    this.#video.ariaLabel = `Video of ${name}`;
-    this.#avatar.textContent = [...name][0]?.toUpperCase() ?? "";
+  /** @param {string} name as people read it @param {string} title of the tile, which may say more */
+  rename(name, title = name) {
+    this.#title = title;
+    this.#name.textContent = title;
+    this.#letter.textContent = [...name.trim()][0]?.toUpperCase() ?? "";
+    this.#video.ariaLabel = this.isScreen ? title : t("tile.video", { name });
+    this.#mutedMark.ariaLabel = t("tile.muted");
+    this.#handMark.ariaLabel = t("tile.hand");
+    this.#windowButton.ariaLabel = t("tile.pictureInPicture", { name: title });
+    this.showPinned(this.#pinButton.ariaPressed === "true");
+    this.#showNote();
   }
 
   /** @param {MediaStream | null} stream */
@@ -46,17 +73,83 @@ export class Tile {
   /** @param {boolean} visible */
   showPicture(visible) {
     this.#video.hidden = !visible;
+    this.#avatar.hidden = visible;
   }
 
-  /** @param {RTCPeerConnectionState} state */
+  /** @param {Presence | null} presence */
+  showPresence(presence) {
+    this.#mutedMark.hidden = !presence?.muted;
+    this.#handMark.hidden = !presence?.handRaised;
+  }
+
+  /** @param {boolean} speaking */
+  showSpeaking(speaking) {
+    this.element.classList.toggle("speaking", speaking);
+  }
+
+  /** @param {string} state of the connection */
   showState(state) {
-    this.element.dataset.state = state;
-    this.#note.textContent = NOTES[state] ?? "";
+    this.element.dataset.state = this.#state = state;
+    if (state === "connected") this.#unreachable = "";
+    this.#showNote();
+  }
+
+  /** @param {string} cause */
+  showUnreachable(cause) {
+    this.#unreachable = cause;
+    this.#showNote();
+  }
+
+  /** @param {boolean} pinned */
+  showPinned(pinned) {
+    this.#pinButton.ariaPressed = String(pinned);
+    this.#pinButton.ariaLabel = pinned ? t("tile.unpin") : t("tile.pin", { name: this.#title });
+  }
+
+  /** @param {import("./layout.js").Box | null} box null where it is on another page */
+  place(box) {
+    this.element.hidden = !box;
+    if (!box) return;
+    for (const side of /** @type {const} */ (["left", "top", "width", "height"])) {
+      this.element.style[side] = `${Math.floor(box[side])}px`;
+    }
+  }
+
+  async showInWindow() {
+    if (document.pictureInPictureElement === this.#video) return document.exitPictureInPicture();
+    if (!this.#video.videoWidth) return;
+    try {
+      await this.#video.requestPictureInPicture();
+    } catch (error) {
+      console.warn("No small window:", error);
+    }
   }
 
   remove() {
     // A removed element with a stream goes on sounding until it is collected.
     this.#video.srcObject = null;
+    this.#forgetSpeaker();
     this.element.remove();
   }
+
+  #showNote() {
+    const strong = this.#unreachable !== "";
+    this.#note.classList.toggle("strong", strong);
+    const waiting = this.#state && this.#state !== "connected";
+    const text = strong ? t(`unreachable.${this.#unreachable}`) : waiting ? t(`state.${this.#state}`) : "";
+    if (this.#note.textContent !== text) this.#note.textContent = text;
+  }
+}
+
+/** @param {string} name */
+function mark(name) {
+  const made = make("span", "", icon(name));
+  made.dataset.icon = name;
+  made.role = "img";
+  return made;
+}
+
+/** @param {string} text */
+function sumOf(text) {
+  return [...text].reduce((sum, letter) => sum + (letter.codePointAt(0) ?? 0), 0);
 }

@@ -125,15 +125,15 @@ export async function openPage(browser, url, { camera = true } = {}) {
 
 /** @param {Page} page @param {string} room @param {string} name */
 export async function join(page, room, name = "") {
-  await page.getByLabel("Room").fill(room);
-  await page.getByLabel("Your name").fill(name);
-  await page.getByRole("button", { name: "Join" }).click();
-  await page.getByRole("button", { name: "Leave" }).waitFor();
+  await page.locator("#room").fill(room);
+  await page.locator("#name").fill(name);
+  await page.locator("#join").click();
+  await page.locator("#leave").waitFor();
 }
 
 /** @param {Page} page */
 export function leave(page) {
-  return page.getByRole("button", { name: "Leave" }).click();
+  return page.locator("#leave").click();
 }
 
 /**
@@ -142,7 +142,7 @@ export function leave(page) {
  * @param {number} count
  * @param {string} selector
  */
-export async function seesMoving(page, count, selector = ".tile:not(.local) video") {
+export async function seesMoving(page, count, selector = ".tile:not(.local, .screen) video") {
   const samples = await page.evaluateHandle(() => new WeakMap());
   await page.waitForFunction(({ samples, count, selector }) => {
     const videos = /** @type {HTMLVideoElement[]} */ ([...document.querySelectorAll(selector)]);
@@ -158,10 +158,10 @@ export async function seesMoving(page, count, selector = ".tile:not(.local) vide
 
 /** Waits until the page shows exactly so many others, with or without a picture. @param {Page} page @param {number} count */
 export async function seesTiles(page, count) {
-  await page.waitForFunction((count) => document.querySelectorAll(".tile:not(.local)").length === count, count);
+  await page.waitForFunction((count) => document.querySelectorAll(".tile:not(.local, .screen)").length === count, count);
 }
 
 /** @param {Page} page */
 export function tileIds(page) {
-  return page.locator(".tile:not(.local)").evaluateAll((tiles) => tiles.map(({ dataset }) => dataset.clientId ?? ""));
+  return page.locator(".tile:not(.local, .screen)").evaluateAll((tiles) => tiles.map(({ dataset }) => dataset.clientId ?? ""));
 }

@@ -1,0 +1,238 @@
+// The call: the stage, the panel beside it, the controls below, and what there is to be told.
+
+import { Chat } from "./chat.js";
+import { Controls } from "./controls.js";
+import { DevicePicker } from "./devices.js";
+import { inEachLanguage, switchLanguage, t } from "./i18n.js";
+import { nameOf } from "./names.js";
+import { notify } from "./notices.js";
+import { button, element } from "./page.js";
+import { Panel } from "./panel.js";
+import { showPeople } from "./people.js";
+import { RecordingControl } from "./recording.js";
+import { recall, remember } from "./remembered.js";
+import { listenForShortcuts } from "./shortcuts.js";
+import { Stage } from "./stage.js";
+import { StatisticsPanel } from "./statistics-panel.js";
+
+/**
+ * @typedef {import("./media.js").LocalMedia} LocalMedia
+ * @typedef {import("./media.js").ScreenShare} ScreenShare
+ * @typedef {import("./room.js").Room} Room
+ */
+
+const SHOWN_OF_MESSAGE = 120;
+
+const screen = element("call", HTMLElement);
+const roomTitle = element("room-title", HTMLElement);
+const lockedBadge = element("locked", HTMLElement);
+const menu = element("more-menu", HTMLElement);
+const chatToggle = button("chat-toggle");
+const unreadMark = element("unread", HTMLElement);
+const fullScreenButton = button("full-screen");
+const windowButton = button("picture-in-picture");
+const coloursButton = button("colours");
+const devicesDialog = element("devices-dialog", HTMLDialogElement);
+const nameInput = element("call-name", HTMLInputElement);
+
+export class Call {
+  #room;
+  #share;
+  #displayName = "";
+  #unread = 0;
+  /** False while the room is entered again, when everybody seems to come and go. */
+  #settled = false;
+  /** @type {Set<string>} */
+  #raisedHands = new Set();
+  #stage;
+  #chat;
+  #statistics;
+  #recording;
+  #controls;
+  #panel;
+
+  /** @param {Room} room @param {LocalMedia} media @param {ScreenShare} share */
+  constructor(room, media, share) {
+    this.#room = room;
+    this.#share = share;
+    this.#stage = new Stage(room, media, share, () => this.#showPeople());
+    this.#chat = new Chat(room);
+    this.#statistics = new StatisticsPanel(room, (clientId) => this.#stage.noteOn(clientId));
+    this.#recording = new RecordingControl(room, () => this.#stage.participants());
+    this.#controls = new Controls(room, media, share, () => this.#stage.showOwnPresence());
+    this.#panel = new Panel((view) => this.#showView(view));
+    new DevicePicker(element("call-devices", HTMLElement), media);
+    this.#listenToRoom();
+    this.#listenToPeople();
+  }
+
+  /** @param {string} roomId @param {string} displayName */
+  open(roomId, displayName) {
+    this.#displayName = displayName;
+    roomTitle.textContent = roomId;
+    nameInput.value = displayName;
+    screen.hidden = false;
+    this.#stage.open(displayName);
+    this.#controls.show();
+    this.#chat.clear();
+    this.#statistics.start();
+    this.#showUnread();
+    roomTitle.focus();
+  }
+
+  close() {
+    this.#recording.stop();
+    this.#share.stop();
+    this.#room.setPresence({ handRaised: false });
+    this.#panel.close();
+    this.#statistics.stop();
+    this.#stage.close();
+    this.#chat.clear();
+    this.#unread = 0;
+    this.#settled = false;
+    menu.hidePopover();
+    devicesDialog.close();
+    if (document.fullscreenElement) document.exitFullscreen();
+    screen.hidden = true;
+  }
+
+  /** The link is lost: until the seat is taken again nobody comes or goes in truth. */
+  interrupted() {
+    this.#settled = false;
+  }
+
+  get isOpen() {
+    return !screen.hidden;
+  }
+
+  #listenToRoom() {
+    const room = this.#room;
+    room.on("joined", ({ room: { locked } }) => {
+      lockedBadge.hidden = !locked;
+      this.#settled = false;
+      this.#chat.reconnected();
+      // Those who are there already are told of in this same turn.
+      queueMicrotask(() => (this.#settled = true));
+    });
+    room.on("room-updated", ({ locked }) => (lockedBadge.hidden = !locked));
+    room.on("mate-joined", (mate) => this.#announce("people.joined", nameOf(mate)));
+    room.on("mate-left", (mate) => {
+      this.#raisedHands.delete(mate.clientId);
+      this.#announce("people.left", nameOf(mate));
+    });
+    room.on("screen", (mate) => {
+      if (mate.screen) this.#announce("people.shares", nameOf(mate));
+    });
+    room.on("presence", ({ presence, ...mate }) => {
+      const raised = this.#raisedHands.has(mate.clientId);
+      if (presence?.handRaised === raised) return;
+      if (raised) this.#raisedHands.delete(mate.clientId);
+      else this.#raisedHands.add(mate.clientId);
+      if (!raised) this.#announce("people.hand", nameOf(mate));
+    });
+    room.on("chat", ({ own, name, userId, fromId, text }) => {
+      if (own || this.#panel.view === "chat") return;
+      this.#unread++;
+      this.#showUnread();
+      const author = nameOf({ displayName: name, userId, clientId: fromId });
+      const beginning = text.length > SHOWN_OF_MESSAGE ? `${text.slice(0, SHOWN_OF_MESSAGE)}…` : text;
+      notify(t("chat.from", { name: author, text: beginning }));
+    });
+  }
+
+  #listenToPeople() {
+    button("copy-link").addEventListener("click", copyLink);
+    button("call-language").addEventListener("click", switchLanguage);
+    button("statistics-toggle").addEventListener("click", () => this.#panel.toggle("statistics"));
+    button("devices-open").addEventListener("click", () => devicesDialog.showModal());
+    nameInput.addEventListener("change", () => this.#rename(nameInput.value.trim()));
+    // What was chosen in the menu closes it; what it opens then has the focus.
+    menu.addEventListener("click", () => menu.hidePopover());
+    fullScreenButton.hidden = !document.fullscreenEnabled;
+    fullScreenButton.addEventListener("click", toggleFullScreen);
+    document.addEventListener("fullscreenchange", showFullScreen);
+    windowButton.hidden = !document.pictureInPictureEnabled;
+    windowButton.addEventListener("click", () => this.#stage.showInWindow());
+    coloursButton.addEventListener("click", () => remember("lightCall", recall("lightCall") !== true));
+    coloursButton.addEventListener("click", showColours);
+    listenForShortcuts(screen, {
+      mute: () => this.#controls.toggleMicrophone(),
+      camera: () => this.#controls.toggleCamera(),
+      share: () => this.#controls.toggleShare(),
+      hand: () => this.#controls.toggleHand(),
+      chat: () => this.#panel.toggle("chat"),
+      people: () => this.#panel.toggle("people"),
+      statistics: () => this.#panel.toggle("statistics"),
+      fullScreen: toggleFullScreen,
+      previousPage: () => this.#stage.turn(-1),
+      nextPage: () => this.#stage.turn(1),
+    });
+    inEachLanguage(() => {
+      showFullScreen();
+      showColours();
+      this.#showUnread();
+    });
+  }
+
+  /** @param {import("./panel.js").View | null} view */
+  #showView(view) {
+    this.#statistics.setOpen(view === "statistics");
+    if (view === "people") this.#showPeople();
+    if (view !== "chat") return;
+    this.#unread = 0;
+    this.#showUnread();
+    this.#chat.focus();
+  }
+
+  #showUnread() {
+    unreadMark.hidden = this.#unread === 0;
+    unreadMark.textContent = this.#unread > 99 ? "99+" : String(this.#unread);
+    chatToggle.ariaLabel = this.#unread ? t("control.unread", { count: this.#unread }) : t("control.chat");
+  }
+
+  #showPeople() {
+    // The stage speaks before the constructor is done.
+    if (!this.#stage) return;
+    showPeople(this.#room, this.#displayName, (clientId) => this.#stage.noteOn(clientId));
+    this.#recording.update();
+  }
+
+  /** @param {string} displayName */
+  #rename(displayName) {
+    this.#displayName = displayName;
+    remember("name", displayName);
+    this.#room.rename(displayName);
+    this.#stage.renameOwn(displayName);
+  }
+
+  /** @param {string} key @param {string} name */
+  #announce(key, name) {
+    if (this.#settled) notify(t(key, { name }));
+  }
+}
+
+async function copyLink() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+    notify(t("link.copied"));
+  } catch {
+    notify(t("link.show", { link: location.href }));
+  }
+}
+
+async function toggleFullScreen() {
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else await document.documentElement.requestFullscreen();
+}
+
+function showFullScreen() {
+  const label = fullScreenButton.querySelector("span");
+  if (label) label.textContent = t(document.fullscreenElement ? "control.endFullScreen" : "control.fullScreen");
+}
+
+function showColours() {
+  const light = recall("lightCall") === true;
+  document.documentElement.classList.toggle("light-call", light);
+  const label = coloursButton.querySelector("span");
+  if (label) label.textContent = t(light ? "control.darkColours" : "control.lightColours");
+}

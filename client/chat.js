@@ -1,0 +1,112 @@
+// The chat: what was said, and the box for what is being said.
+
+import { inEachLanguage, t } from "./i18n.js";
+import { withLinks } from "./links.js";
+import { nameOf } from "./names.js";
+import { element, make } from "./page.js";
+import { CHAT_LIMIT } from "./presence.js";
+
+/**
+ * @typedef {import("./room.js").Room} Room
+ * @typedef {import("./room.js").ChatMessage} ChatMessage
+ */
+
+const log = element("chat-log", HTMLElement);
+const form = element("chat-form", HTMLFormElement);
+const box = element("chat-text", HTMLTextAreaElement);
+const problem = element("chat-problem", HTMLElement);
+
+export class Chat {
+  #room;
+  /** @type {() => string} in the language of the moment */
+  #problem = () => "";
+
+  /** @param {Room} room */
+  constructor(room) {
+    this.#room = room;
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    box.addEventListener("keydown", (event) => {
+      // While a Chinese word is being composed, Enter takes the word.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.#send();
+    });
+    box.addEventListener("input", () => this.#complain(tooLong(box.value)));
+    room.on("chat", (message) => this.#append(message));
+    inEachLanguage(() => this.#showAll());
+  }
+
+  focus() {
+    box.focus();
+    log.scrollTop = log.scrollHeight;
+  }
+
+  clear() {
+    box.value = "";
+    this.#complain(null);
+    this.#showAll();
+  }
+
+  /** The link is back, so a complaint that it was not is out of date. */
+  reconnected() {
+    this.#complain(tooLong(box.value));
+  }
+
+  #send() {
+    if (!box.value.trim()) return;
+    const long = tooLong(box.value);
+    if (!long && this.#room.say(box.value)) {
+      box.value = "";
+      this.#complain(null);
+    } else this.#complain(long ?? (() => t("chat.notSent")));
+  }
+
+  /** @param {(() => string) | null} text */
+  #complain(text) {
+    this.#problem = text ?? (() => "");
+    problem.textContent = this.#problem();
+  }
+
+  #showAll() {
+    problem.textContent = this.#problem();
+    const { chat } = this.#room;
+    log.replaceChildren(...(chat.length ? chat.map(shown) : [make("p", "empty", t("chat.empty"))]));
+    log.scrollTop = log.scrollHeight;
+  }
+
+  /** @param {ChatMessage} message */
+  #append(message) {
+    log.querySelector(".empty")?.remove();
+    // Who reads further up must not be carried away.
+    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
+    log.append(shown(message));
+    if (atEnd || message.own) log.scrollTop = log.scrollHeight;
+  }
+}
+
+/** @param {ChatMessage} message */
+function shown({ own, name, userId, fromId, text, at }) {
+  const author = make("bdi", "", own ? t("tile.you") : nameOf({ displayName: name, userId, clientId: fromId }));
+  const time = make("time", "", new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  const said = make("p");
+  said.dir = "auto";
+  for (const piece of withLinks(text)) said.append(piece.href ? linkTo(piece.href, piece.text) : piece.text);
+  return make("article", own ? "message own" : "message", make("header", "", author, time), said);
+}
+
+/** @param {string} href @param {string} text */
+function linkTo(href, text) {
+  const link = make("a", "", text);
+  link.href = href;
+  link.target = "_blank";
+  link.rel = "noopener noreferrer";
+  return link;
+}
+
+/** @param {string} text */
+function tooLong({ length }) {
+  return length > CHAT_LIMIT ? () => t("chat.tooLong", { length, limit: CHAT_LIMIT }) : null;
+}

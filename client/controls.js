@@ -1,0 +1,91 @@
+// The buttons for one's own microphone, camera, screen and hand.
+
+import { inEachLanguage, t } from "./i18n.js";
+import { showSwitch } from "./lobby.js";
+import { ScreenShare } from "./media.js";
+import { notify } from "./notices.js";
+import { button, setIcon } from "./page.js";
+
+/**
+ * @typedef {import("./media.js").LocalMedia} LocalMedia
+ * @typedef {import("./room.js").Room} Room
+ */
+
+const microphoneButton = button("microphone");
+const cameraButton = button("camera");
+const shareButton = button("share");
+const handButton = button("hand");
+
+export class Controls {
+  #room;
+  #media;
+  #share;
+  #onHand;
+
+  /** @param {Room} room @param {LocalMedia} media @param {ScreenShare} share @param {() => void} onHand */
+  constructor(room, media, share, onHand) {
+    this.#room = room;
+    this.#media = media;
+    this.#share = share;
+    this.#onHand = onHand;
+    microphoneButton.addEventListener("click", () => this.toggleMicrophone());
+    cameraButton.addEventListener("click", () => this.toggleCamera());
+    shareButton.addEventListener("click", () => this.toggleShare());
+    handButton.addEventListener("click", () => this.toggleHand());
+    shareButton.hidden = !ScreenShare.supported;
+    media.on("changed", () => this.show());
+    media.on("track", ({ kind, track }) => room.setTrack(kind, track));
+    media.on("lost", ({ kind }) => notify(t(`device.lost.${kind}`)));
+    share.on("started", ({ stream }) => {
+      room.setScreen(stream);
+      this.show();
+    });
+    share.on("ended", () => {
+      room.setScreen(null);
+      this.show();
+    });
+    inEachLanguage(() => this.show());
+  }
+
+  async toggleMicrophone() {
+    const problem = await this.#media.setMuted(this.#media.state.microphone.on);
+    if (problem) notify(t(`problem.microphone.${problem}`));
+  }
+
+  async toggleCamera() {
+    const problem = await this.#media.setCameraOff(this.#media.state.camera.on);
+    if (problem) notify(t(`problem.camera.${problem}`));
+  }
+
+  async toggleShare() {
+    if (this.#share.stream) return this.#share.stop();
+    const problem = await this.#share.start();
+    // Who closed the browser's own question knows that nothing is shared.
+    if (problem && problem !== "denied") notify(t("problem.screen"));
+  }
+
+  toggleHand() {
+    this.#room.setPresence({ handRaised: !this.#room.presence.handRaised });
+    this.show();
+    this.#onHand();
+  }
+
+  show() {
+    const { microphone, camera } = this.#media.state;
+    const { handRaised } = this.#room.presence;
+    const sharing = this.#share.stream !== null;
+    this.#room.setPresence({ muted: !microphone.on, cameraOff: !camera.on });
+    showSwitch(microphoneButton, microphone.on, "microphone", "mute", "unmute");
+    showSwitch(cameraButton, camera.on, "camera", "cameraOff", "cameraOn");
+    showActive(shareButton, sharing, "screen", sharing ? "stopSharing" : "share");
+    showActive(handButton, handRaised, "hand", handRaised ? "lowerHand" : "raiseHand");
+  }
+}
+
+/** @param {HTMLButtonElement} control @param {boolean} active @param {string} name @param {string} text */
+function showActive(control, active, name, text) {
+  setIcon(control, name);
+  control.classList.toggle("active", active);
+  const label = control.querySelector(".label");
+  if (label) label.textContent = t(`control.${text}`);
+}

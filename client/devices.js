@@ -1,0 +1,89 @@
+// The three selects for camera, microphone and speaker, in the lobby and in the call's dialog.
+
+import { inEachLanguage, t } from "./i18n.js";
+import { listDevices, onDevicesChanged } from "./media.js";
+import { notify } from "./notices.js";
+import { make } from "./page.js";
+import { recall, remember } from "./remembered.js";
+
+/**
+ * @typedef {import("./media.js").LocalMedia} LocalMedia
+ * @typedef {{ deviceId: string, label: string }} Device
+ */
+
+const speakerListeners = /** @type {Set<() => void>} */ (new Set());
+
+/** Whether this browser lets a page choose the speaker. */
+const speakerChoice = "setSinkId" in HTMLMediaElement.prototype;
+
+/** Plays an element's sound where somebody chose, now and after each new choice. @param {HTMLMediaElement} media */
+export function playOnChosenSpeaker(media) {
+  if (!speakerChoice) return () => {};
+  const apply = () => media.setSinkId(chosenSpeaker()).catch(() => notify(t("device.speakerFailed")));
+  if (chosenSpeaker()) apply();
+  speakerListeners.add(apply);
+  return () => void speakerListeners.delete(apply);
+}
+
+export class DevicePicker {
+  #media;
+  #camera = make("select");
+  #microphone = make("select");
+  #speaker = make("select");
+
+  /** @param {HTMLElement} holder @param {LocalMedia} media */
+  constructor(holder, media) {
+    this.#media = media;
+    const rows = [
+      { kind: "camera", select: this.#camera },
+      { kind: "microphone", select: this.#microphone },
+      ...(speakerChoice ? [{ kind: "speaker", select: this.#speaker }] : []),
+    ];
+    for (const { kind, select } of rows) {
+      const title = make("span");
+      inEachLanguage(() => (title.textContent = t(`device.${kind}`)));
+      holder.append(make("label", "", title, select));
+    }
+    this.#camera.addEventListener("change", () => this.#switch("camera", this.#camera.value));
+    this.#microphone.addEventListener("change", () => this.#switch("microphone", this.#microphone.value));
+    this.#speaker.addEventListener("change", () => {
+      remember("speaker", this.#speaker.value);
+      for (const apply of speakerListeners) apply();
+    });
+    media.on("changed", () => this.refresh());
+    onDevicesChanged(() => this.refresh());
+    inEachLanguage(() => this.refresh());
+  }
+
+  async refresh() {
+    const { cameras, microphones, speakers } = await listDevices();
+    const { camera, microphone } = this.#media.state;
+    fill(this.#camera, "camera", cameras, camera.deviceId ?? recall("camera"));
+    fill(this.#microphone, "microphone", microphones, microphone.deviceId ?? recall("microphone"));
+    fill(this.#speaker, "speaker", speakers, chosenSpeaker());
+  }
+
+  /** @param {"camera" | "microphone"} kind @param {string} deviceId */
+  async #switch(kind, deviceId) {
+    const problem = await this.#media.switchDevice(kind, deviceId);
+    if (problem) notify(t(`problem.${kind}.${problem}`));
+    else remember(kind, deviceId);
+    this.refresh();
+  }
+}
+
+/** @param {HTMLSelectElement} select @param {string} kind @param {Device[]} devices @param {unknown} chosen */
+function fill(select, kind, devices, chosen) {
+  const options = devices.map(({ deviceId, label }, index) => {
+    const unnamed = t("device.unnamed", { kind: t(`device.${kind}`), number: index + 1 });
+    return new Option(label || unnamed, deviceId, false, deviceId === chosen);
+  });
+  const nothing = kind === "speaker" ? t("device.default") : t("device.none");
+  select.replaceChildren(...(options.length ? options : [new Option(nothing, "")]));
+  select.disabled = options.length === 0;
+}
+
+function chosenSpeaker() {
+  const speaker = recall("speaker");
+  return typeof speaker === "string" ? speaker : "";
+}

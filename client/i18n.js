@@ -1,0 +1,67 @@
+// The page's language: English or Chinese, by the browser's wish until somebody switches.
+
+import { recall, remember } from "./remembered.js";
+import { CAUSES } from "./texts-refusals.js";
+import { TEXTS } from "./texts.js";
+
+/** @typedef {"en" | "zh"} Language */
+
+const ALL = { ...TEXTS, ...CAUSES };
+const listeners = /** @type {Set<() => void>} */ (new Set());
+/** @type {Language} */
+let language = preferredLanguage(recall("language"), globalThis.navigator?.languages ?? []);
+
+/**
+ * @param {string} key of the table
+ * @param {Record<string, string | number>} [values]
+ */
+export function t(key, values = {}) {
+  const text = ALL[key]?.[language] ?? key;
+  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+}
+
+/**
+ * Words for a refusal or a close code. A code that is newer than this page has the server's own.
+ * @param {{ code: string, text: string }} cause
+ */
+export function causeText({ code, text }) {
+  return ALL[`cause.${code}`] ? t(`cause.${code}`) : text || t("cause.unknown", { code });
+}
+
+export function switchLanguage() {
+  language = language === "en" ? "zh" : "en";
+  remember("language", language);
+  for (const listener of listeners) listener();
+}
+
+/** Runs now, and again whenever the language changes. @param {() => void} show */
+export function inEachLanguage(show) {
+  listeners.add(show);
+  show();
+}
+
+/** @param {Document} page */
+export function translate(page) {
+  page.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  for (const element of page.querySelectorAll("[data-text]")) element.textContent = t(read(element, "data-text"));
+  for (const element of page.querySelectorAll("[data-label]")) element.ariaLabel = t(read(element, "data-label"));
+  for (const element of page.querySelectorAll("[data-placeholder]")) {
+    element.setAttribute("placeholder", t(read(element, "data-placeholder")));
+  }
+}
+
+/**
+ * @param {unknown} chosen
+ * @param {readonly string[]} wished the browser's, best first
+ * @returns {Language}
+ */
+export function preferredLanguage(chosen, wished) {
+  if (chosen === "en" || chosen === "zh") return chosen;
+  const known = wished.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag === "en" || tag === "zh");
+  return known === "zh" ? "zh" : "en";
+}
+
+/** @param {Element} element @param {string} attribute */
+function read(element, attribute) {
+  return element.getAttribute(attribute) ?? "";
+}

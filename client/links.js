@@ -1,0 +1,23 @@
+// Links in what others wrote.
+
+const ADDRESS = /https?:\/\/[^\s<>"'`]+/gi;
+const TRAILING = /[.,;:!?)\]}。，；：！？）】」]+$/;
+
+/**
+ * The text in pieces: those with an href lead to a web page, and nothing but http and https does.
+ * @param {string} text
+ * @returns {{ text: string, href: string | null }[]}
+ */
+export function withLinks(text) {
+  const pieces = [];
+  let end = 0;
+  for (const { 0: found, index } of text.matchAll(ADDRESS)) {
+    const address = found.replace(TRAILING, "");
+    if (!URL.canParse(address)) continue;
+    if (index > end) pieces.push({ text: text.slice(end, index), href: null });
+    pieces.push({ text: address, href: new URL(address).href });
+    end = index + address.length;
+  }
+  if (end < text.length) pieces.push({ text: text.slice(end), href: null });
+  return pieces;
+}

@@ -1,0 +1,252 @@
+// Before the call: how one looks and sounds, who one is, and where to go.
+
+import { DevicePicker } from "./devices.js";
+import { inEachLanguage, t } from "./i18n.js";
+import { LevelMeter, unlockAudio } from "./levels.js";
+import { button, element, make, setIcon } from "./page.js";
+import { recall, remember } from "./remembered.js";
+
+/**
+ * @typedef {import("./media.js").LocalMedia} LocalMedia
+ * @typedef {"camera" | "microphone"} Kind
+ * @typedef {{ roomId: string, displayName: string }} Wish
+ */
+
+const LEVEL_EVERY_MS = 100;
+
+const screen = element("lobby", HTMLElement);
+const video = element("preview-video", HTMLVideoElement);
+const note = element("preview-note", HTMLElement);
+const startButton = button("preview-start");
+const microphoneButton = button("preview-microphone");
+const cameraButton = button("preview-camera");
+const level = element("level", HTMLElement);
+const problemBox = element("device-problem", HTMLElement);
+const form = element("join-form", HTMLFormElement);
+const roomInput = element("room", HTMLInputElement);
+const nameInput = element("name", HTMLInputElement);
+const suggestButton = button("suggest");
+const joinButton = button("join");
+const cancelButton = button("cancel");
+const errorLine = element("error", HTMLElement);
+
+export class Lobby {
+  #media;
+  #onJoin;
+  #onCancel;
+  /** Whether somebody wants to be seen and heard; what the device makes of it is the media's state. */
+  #wanted = { microphone: recall("microphoneOn") !== false, camera: recall("cameraOn") !== false };
+  /** @type {Promise<unknown> | null} */
+  #opening = null;
+  #opened = false;
+  #joining = false;
+  /** @type {() => string} in the language of the moment */
+  #error = () => "";
+  /** @type {LevelMeter | null} */
+  #meter = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #levelTimer;
+
+  /** @param {LocalMedia} media @param {(wish: Wish) => void} onJoin @param {() => void} onCancel */
+  constructor(media, onJoin, onCancel) {
+    this.#media = media;
+    this.#onJoin = onJoin;
+    this.#onCancel = onCancel;
+    new DevicePicker(element("lobby-devices", HTMLElement), media);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    cancelButton.addEventListener("click", () => this.#cancel());
+    suggestButton.addEventListener("click", () => {
+      roomInput.value = suggestedRoom();
+      nameInput.focus();
+    });
+    startButton.addEventListener("click", () => this.preview());
+    microphoneButton.addEventListener("click", () => this.#toggle("microphone"));
+    cameraButton.addEventListener("click", () => this.#toggle("camera"));
+    media.on("changed", () => this.#show());
+    inEachLanguage(() => this.#show());
+    const name = recall("name");
+    nameInput.value = typeof name === "string" ? name : "";
+  }
+
+  /** @param {string} roomId empty leaves what is there */
+  open(roomId) {
+    if (roomId) roomInput.value = roomId;
+    screen.hidden = false;
+    this.#joining = false;
+    this.#opened = false;
+    this.#show();
+    (roomInput.value ? nameInput : roomInput).focus();
+  }
+
+  close() {
+    screen.hidden = true;
+    this.#joining = false;
+    this.#stopMeter();
+    video.srcObject = null;
+  }
+
+  /** Opens what is wanted, unless it is open. It never fails: what is missing shows in words. */
+  async preview() {
+    this.#opened = true;
+    this.#opening ??= this.#media.open({
+      microphone: this.#wanted.microphone && deviceOr(true, "microphone"),
+      camera: this.#wanted.camera && deviceOr(true, "camera"),
+    });
+    this.#show();
+    await this.#opening;
+    this.#opening = null;
+    this.#show();
+  }
+
+  /** @param {() => string} text */
+  fail(text) {
+    this.#joining = false;
+    this.#error = text;
+    this.#show();
+  }
+
+  async #submit() {
+    const roomId = roomOf(roomInput.value.trim());
+    if (!roomId) {
+      this.fail(() => t("lobby.roomMissing"));
+      roomInput.focus();
+      return;
+    }
+    // Only now: a browser lets a page play sound when somebody has touched it.
+    unlockAudio();
+    roomInput.value = roomId;
+    const displayName = nameInput.value.trim();
+    remember("name", displayName);
+    this.#joining = true;
+    this.#error = () => "";
+    this.#show();
+    if (!this.#opened || this.#opening) await this.preview();
+    if (this.#joining) this.#onJoin({ roomId, displayName });
+  }
+
+  #cancel() {
+    this.#joining = false;
+    this.#onCancel();
+    this.#show();
+    joinButton.focus();
+  }
+
+  /** @param {Kind} kind */
+  async #toggle(kind) {
+    const on = !this.#isOn(kind);
+    this.#wanted[kind] = on;
+    remember(`${kind}On`, on);
+    if (this.#opened) {
+      await (kind === "camera" ? this.#media.setCameraOff(!on) : this.#media.setMuted(!on));
+    }
+    this.#show();
+  }
+
+  /** @param {Kind} kind */
+  #isOn(kind) {
+    return this.#opened && !this.#opening ? this.#media.state[kind].on : this.#wanted[kind];
+  }
+
+  #show() {
+    if (screen.hidden) return;
+    const { state, stream } = this.#media;
+    const idle = !this.#opened;
+    showSwitch(microphoneButton, this.#isOn("microphone"), "microphone", "mute", "unmute");
+    showSwitch(cameraButton, this.#isOn("camera"), "camera", "cameraOff", "cameraOn");
+    if (video.srcObject !== stream) video.srcObject = stream;
+    video.hidden = idle || !state.camera.on;
+    startButton.hidden = !idle;
+    if (idle) note.textContent = t("lobby.paused");
+    else if (this.#opening) note.textContent = t("lobby.opening");
+    else note.textContent = state.camera.on ? "" : t("lobby.cameraOff");
+    this.#showProblems();
+    joinButton.textContent = t(this.#joining ? "lobby.joining" : "lobby.join");
+    joinButton.disabled = this.#joining;
+    cancelButton.hidden = !this.#joining;
+    errorLine.textContent = this.#error();
+    this.#watchLevel();
+  }
+
+  #showProblems() {
+    const kinds = /** @type {Kind[]} */ (["camera", "microphone"]);
+    const texts = kinds.flatMap((kind) => {
+      const { problem } = this.#media.state[kind];
+      return problem && this.#opened && !this.#opening ? [t(`problem.${kind}.${problem}`)] : [];
+    });
+    if (problemBox.dataset.shown === texts.join()) return;
+    // Filled only when it changes, as screen readers read it out each time.
+    problemBox.dataset.shown = texts.join();
+    problemBox.replaceChildren();
+    if (!texts.length) return;
+    const again = make("button", "small", t("problem.tryAgain"));
+    again.type = "button";
+    again.addEventListener("click", () => this.preview());
+    problemBox.append(...texts.map((text) => make("p", "", text)), make("p", "hint", t("lobby.withoutDevices")), again);
+  }
+
+  #watchLevel() {
+    const hears = this.#opened && this.#media.state.microphone.on;
+    level.hidden = !hears;
+    if (!hears) this.#stopMeter();
+    else if (!this.#meter) {
+      const meter = (this.#meter = new LevelMeter(this.#media.stream));
+      this.#levelTimer = setInterval(() => {
+        const loudness = meter.level();
+        level.style.setProperty("--level", loudness.toFixed(2));
+        level.ariaValueNow = String(Math.round(loudness * 100));
+      }, LEVEL_EVERY_MS);
+    }
+  }
+
+  #stopMeter() {
+    clearInterval(this.#levelTimer);
+    this.#meter?.close();
+    this.#meter = null;
+  }
+}
+
+/**
+ * @param {HTMLButtonElement} control
+ * @param {boolean} on
+ * @param {string} name of the icon
+ * @param {string} offText what the button does while it is on
+ * @param {string} onText what it does while it is off
+ */
+export function showSwitch(control, on, name, offText, onText) {
+  setIcon(control, on ? name : `${name}Off`);
+  control.classList.toggle("off", !on);
+  const label = control.querySelector(".label");
+  if (label) label.textContent = t(`control.${on ? offText : onText}`);
+}
+
+/** @param {boolean} fallback @param {Kind} kind */
+function deviceOr(fallback, kind) {
+  const deviceId = recall(kind);
+  return typeof deviceId === "string" && deviceId ? deviceId : fallback;
+}
+
+/** The room that somebody means who pastes a link, or writes a name. @param {string} text */
+function roomOf(text) {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return text;
+  return roomFromPath(new URL(text).pathname) || text;
+}
+
+/** @param {string} path */
+export function roomFromPath(path) {
+  const encoded = path.match(/^\/r\/(.+)$/)?.[1] ?? "";
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return encoded;
+  }
+}
+
+/** Long enough that nobody guesses it, as the name is all that one needs to enter. */
+function suggestedRoom() {
+  const letters = "abcdefghjkmnpqrstuvwxyz23456789";
+  const random = crypto.getRandomValues(new Uint8Array(12));
+  return [...random].map((byte, index) => (index && index % 4 === 0 ? "-" : "") + letters[byte % letters.length]).join("");
+}

@@ -1,0 +1,27 @@
+// Short notices at the foot of the page, read out by screen readers, gone after a while.
+
+import { t } from "./i18n.js";
+import { element, make } from "./page.js";
+
+const SHOWN_MS = 7_000;
+const AT_ONCE = 3;
+
+const notices = element("notices", HTMLElement);
+
+/** @param {string} text @param {Node[]} extra such as a link */
+export function notify(text, ...extra) {
+  const notice = make("p", "", text, ...extra);
+  while (notices.childElementCount >= AT_ONCE) notices.firstElementChild?.remove();
+  notices.append(notice);
+  // What can be acted on waits for it.
+  if (extra.length) notice.append(dismissal(notice));
+  else setTimeout(() => notice.remove(), SHOWN_MS);
+}
+
+/** @param {HTMLElement} notice */
+function dismissal(notice) {
+  const dismiss = make("button", "quiet small", t("control.dismiss"));
+  dismiss.type = "button";
+  dismiss.addEventListener("click", () => notice.remove());
+  return dismiss;
+}

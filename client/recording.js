@@ -1,0 +1,109 @@
+// The record button, and the notices that a recording is on: here, or at somebody else's.
+
+import { inEachLanguage, t } from "./i18n.js";
+import { nameOf } from "./names.js";
+import { notify } from "./notices.js";
+import { button, element, make } from "./page.js";
+import { Recorder } from "./recorder.js";
+
+/**
+ * @typedef {import("./recorder.js").Participant} Participant
+ * @typedef {import("./recorder.js").Recording} Recording
+ * @typedef {import("./room.js").Room} Room
+ */
+
+const recordButton = button("record");
+const badge = element("recording-badge", HTMLElement);
+
+export class RecordingControl {
+  #room;
+  #participants;
+  #recorder = new Recorder();
+  #starting = false;
+  /** @type {Set<string>} */
+  #recordingMates = new Set();
+
+  /** @param {Room} room @param {() => Participant[]} participants */
+  constructor(room, participants) {
+    this.#room = room;
+    this.#participants = participants;
+    recordButton.hidden = !Recorder.supported;
+    recordButton.addEventListener("click", () => this.#toggle());
+    this.#recorder.on("started", () => {
+      room.setPresence({ recording: true });
+      notify(t("recording.ownStarted"));
+      this.#show();
+    });
+    this.#recorder.on("progress", () => this.#show());
+    this.#recorder.on("stopped", (recording) => {
+      room.setPresence({ recording: false });
+      this.#offer(recording);
+      this.#show();
+    });
+    room.on("presence", (mate) => {
+      const before = this.#recordingMates.has(mate.clientId);
+      const now = mate.presence?.recording ?? false;
+      if (now) this.#recordingMates.add(mate.clientId);
+      else this.#recordingMates.delete(mate.clientId);
+      if (before !== now) notify(t(now ? "recording.started" : "recording.stopped", { name: nameOf(mate) }));
+      this.#show();
+    });
+    room.on("mate-left", ({ clientId }) => {
+      this.#recordingMates.delete(clientId);
+      this.#show();
+    });
+    inEachLanguage(() => this.#show());
+  }
+
+  /** Somebody came, went, or looks different. */
+  update() {
+    if (this.#recorder.recording) this.#recorder.setParticipants(this.#participants());
+  }
+
+  async stop() {
+    if (this.#recorder.recording) await this.#recorder.stop();
+  }
+
+  async #toggle() {
+    if (this.#recorder.recording) return this.stop();
+    if (this.#starting) return;
+    this.#starting = true;
+    try {
+      const fileName = `signalpost-${new Date().toISOString().slice(0, 16).replace(/[T:]/g, "-")}.webm`;
+      await this.#recorder.start({ fileName, participants: this.#participants() });
+    } catch (error) {
+      const unsupported = error instanceof Error && "code" in error && error.code === "unsupported";
+      notify(t(unsupported ? "recording.unsupported" : "recording.failed"));
+    } finally {
+      this.#starting = false;
+    }
+  }
+
+  /** @param {Recording} recording */
+  #offer({ reason, saved, file, fileName }) {
+    if (reason === "limit") notify(t("recording.limit"));
+    if (reason === "error") notify(t("recording.failed"));
+    if (saved || !file) return saved && notify(t("recording.saved", { name: fileName }));
+    const link = make("a", "", t("recording.download"));
+    link.href = URL.createObjectURL(file);
+    link.download = fileName;
+    notify(`${t("recording.ready")}: `, link);
+  }
+
+  #show() {
+    const { recording, elapsedMs } = this.#recorder;
+    const label = recordButton.querySelector("span");
+    if (label) label.textContent = t(recording ? "control.stopRecording" : "control.record");
+    const [clientId] = this.#recordingMates;
+    const mate = clientId && this.#room.mates.get(clientId);
+    badge.hidden = !recording && !mate;
+    if (recording) badge.textContent = t("recording.own", { time: clock(elapsedMs) });
+    else if (mate) badge.textContent = t("recording.by", { name: nameOf(mate) });
+  }
+}
+
+/** @param {number} elapsedMs */
+function clock(elapsedMs) {
+  const seconds = Math.floor(elapsedMs / 1_000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}
