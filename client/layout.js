@@ -7,7 +7,8 @@
 
 export const GAP = 8;
 const WIDEST = 16 / 9;
-const NARROWEST = 3 / 4;
+const NARROWEST_ON_WIDE = 4 / 3;
+const NARROWEST_ON_TALL = 3 / 4;
 const MOST_PER_PAGE = 9;
 const LEAST_TILE_AREA = 110 * 110;
 const STRIP_SHARE = 0.22;
@@ -24,10 +25,11 @@ export function tilesPerPage({ width, height }) {
  * @returns {Box[]}
  */
 export function gridOf({ width, height }, count) {
+  const narrowest = width > height ? NARROWEST_ON_WIDE : NARROWEST_ON_TALL;
   let best = { columns: 1, width: 0, height: 0, area: -1 };
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
-    const tile = fit((width - GAP * (columns - 1)) / columns, (height - GAP * (rows - 1)) / rows);
+    const tile = fit((width - GAP * (columns - 1)) / columns, (height - GAP * (rows - 1)) / rows, narrowest);
     const area = tile.width * tile.height;
     if (area > best.area) best = { columns, area, ...tile };
   }
@@ -72,8 +74,8 @@ export function spotlightOf({ width, height }, others) {
   return { large, strip };
 }
 
-/** @param {number} width @param {number} height */
-function fit(width, height) {
+/** @param {number} width @param {number} height @param {number} narrowest */
+function fit(width, height, narrowest) {
   if (width > height * WIDEST) return { width: height * WIDEST, height };
-  return { width, height: Math.min(height, width / NARROWEST) };
+  return { width, height: Math.min(height, width / narrowest) };
 }

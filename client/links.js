@@ -1,6 +1,6 @@
 // Links in what others wrote.
 
-const ADDRESS = /https?:\/\/[^\s<>"'`]+/gi;
+const ADDRESS = /https?:\/\/[^\s<>"'`。，；：！？（）【】「」]+/gi;
 const TRAILING = /[.,;:!?)\]}。，；：！？）】」]+$/;
 
 /**

@@ -21,7 +21,6 @@ export const TEXTS = {
   "lobby.opening": { en: "Opening your camera and microphone. The browser may ask you to allow it.", zh: "正在打开摄像头和麦克风，浏览器可能会询问是否允许。" },
   "lobby.cameraOff": { en: "Your camera is off", zh: "摄像头已关闭" },
   "lobby.withoutDevices": { en: "You can join all the same: you will see and hear the others.", zh: "你仍然可以加入，能看到和听到其他人。" },
-  "lobby.left": { en: "You left the call.", zh: "你已离开通话。" },
 
   "device.camera": { en: "Camera", zh: "摄像头" },
   "device.microphone": { en: "Microphone", zh: "麦克风" },

@@ -17,6 +17,7 @@ export class Tile {
   #avatar = make("div", "avatar", this.#letter);
   #mutedMark = mark("microphoneOff");
   #handMark = mark("hand");
+  #speakingMark = mark("speaker");
   #name = make("bdi", "name");
   #note = make("p", "note");
   #pinButton = make("button", "icon-only");
@@ -45,10 +46,11 @@ export class Tile {
     setIcon(this.#pinButton, "pin");
     setIcon(this.#windowButton, "pictureInPicture");
     this.#windowButton.hidden = !document.pictureInPictureEnabled;
-    const caption = make("div", "caption", this.#mutedMark, this.#handMark, this.#name);
+    const caption = make("div", "caption", this.#mutedMark, this.#speakingMark, this.#handMark, this.#name);
     const actions = make("div", "tile-actions", this.#pinButton, this.#windowButton);
     this.element.append(this.#avatar, this.#video, caption, this.#note, actions);
     this.showPresence(null);
+    this.showSpeaking(false);
   }
 
   /** @param {string} name as people read it @param {string} title of the tile, which may say more */
@@ -59,6 +61,7 @@ export class Tile {
     this.#video.ariaLabel = this.isScreen ? title : t("tile.video", { name });
     this.#mutedMark.ariaLabel = t("tile.muted");
     this.#handMark.ariaLabel = t("tile.hand");
+    this.#speakingMark.ariaLabel = t("tile.speaking");
     this.#windowButton.ariaLabel = t("tile.pictureInPicture", { name: title });
     this.showPinned(this.#pinButton.ariaPressed === "true");
     this.#showNote();
@@ -85,6 +88,7 @@ export class Tile {
   /** @param {boolean} speaking */
   showSpeaking(speaking) {
     this.element.classList.toggle("speaking", speaking);
+    this.#speakingMark.hidden = !speaking;
   }
 
   /** @param {string} state of the connection */

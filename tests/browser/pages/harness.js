@@ -165,3 +165,8 @@ export async function seesTiles(page, count) {
 export function tileIds(page) {
   return page.locator(".tile:not(.local, .screen)").evaluateAll((tiles) => tiles.map(({ dataset }) => dataset.clientId ?? ""));
 }
+
+/** A picture for people to look at, beside the tests. @param {Page} page @param {string} name */
+export async function photograph(page, name) {
+  await page.screenshot({ path: fileURLToPath(new URL(`../output/${name}.png`, import.meta.url)) });
+}

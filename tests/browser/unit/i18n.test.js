@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
+import { test } from "node:test";
+
+import { causeText, preferredLanguage, switchLanguage, t } from "../../../client/i18n.js";
+import { CAUSES } from "../../../client/texts-refusals.js";
+import { TEXTS } from "../../../client/texts.js";
+
+const CLIENT = new URL("../../../client/", import.meta.url);
+const table = { ...TEXTS, ...CAUSES };
+
+test("each text is there in English and Chinese, in the letters of its language, with the same blanks", () => {
+  for (const [key, { en, zh }] of Object.entries(table)) {
+    assert.ok(en.trim() && zh.trim(), `${key} is empty`);
+    assert.deepEqual(blanks(zh), blanks(en), `${key}: the blanks differ`);
+    if (key.startsWith("language.")) continue;
+    assert.doesNotMatch(en, /\p{Script=Han}/u, `${key}: Chinese letters in English`);
+    const words = zh.replace(/\{\w+\}/g, "").replace(/[\s\p{P}\p{S}\d]/gu, "");
+    assert.ok(!words || /\p{Script=Han}/u.test(words), `${key} is not Chinese: ${zh}`);
+  }
+});
+
+test("each key that the page uses is in the table, and each of the table is used", async () => {
+  const files = (await readdir(CLIENT)).filter((name) => /\.(js|html)$/.test(name) && !name.startsWith("texts"));
+  const sources = (await Promise.all(files.map((name) => readFile(new URL(name, CLIENT), "utf8")))).join("\n");
+  const whole = [...sources.matchAll(/\bt\("([\w.-]+)"|data-(?:text|label|placeholder)="([\w.-]+)"/g)].map(([, a, b]) => a ?? b);
+  assert.ok(whole.length > 80, `the scan found only ${whole.length} keys`);
+  for (const key of whole) assert.ok(key in table, `${key} is not in the table`);
+
+  // A key that is put together, as in `problem.${kind}.denied`, counts by its beginning or its end.
+  const begun = new Set([...sources.matchAll(/`([a-z]+\.)(?:[\w.]*\.)?\$\{/gi)].map(([, start]) => start));
+  const words = new Set([...sources.matchAll(/["`]([\w.-]+)["`]/g)].map(([, word]) => word));
+  for (const key of Object.keys(table)) {
+    const [group] = key.split(".");
+    const used = words.has(key) || (begun.has(`${group}.`) && (words.has(key.slice(group.length + 1)) || !whole.includes(key)));
+    assert.ok(used, `${key} is used nowhere`);
+  }
+});
+
+test("blanks are filled in as they are, and the language can be switched and back", () => {
+  assert.equal(t("people.joined", { name: "<b>$& Ann" }), "<b>$& Ann joined");
+  switchLanguage();
+  assert.equal(t("people.joined", { name: "Ann" }), "Ann 加入了");
+  switchLanguage();
+  assert.equal(t("people.joined", { name: "Ann" }), "Ann joined");
+});
+
+test("a code that the page knows has its words, a newer one the server's, and without any the code itself", () => {
+  assert.match(causeText({ code: "room-full", text: "Room is full" }), /^This room is full\. /);
+  assert.equal(causeText({ code: "moon-phase", text: "Come back at night" }), "Come back at night");
+  assert.equal(causeText({ code: "moon-phase", text: "" }), "The server refused (moon-phase).");
+});
+
+test("the choice wins, then the first language of the browser's that there is, then English", () => {
+  assert.equal(preferredLanguage("zh", ["en-GB"]), "zh");
+  assert.equal(preferredLanguage(undefined, ["de-DE", "zh-TW", "en"]), "zh");
+  assert.equal(preferredLanguage(undefined, ["en-GB", "zh"]), "en");
+  assert.equal(preferredLanguage("xx", ["de"]), "en");
+  assert.equal(preferredLanguage(null, []), "en");
+});
+
+/** @param {string} text */
+function blanks(text) {
+  return [...text.matchAll(/\{\w+\}/g)].map(([blank]) => blank).sort();
+}

@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { withLinks } from "../../../client/links.js";
+
+for (const [text, hrefs] of /** @type {[string, string[]][]} */ ([
+  ["no link here", []],
+  ["see https://example.org/a?b=c#d, please", ["https://example.org/a?b=c#d"]],
+  ["(http://example.org/x)。HTTPS://EXAMPLE.ORG!", ["http://example.org/x", "https://example.org/"]],
+  ["javascript:alert(1) data:text/html,x file:///etc/passwd vbscript:x", []],
+  ["javascript://https://example.org/%0aalert(1)", ["https://example.org/%0aalert(1"]],
+  ['https://example.org/"onmouseover="x <a href=https://example.org/>', ["https://example.org/", "https://example.org/"]],
+  ["https:// and http://[ are no addresses", []],
+])) {
+  test(`links in: ${text}`, () => {
+    const pieces = withLinks(text);
+    assert.deepEqual(pieces.flatMap(({ href }) => href ?? []), hrefs);
+    assert.equal(pieces.map((piece) => piece.text).join(""), text, "nothing is lost or added");
+  });
+}
