@@ -156,8 +156,10 @@ export class Lobby {
     const idle = !this.#opened;
     showSwitch(microphoneButton, this.#isOn("microphone"), "microphone", "mute", "unmute");
     showSwitch(cameraButton, this.#isOn("camera"), "camera", "cameraOff", "cameraOn");
-    if (video.srcObject !== stream) video.srcObject = stream;
-    video.hidden = idle || !state.camera.on;
+    // A video that waits for a picture would keep the page itself from being loaded.
+    const picture = idle || !state.camera.on ? null : stream;
+    if (video.srcObject !== picture) video.srcObject = picture;
+    video.hidden = !picture;
     startButton.hidden = !idle;
     if (idle) note.textContent = t("lobby.paused");
     else if (this.#opening) note.textContent = t("lobby.opening");
