@@ -14,6 +14,8 @@ import { Sender } from "./sender.js";
  * @property {RTCIceServer[]} iceServers
  * @property {MediaStream | null} stream camera and microphone, to send
  * @property {MediaStream | null} [screen] to send beside them
+ * @property {boolean} [screenSlots] both sides have m-lines for a screen from the start, so that none is negotiated;
+ *   setSharing() then says when the other one is in use
  * @property {(signal: OwnSignal) => void} send
  *
  * @typedef {"needs-turn" | "no-path" | "no-answer"} Obstacle needs-turn: neither side offered a relay;
@@ -28,6 +30,7 @@ import { Sender } from "./sender.js";
  */
 
 const PATIENCE_MS = 20_000;
+const POLITE_DELAY_MS = 2_000;
 const MOST_EARLY_CANDIDATES = 200;
 
 /** @extends {Events<PeerEvents>} */
@@ -50,16 +53,21 @@ export class Peer extends Events {
   #unnamedStream = null;
   /** @type {MediaStream | null} */
   #screen = null;
+  /** @type {MediaStream | null} */
+  #slotScreen = null;
   #patienceTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #restartTimer;
 
   /** @param {PeerOptions} options @param {typeof RTCPeerConnection} Connection */
-  constructor({ polite, iceServers, stream, screen = null, send }, Connection = RTCPeerConnection) {
+  constructor({ polite, iceServers, stream, screen = null, screenSlots = false, send }, Connection = RTCPeerConnection) {
     super();
     this.#polite = polite;
     this.#mayOffer = !polite;
     this.#send = send;
     this.#connection = new Connection({ iceServers });
-    this.#sender = new Sender(this.#connection, stream, screen);
+    this.#sender = new Sender(this.#connection, stream, screen, screenSlots);
+    if (screenSlots) this.#slotScreen = new MediaStream();
     this.#listen();
     if (!polite) this.#sender.offerAll();
     this.#patienceTimer = setTimeout(() => this.#explain(), PATIENCE_MS);
@@ -96,6 +104,15 @@ export class Peer extends Events {
     this.#sender.setScreen(stream);
   }
 
+  /** Whether the other side uses its screen's m-lines. @param {boolean} sharing */
+  setSharing(sharing) {
+    if (!this.#slotScreen) return;
+    const screen = sharing ? this.#slotScreen : null;
+    if (screen === this.#screen) return;
+    this.#screen = screen;
+    this.emit("screen", screen);
+  }
+
   /** How many share what this device can encode and upload. @param {number} peerCount */
   setPeerCount(peerCount) {
     return this.#sender.setPeerCount(peerCount);
@@ -116,6 +133,7 @@ export class Peer extends Events {
 
   close() {
     clearTimeout(this.#patienceTimer);
+    clearTimeout(this.#restartTimer);
     this.#connection.close();
   }
 
@@ -134,8 +152,14 @@ export class Peer extends Events {
     connection.oniceconnectionstatechange = () => {
       if (connection.iceConnectionState !== "failed") return;
       this.#explain();
-      connection.restartIce();
+      // Both sides see it fail at once; a moment's head start for one of them avoids a collision.
+      if (this.#polite) this.#restartTimer = setTimeout(() => this.#restartIfFailed(), POLITE_DELAY_MS);
+      else connection.restartIce();
     };
+  }
+
+  #restartIfFailed() {
+    if (this.#connection.iceConnectionState === "failed") this.#connection.restartIce();
   }
 
   /** @param {RTCTrackEvent} event */
@@ -146,6 +170,7 @@ export class Peer extends Events {
       if (!streams[0]) this.#unnamedStream.addTrack(track);
       return this.emit("stream", streams[0] ?? this.#unnamedStream);
     }
+    if (this.#slotScreen) return this.#slotScreen.addTrack(track);
     const [stream] = streams;
     if (!stream || stream === this.#screen) return;
     this.#screen = stream;

@@ -55,6 +55,8 @@ export { CHAT_LIMIT };
  * @property {RoomInfo} room-updated
  */
 
+// What a client of this kind tells of itself before the first offer: see PROTOCOL.md.
+const ABILITIES = { screenSlots: true };
 const LONGEST_HISTORY = 2_000;
 
 /** @extends {Events<RoomEvents>} */
@@ -181,7 +183,7 @@ export class Room extends Events {
     try {
       const [, joined] = await Promise.all([
         this.#register(visit.displayName),
-        this.#link.request({ type: "join", roomId: visit.roomId }),
+        this.#link.request({ type: "join", roomId: visit.roomId, metadata: ABILITIES }),
       ]);
       if (this.#visit === visit) this.#sit(joined);
     } catch (error) {
@@ -239,6 +241,7 @@ export class Room extends Events {
       iceServers: this.#link.welcome?.iceServers ?? [],
       stream: this.#visit?.stream ?? null,
       screen: this.#screen,
+      screenSlots: hasScreenSlots(metadata),
       send: (signal) => this.#link.send({ ...signal, targetId: clientId }),
     });
     /** @type {Mate} */
@@ -284,6 +287,7 @@ export class Room extends Events {
     }
     const { kind: _, ...presence } = said;
     mate.presence = presence;
+    mate.peer.setSharing(presence.sharing);
     mate.handRaisedAt = presence.handRaised ? (mate.handRaisedAt ?? Date.now()) : null;
     this.emit("presence", mate);
   }
@@ -343,4 +347,9 @@ export class Room extends Events {
   #closePeers() {
     for (const clientId of [...this.#mates.keys()]) this.#part(clientId);
   }
+}
+
+/** @param {unknown} metadata */
+function hasScreenSlots(metadata) {
+  return typeof metadata === "object" && metadata !== null && "screenSlots" in metadata && metadata.screenSlots === true;
 }

@@ -1,5 +1,6 @@
 // What one connection sends: microphone and camera on the first two m-lines, a shared screen and its
-// sound on two more. Tracks come and go by replaceTrack(), so that only a screen share negotiates.
+// sound on two more. Tracks come and go by replaceTrack(). Only a screen share with a client that does
+// not expect one from the start is negotiated.
 
 import { applyBudget, budgetFor } from "./budget.js";
 
@@ -9,8 +10,8 @@ import { applyBudget, budgetFor } from "./budget.js";
  * @typedef {DeviceKind | "screenSound" | "screen"} Slot
  */
 
-/** @type {Record<DeviceKind, TrackKind>} */
-const DEVICE_TRACKS = { microphone: "audio", camera: "video" };
+/** @type {Record<Slot, TrackKind>} in the order of the m-lines */
+const KINDS = { microphone: "audio", camera: "video", screenSound: "audio", screen: "video" };
 
 export class Sender {
   #connection;
@@ -19,6 +20,7 @@ export class Sender {
   #tracks;
   /** @type {MediaStream | null} */
   #screen;
+  #screenSlots;
   #ready = false;
   /** @type {Map<Slot, RTCRtpTransceiver>} */
   #transceivers = new Map();
@@ -30,11 +32,13 @@ export class Sender {
    * @param {RTCPeerConnection} connection
    * @param {MediaStream | null} stream
    * @param {MediaStream | null} screen
+   * @param {boolean} screenSlots whether both sides expect a screen's m-lines from the start
    */
-  constructor(connection, stream, screen) {
+  constructor(connection, stream, screen, screenSlots) {
     this.#connection = connection;
     this.#stream = stream;
     this.#screen = screen;
+    this.#screenSlots = screenSlots;
     this.#tracks = { microphone: trackOf(stream, "audio"), camera: trackOf(stream, "video") };
   }
 
@@ -44,7 +48,8 @@ export class Sender {
 
   /** Before the first offer: it must have room for both kinds, whatever is to be sent now. */
   offerAll() {
-    for (const slot of deviceKinds) this.#add(slot, DEVICE_TRACKS[slot], this.#tracks[slot], this.#stream);
+    for (const slot of deviceSlots) this.#add(slot, this.#tracks[slot], this.#stream);
+    if (this.#screenSlots) for (const slot of screenSlots) this.#add(slot, null, null);
     this.#ready = true;
     this.setScreen(this.#screen);
   }
@@ -52,25 +57,22 @@ export class Sender {
   /** After the first offer came: its m-lines are used in both directions, instead of more of them. */
   async answerAll() {
     this.#ready = true;
-    for (const slot of deviceKinds) {
-      const offered = this.#firstOf(DEVICE_TRACKS[slot]);
-      if (!offered) {
-        // The other side offered no such kind; there is something to negotiate only if there is something to send.
-        if (this.#tracks[slot]) this.#add(slot, DEVICE_TRACKS[slot], this.#tracks[slot], this.#stream);
-        continue;
-      }
-      this.#transceivers.set(slot, offered);
-      offered.direction = "sendrecv";
-      if (this.#stream) offered.sender.setStreams?.(this.#stream);
-      await offered.sender.replaceTrack(this.#tracks[slot]);
+    for (const slot of deviceSlots) {
+      const offered = this.#offered(slot);
+      if (offered) await this.#adopt(slot, offered, this.#tracks[slot], this.#stream);
+      // The other side offered no such kind; there is something to negotiate only if there is something to send.
+      else if (this.#tracks[slot]) this.#add(slot, this.#tracks[slot], this.#stream);
+    }
+    for (const slot of this.#screenSlots ? screenSlots : []) {
+      const offered = this.#offered(slot);
+      if (offered) await this.#adopt(slot, offered, null, null);
     }
     this.setScreen(this.#screen);
   }
 
   /** Whether this is the m-line of the other's camera or microphone. @param {RTCRtpTransceiver} transceiver */
   isForDevice(transceiver) {
-    const kind = transceiver.receiver.track.kind === "audio" ? "audio" : "video";
-    return this.#firstOf(kind) === transceiver;
+    return deviceSlots.some((slot) => this.#offered(slot) === transceiver);
   }
 
   /** @param {DeviceKind} slot @param {MediaStreamTrack | null} track */
@@ -79,7 +81,7 @@ export class Sender {
     if (!this.#ready) return;
     const transceiver = this.#transceivers.get(slot);
     if (transceiver) await transceiver.sender.replaceTrack(track);
-    else if (track) this.#add(slot, DEVICE_TRACKS[slot], track, this.#stream);
+    else if (track) this.#add(slot, track, this.#stream);
     // Another camera may give another size.
     await this.applyBudget();
   }
@@ -88,8 +90,7 @@ export class Sender {
   setScreen(stream) {
     this.#screen = stream;
     if (!this.#ready) return;
-    this.#share("screen", "video", stream);
-    this.#share("screenSound", "audio", stream);
+    for (const slot of screenSlots) this.#share(slot, trackOf(stream, KINDS[slot]), stream);
   }
 
   /** @param {number} peerCount */
@@ -110,38 +111,53 @@ export class Sender {
     return this.#budgeting;
   }
 
-  /** @param {"screen" | "screenSound"} slot @param {TrackKind} kind @param {MediaStream | null} stream */
-  #share(slot, kind, stream) {
-    const track = trackOf(stream, kind);
+  /** @param {Slot} slot @param {MediaStreamTrack | null} track @param {MediaStream | null} stream */
+  #share(slot, track, stream) {
     const transceiver = this.#transceivers.get(slot);
     if (!transceiver || transceiver.direction === "stopped") {
-      if (track) this.#add(slot, kind, track, stream, "sendonly");
+      if (track) this.#add(slot, track, stream, "sendonly");
       return;
     }
-    transceiver.direction = track ? "sendonly" : "inactive";
-    if (stream) transceiver.sender.setStreams?.(stream);
-    transceiver.sender.replaceTrack(track).catch(() => {});
+    if (!this.#screenSlots) {
+      transceiver.direction = track ? "sendonly" : "inactive";
+      if (stream) transceiver.sender.setStreams?.(stream);
+    }
+    transceiver.sender.replaceTrack(track).then(() => this.applyBudget(), () => {});
   }
 
   /**
    * @param {Slot} slot
-   * @param {TrackKind} kind
    * @param {MediaStreamTrack | null} track
    * @param {MediaStream | null} stream
    * @param {RTCRtpTransceiverDirection} direction
    */
-  #add(slot, kind, track, stream, direction = "sendrecv") {
+  #add(slot, track, stream, direction = "sendrecv") {
     const streams = stream ? [stream] : [];
-    this.#transceivers.set(slot, this.#connection.addTransceiver(track ?? kind, { direction, streams }));
+    this.#transceivers.set(slot, this.#connection.addTransceiver(track ?? KINDS[slot], { direction, streams }));
   }
 
-  /** @param {TrackKind} kind */
-  #firstOf(kind) {
-    return this.#connection.getTransceivers().find(({ receiver }) => receiver.track.kind === kind);
+  /**
+   * @param {Slot} slot
+   * @param {RTCRtpTransceiver} offered
+   * @param {MediaStreamTrack | null} track
+   * @param {MediaStream | null} stream
+   */
+  async #adopt(slot, offered, track, stream) {
+    this.#transceivers.set(slot, offered);
+    offered.direction = "sendrecv";
+    if (stream) offered.sender.setStreams?.(stream);
+    await offered.sender.replaceTrack(track);
+  }
+
+  /** The m-line that is this slot's by its place: the first of its kind for a device, the second for a screen. @param {Slot} slot */
+  #offered(slot) {
+    const ofKind = this.#connection.getTransceivers().filter(({ receiver }) => receiver.track.kind === KINDS[slot]);
+    return slot === "microphone" || slot === "camera" ? ofKind[0] : ofKind[1];
   }
 }
 
-const deviceKinds = /** @type {const} */ (["microphone", "camera"]);
+const deviceSlots = /** @type {const} */ (["microphone", "camera"]);
+const screenSlots = /** @type {const} */ (["screenSound", "screen"]);
 
 /** @param {MediaStream | null} stream @param {TrackKind} kind */
 function trackOf(stream, kind) {

@@ -65,7 +65,7 @@ export async function openEngine(browser, url) {
         video = document.createElement("video");
         video.dataset.of = name;
         video.className = name.split(" ")[0];
-        Object.assign(video, { autoplay: true, muted: true });
+        Object.assign(video, { autoplay: true, muted: true, width: 160, height: 90 });
         document.body.append(video);
       }
       if (video.srcObject !== stream) video.srcObject = stream;
