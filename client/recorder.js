@@ -1,0 +1,193 @@
+// Records the whole call at this end: everybody's picture in a grid, everybody's sound in one mix.
+
+import { Composer } from "./composer.js";
+import { Events } from "./events.js";
+import { unlockAudio } from "./levels.js";
+import { openStore } from "./recording-store.js";
+import { durationAt, withDuration } from "./webm.js";
+
+/**
+ * @typedef {import("./composer.js").Participant} Participant
+ * @typedef {import("./recording-store.js").RecordingStore} RecordingStore
+ *
+ * @typedef {object} Recording
+ * @property {"page" | "limit" | "error"} reason why it ended; limit: the store is full
+ * @property {number} durationMs
+ * @property {number} bytes
+ * @property {string} fileName
+ * @property {boolean} saved people have chosen where it is
+ * @property {File | null} file to be downloaded, where it is not saved; it lies on disk
+ *
+ * @typedef {object} RecorderEvents
+ * @property {{}} started
+ * @property {{ bytes: number, elapsedMs: number, limitBytes: number }} progress
+ * @property {Recording} stopped
+ */
+
+const TYPES = ["video/webm;codecs=vp8,opus", "video/webm;codecs=vp9,opus", "video/webm"];
+const CHUNK_MS = 1_000;
+const VIDEO_BITS_PER_SECOND = 2_500_000;
+
+export class RecorderError extends Error {
+  /** @param {"unsupported" | "failed"} code @param {unknown} [cause] */
+  constructor(code, cause) {
+    super(code, { cause });
+    this.code = code;
+  }
+}
+
+/** @extends {Events<RecorderEvents>} */
+export class Recorder extends Events {
+  /** @type {Session | null} */
+  #session = null;
+
+  static get supported() {
+    return typeof globalThis.MediaRecorder === "function" && typeof globalThis.navigator?.storage?.getDirectory === "function" &&
+      mimeType() !== undefined;
+  }
+
+  get recording() {
+    return this.#session !== null;
+  }
+
+  get elapsedMs() {
+    return this.#session?.elapsedMs ?? 0;
+  }
+
+  get bytes() {
+    return this.#session?.bytes ?? 0;
+  }
+
+  /**
+   * To be called in the handler of a click: browsers ask for a file only then.
+   * @param {{ fileName: string, participants: Participant[] }} options the name without its ending
+   * @returns {Promise<boolean>} false: people changed their mind
+   */
+  async start({ fileName, participants }) {
+    const type = mimeType();
+    if (!Recorder.supported || !type) throw new RecorderError("unsupported");
+    if (this.#session) return true;
+    try {
+      const store = await openStore(`${fileName.replace(/[^\p{L}\p{N} ._-]+/gu, "-")}.webm`, type);
+      if (!store) return false;
+      await unlockAudio();
+      const session = new Session(store, type, fileName);
+      session.composer.setParticipants(participants);
+      session.onprogress = () =>
+        this.emit("progress", { bytes: session.bytes, elapsedMs: session.elapsedMs, limitBytes: store.limitBytes });
+      session.ended.then((recording) => {
+        this.#session = null;
+        this.emit("stopped", recording);
+      });
+      this.#session = session;
+    } catch (error) {
+      throw new RecorderError("failed", error);
+    }
+    this.emit("started", {});
+    return true;
+  }
+
+  /** @param {Participant[]} participants */
+  setParticipants(participants) {
+    this.#session?.composer.setParticipants(participants);
+  }
+
+  /** @returns {Promise<Recording | null>} null: there was none */
+  async stop() {
+    const session = this.#session;
+    session?.stop("page");
+    return session ? session.ended : null;
+  }
+}
+
+/** One recording, from the first frame to the closed file. */
+class Session {
+  composer = new Composer();
+  bytes = 0;
+  onprogress = () => {};
+  #store;
+  #fileName;
+  #recorder;
+  #startedAt = performance.now();
+  #stoppedAt = 0;
+  /** @type {Recording["reason"]} */
+  #reason = "page";
+  /** @type {number | null} */
+  #durationPosition = null;
+  /** @type {Promise<void>} */
+  #writing = Promise.resolve();
+  /** @type {(recording: Recording) => void} */
+  #end = () => {};
+  /** @type {Promise<Recording>} */
+  ended = new Promise((resolve) => (this.#end = resolve));
+
+  /** @param {RecordingStore} store @param {string} mimeType @param {string} fileName */
+  constructor(store, mimeType, fileName) {
+    this.#store = store;
+    this.#fileName = fileName;
+    const options = { mimeType, videoBitsPerSecond: VIDEO_BITS_PER_SECOND };
+    this.#recorder = new MediaRecorder(this.composer.start(), options);
+    this.#recorder.ondataavailable = ({ data }) => this.#keep(data);
+    this.#recorder.onerror = () => this.stop("error");
+    this.#recorder.onstop = () => this.#close();
+    this.#recorder.start(CHUNK_MS);
+  }
+
+  get elapsedMs() {
+    return (this.#stoppedAt || performance.now()) - this.#startedAt;
+  }
+
+  /** @param {Recording["reason"]} reason */
+  stop(reason) {
+    if (this.#stoppedAt) return;
+    this.#stoppedAt = performance.now();
+    this.#reason = reason;
+    if (this.#recorder.state !== "inactive") this.#recorder.stop();
+  }
+
+  /** @param {Blob} chunk */
+  #keep(chunk) {
+    if (chunk.size === 0) return;
+    // What is recorded between the limit and the stop still fits in the rest of the quota.
+    if (this.bytes + chunk.size > this.#store.limitBytes) this.stop("limit");
+    const first = this.bytes === 0;
+    this.bytes += chunk.size;
+    this.#writing = this.#writing.then(async () => {
+      await this.#store.write(first ? await this.#prepare(chunk) : chunk);
+      this.onprogress();
+    }).catch(() => this.stop("error"));
+  }
+
+  /** The duration is known at the end only; room for it is made at the start. @param {Blob} chunk */
+  async #prepare(chunk) {
+    const { bytes, position } = withDuration(new Uint8Array(await chunk.arrayBuffer()));
+    this.#durationPosition = position;
+    this.bytes += bytes.length - chunk.size;
+    return bytes;
+  }
+
+  async #close() {
+    this.composer.stop();
+    this.#stoppedAt ||= performance.now();
+    await this.#writing;
+    let file = null;
+    try {
+      if (this.#durationPosition !== null) await this.#store.write(durationAt(this.elapsedMs), this.#durationPosition);
+      file = await this.#store.close();
+    } catch {
+      this.#reason = "error";
+    }
+    this.#end({
+      reason: this.#reason,
+      durationMs: Math.round(this.elapsedMs),
+      bytes: this.bytes,
+      fileName: `${this.#fileName}.webm`,
+      saved: this.#store.saved && this.#reason !== "error",
+      file,
+    });
+  }
+}
+
+function mimeType() {
+  return TYPES.find((type) => globalThis.MediaRecorder?.isTypeSupported(type));
+}
