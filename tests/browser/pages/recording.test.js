@@ -41,7 +41,7 @@ test(`${SECONDS} s with three people: a file that plays, with all pictures and v
   });
   assert.equal(stopped.reason, "page");
   assert.equal(stopped.size, stopped.bytes);
-  assert.ok(alive.seen >= SECONDS / 2, `${alive.seen} chunks`);
+  assert.ok(alive.seen >= 5, `${alive.seen} chunks`);
   assert.ok(alive.now <= 3, `${alive.now} of ${alive.seen} chunks are still in memory`);
 
   const film = await play(ann);
@@ -61,7 +61,7 @@ test("a recording that fills its store ends by itself, says so, and can be playe
   await hum(page, 700);
   await enter(page, "limit");
   await page.evaluate(() => {
-    navigator.storage.estimate = async () => ({ quota: 300_000, usage: 0 });
+    navigator.storage.estimate = async () => ({ quota: 100_000, usage: 0 });
   });
   await record(page);
   await until(page, () => Reflect.get(window, "stopped"));
@@ -71,7 +71,7 @@ test("a recording that fills its store ends by itself, says so, and can be playe
     return { ...rest, size: file.size };
   });
   assert.equal(stopped.reason, "limit");
-  assert.ok(stopped.size <= 300_000, `${stopped.size} bytes`);
+  assert.ok(stopped.size <= 100_000, `${stopped.size} bytes`);
   const duration = await withEngine(page, async () => {
     const video = Object.assign(document.createElement("video"), { src: URL.createObjectURL(Reflect.get(window, "file")) });
     await new Promise((resolve) => video.addEventListener("loadedmetadata", resolve));

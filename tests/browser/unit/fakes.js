@@ -79,6 +79,16 @@ export class FakeSocket {
  */
 export function fakeLink({ random = 0.5 } = {}) {
   const clock = new FakeClock();
+  const network = {
+    online: true,
+    /** @type {(() => void)[]} */
+    listeners: [],
+    /** @param {boolean} online */
+    turn(online) {
+      this.online = online;
+      if (online) for (const listener of this.listeners) listener();
+    },
+  };
   /** @type {FakeSocket[]} */
   const sockets = [];
   const link = new SignalingLink("ws://test/ws", {
@@ -95,18 +105,39 @@ export function fakeLink({ random = 0.5 } = {}) {
     clearTimeout: clock.clearTimeout,
     now: clock.now,
     random: () => random,
+    isOnline: () => network.online,
+    whenOnline: (callback) => void network.listeners.push(callback),
   });
   const lastSocket = () => {
     const socket = sockets.at(-1);
     if (!socket) throw new Error("the link never connected");
     return socket;
   };
-  return { link, clock, sockets, lastSocket };
+  return { link, clock, network, sockets, lastSocket };
 }
 
 export const WELCOME = { type: "welcome", clientId: "me", protocol: 1, heartbeatMs: 25_000, iceServers: [] };
 
 /** @typedef {{ type: string, sdp: string }} Description */
+
+export class FakeTransceiver {
+  /** @type {any} */
+  budget = null;
+
+  /** @param {string} kind @param {any} track @param {string} direction @param {any[]} streams */
+  constructor(kind, track, direction, streams = []) {
+    this.direction = direction;
+    this.streams = streams;
+    this.receiver = { track: { kind } };
+    this.sender = {
+      track,
+      replaceTrack: async (/** @type {any} */ other) => void (this.sender.track = other),
+      setStreams: (/** @type {any[]} */ ...others) => void (this.streams = others),
+      getParameters: () => ({ encodings: [{ ...this.budget }] }),
+      setParameters: async (/** @type {any} */ { encodings }) => void (this.budget = encodings[0]),
+    };
+  }
+}
 
 /**
  * Enough of an RTCPeerConnection for negotiation: signaling states, implicit rollback, the order of
@@ -122,10 +153,8 @@ export class FakeConnection {
   remoteDescription = null;
   restarts = 0;
   rollbacks = 0;
-  /** @type {any[]} */
-  tracks = [];
-  /** @type {string[]} */
-  receiveOnly = [];
+  /** @type {FakeTransceiver[]} */
+  transceivers = [];
   /** @type {any[]} */
   candidates = [];
   /** @type {any} */
@@ -147,14 +176,16 @@ export class FakeConnection {
     this.name = name;
   }
 
-  /** @param {any} track */
-  addTrack(track) {
-    this.tracks.push(track);
+  /** @param {any} trackOrKind @param {{ direction: string, streams: any[] }} init */
+  addTransceiver(trackOrKind, { direction, streams }) {
+    const [kind, track] = typeof trackOrKind === "string" ? [trackOrKind, null] : [trackOrKind.kind, trackOrKind];
+    const transceiver = new FakeTransceiver(kind, track, direction, streams);
+    this.transceivers.push(transceiver);
+    return transceiver;
   }
 
-  /** @param {string} kind @param {{ direction: string }} init */
-  addTransceiver(kind, { direction }) {
-    if (direction === "recvonly") this.receiveOnly.push(kind);
+  getTransceivers() {
+    return this.transceivers;
   }
 
   restartIce() {
@@ -184,6 +215,11 @@ export class FakeConnection {
       if (description.type === "offer" && this.signalingState === "have-local-offer") this.rollbacks++;
       this.signalingState = description.type === "offer" ? "have-remote-offer" : "stable";
       this.remoteDescription = description;
+      // An m-line that the other side offers and that is not known here gets a transceiver.
+      const kinds = [...description.sdp.matchAll(/^m=(\w+)/gm)].map(([, kind]) => kind);
+      for (const kind of kinds.slice(this.transceivers.length)) {
+        this.transceivers.push(new FakeTransceiver(kind, null, "recvonly"));
+      }
     });
   }
 

@@ -1,13 +1,21 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, mock, test } from "node:test";
 
 import { Peer } from "../../../client/peer.js";
 import { FakeConnection, present, settled } from "./fakes.js";
 
+/** @type {Peer[]} */
+let made = [];
+afterEach(() => {
+  for (const peer of made) peer.close();
+  made = [];
+  mock.timers.reset();
+});
+
 /**
- * @param {{ polite: boolean, stream?: object | null, name?: string }} options
+ * @param {{ polite: boolean, stream?: object | null, screen?: object, screenSlots?: boolean, name?: string }} options
  */
-function fakePeer({ polite, stream = null, name = "own" }) {
+function fakePeer({ polite, stream = null, screen, screenSlots = false, name = "own" }) {
   /** @type {any[]} */
   const sent = [];
   /** @type {unknown[]} */
@@ -20,41 +28,62 @@ function fakePeer({ polite, stream = null, name = "own" }) {
       connection = this;
     }
   }
-  const options = { polite, iceServers: [], stream: /** @type {any} */ (stream), send: sent.push.bind(sent) };
+  const options = { polite, iceServers: [], stream, screen, screenSlots, send: sent.push.bind(sent) };
   const peer = new Peer(/** @type {any} */ (options), /** @type {any} */ (Connection));
+  made.push(peer);
   peer.on("fault", (fault) => faults.push(fault));
   return { peer, sent, faults, connection: present(connection) };
 }
 
 /** @param {string} kind */
-const track = (kind) => ({ kind });
+const track = (kind) => ({ kind, getSettings: () => ({ height: 720 }) });
 /** @param {...string} kinds */
 const stream = (...kinds) => ({ getTracks: () => kinds.map(track) });
+// Node has no media; the peer only collects tracks in it.
+Object.assign(globalThis, {
+  MediaStream: class {
+    /** @type {object[]} */
+    tracks = [];
+    addTrack = this.tracks.push.bind(this.tracks);
+  },
+});
+/** What is sent on each m-line. @param {FakeConnection} connection */
+const lines = ({ transceivers }) => transceivers.map(({ receiver, direction, sender }) =>
+  [receiver.track.kind, direction, sender.track?.kind ?? null]);
+
 /** @param {string} fragment */
 const sdp = (fragment) => `v=0\r\na=ice-ufrag:${fragment}\r\n`;
-/** @param {"offer" | "answer"} type @param {string} fragment */
-const description = (type, fragment) => ({ type, fromId: "other", fromUserId: null, sdp: { type, sdp: sdp(fragment) } });
+/** @param {"offer" | "answer"} type @param {string} fragment @param {string[]} kinds of m-lines */
+const description = (type, fragment, ...kinds) => ({
+  type, fromId: "other", fromUserId: null, sdp: { type, sdp: sdp(fragment) + kinds.map((kind) => `m=${kind}\r\n`).join("") },
+});
 /** @param {object | null} value */
 const candidate = (value) => ({ type: /** @type {const} */ ("candidate"), fromId: "other", candidate: value });
 
-test("the impolite side offers what it sends, and room for the kinds it does not", async () => {
-  const { connection, sent } = fakePeer({ polite: false, stream: stream("audio") });
-  assert.deepEqual(connection.tracks, [track("audio")]);
-  assert.deepEqual(connection.receiveOnly, ["video"]);
+test("the impolite side offers both kinds, so that a device may come later without negotiation", async () => {
+  const { peer, connection, sent } = fakePeer({ polite: false, stream: stream("audio") });
+  assert.deepEqual(lines(connection), [["audio", "sendrecv", "audio"], ["video", "sendrecv", null]]);
   connection.onnegotiationneeded();
   await settled();
   assert.deepEqual(sent, [{ type: "offer", sdp: { type: "offer", sdp: sdp("own1") } }]);
+  await peer.setTrack("camera", /** @type {any} */ (track("video")));
+  assert.deepEqual(lines(connection)[1], ["video", "sendrecv", "video"]);
 });
 
-test("the polite side waits: it offers nothing before the first offer, then answers with its tracks", async () => {
+test("the polite side waits: it offers nothing before the first offer, then answers on the offered m-lines", async () => {
   const { peer, connection, sent } = fakePeer({ polite: true, stream: stream("audio") });
   connection.onnegotiationneeded();
   await settled();
   assert.deepEqual(sent, []);
-  await peer.receive(description("offer", "other1"));
+  await peer.receive(description("offer", "other1", "audio", "video"));
   assert.deepEqual(sent.map(({ type }) => type), ["answer"]);
-  assert.deepEqual(connection.tracks, [track("audio")]);
-  assert.deepEqual(connection.receiveOnly, []);
+  assert.deepEqual(lines(connection), [["audio", "sendrecv", "audio"], ["video", "sendrecv", null]]);
+});
+
+test("what the offer has no room for, the polite side adds", async () => {
+  const { peer, connection } = fakePeer({ polite: true, stream: stream("audio", "video") });
+  await peer.receive(description("offer", "other1", "audio"));
+  assert.deepEqual(lines(connection), [["audio", "sendrecv", "audio"], ["video", "sendrecv", "video"]]);
 });
 
 test("once there was an offer, the polite side may offer too", async () => {
@@ -177,16 +206,106 @@ test("both sides renegotiate at once: they end in the same state, whoever is hea
   assert.deepEqual([...left.faults, ...right.faults], []);
 });
 
-test("a failed connection restarts ICE, and only a failed one", () => {
-  const { connection } = fakePeer({ polite: true });
-  for (const state of ["checking", "disconnected", "connected"]) {
-    connection.iceConnectionState = state;
+test("candidates that come before their own description wait for it, and only they", async () => {
+  const { peer, connection, faults } = fakePeer({ polite: true });
+  await peer.receive(description("offer", "old"));
+  const [early, stray] = [{ candidate: "new", usernameFragment: "new" }, { candidate: "?", usernameFragment: "other" }];
+  await peer.receive(candidate(early));
+  await peer.receive(candidate(stray));
+  assert.deepEqual(connection.candidates, []);
+  await peer.receive(description("offer", "new"));
+  assert.deepEqual(connection.candidates, [early]);
+  assert.deepEqual(faults, []);
+});
+
+test("a flood of candidates that fit nothing does not fill the memory", async () => {
+  const { peer, connection } = fakePeer({ polite: true });
+  for (let number = 0; number < 1_000; number++) await peer.receive(candidate({ candidate: String(number) }));
+  await peer.receive(description("offer", "other1"));
+  assert.equal(connection.candidates.length, 200);
+  assert.equal(connection.candidates.at(-1).candidate, "999");
+});
+
+test("a failed connection restarts ICE, the polite side a moment later and only if it still has to", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const [impolite, polite, mended] = [fakePeer({ polite: false }), fakePeer({ polite: true }), fakePeer({ polite: true })];
+  for (const { connection } of [impolite, polite, mended]) {
+    for (const state of ["checking", "disconnected", "connected"]) {
+      connection.iceConnectionState = state;
+      connection.oniceconnectionstatechange();
+    }
+    assert.equal(connection.restarts, 0);
+    connection.iceConnectionState = "failed";
     connection.oniceconnectionstatechange();
   }
-  assert.equal(connection.restarts, 0);
-  connection.iceConnectionState = "failed";
-  connection.oniceconnectionstatechange();
-  assert.equal(connection.restarts, 1);
+  assert.deepEqual([impolite, polite].map(({ connection }) => connection.restarts), [1, 0]);
+  mended.connection.iceConnectionState = "connected";
+  mock.timers.tick(2_000);
+  assert.deepEqual([impolite, polite, mended].map(({ connection }) => connection.restarts), [1, 1, 0]);
+});
+
+test("why a peer cannot be reached: no relay on either side, no path over one, or no answer at all", async () => {
+  const relay = { candidate: "candidate:1 1 udp 1 192.0.2.1 3478 typ relay raddr 0.0.0.0 rport 0" };
+  for (const [candidates, cause] of /** @type {const} */ ([[[], "needs-turn"], [[relay], "no-path"]])) {
+    const { peer, connection } = fakePeer({ polite: true });
+    /** @type {string[]} */
+    const causes = [];
+    peer.on("unreachable", ({ cause }) => causes.push(cause));
+    await peer.receive(description("offer", "other1"));
+    for (const each of candidates) await peer.receive(candidate(each));
+    connection.iceConnectionState = "failed";
+    connection.oniceconnectionstatechange();
+    assert.deepEqual(causes, [cause]);
+  }
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { peer } = fakePeer({ polite: false });
+  /** @type {string[]} */
+  const causes = [];
+  peer.on("unreachable", ({ cause }) => causes.push(cause));
+  mock.timers.tick(20_000);
+  assert.deepEqual(causes, ["no-answer"]);
+});
+
+test("a screen is an m-line beside the camera, used again by the next share", () => {
+  const { peer, connection } = fakePeer({ polite: false, stream: stream("audio", "video") });
+  for (let share = 0; share < 3; share++) {
+    peer.setScreen(/** @type {any} */ (stream("video")));
+    assert.deepEqual(connection.transceivers.length, 3);
+    assert.equal(connection.transceivers[2]?.direction, "sendonly");
+    peer.setScreen(null);
+    assert.equal(connection.transceivers[2]?.direction, "inactive");
+  }
+});
+
+test("with slots for screens, a share changes no direction, and setSharing() shows the other's", async () => {
+  const { peer, connection } = fakePeer({ polite: true, screenSlots: true, stream: stream("audio", "video") });
+  await peer.receive(description("offer", "other1", "audio", "video", "audio", "video"));
+  const idle = lines(connection);
+  peer.setScreen(/** @type {any} */ (stream("video")));
+  await settled();
+  assert.deepEqual(lines(connection), [...idle.slice(0, 3), ["video", "sendrecv", "video"]]);
+  /** @type {boolean[]} */
+  const shown = [];
+  peer.on("screen", (screen) => shown.push(screen !== null));
+  for (const sharing of [true, true, false]) peer.setSharing(sharing);
+  assert.deepEqual(shown, [true, false]);
+});
+
+test("the more peers there are, the less each is sent", async () => {
+  const { peer, connection } = fakePeer({ polite: false, stream: stream("audio", "video") });
+  /** @type {any[]} */
+  const budgets = [];
+  for (const count of [1, 2, 3, 5, 8, 12]) {
+    await peer.setPeerCount(count);
+    budgets.push(connection.transceivers[1]?.budget);
+  }
+  assert.equal(budgets[0].scaleResolutionDownBy, 1);
+  assert.equal(budgets[3].scaleResolutionDownBy, 2);
+  for (let step = 1; step < budgets.length; step++) {
+    assert.ok(budgets[step].maxBitrate < budgets[step - 1].maxBitrate);
+    assert.ok(budgets[step].scaleResolutionDownBy > budgets[step - 1].scaleResolutionDownBy);
+  }
+  assert.ok(5 * budgets[3].maxBitrate <= 2_000_000, "six people fit a common uplink");
 });
 
 for (const [what, sdp] of [["null", null], ["a number", 7], ["no sdp inside", {}]]) {

@@ -1,22 +1,32 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Room } from "../../../client/room.js";
-import { WELCOME, fakeLink, settled } from "./fakes.js";
+import { Events } from "../../../client/events.js";
+import { CHAT_LIMIT, Room } from "../../../client/room.js";
+import { WELCOME, fakeLink, present, settled } from "./fakes.js";
 
 const ROOM = { locked: false, maxMembers: 10, metadata: {} };
 /** @param {string} clientId */
 const member = (clientId) => ({ clientId, userId: null, displayName: null, metadata: null });
 
-class FakePeer {
+/** @extends {Events<any>} */
+class FakePeer extends Events {
   closed = false;
+  /** @type {any[]} */
+  calls = [];
   /** @type {any[]} */
   received = [];
 
   /** @param {import("../../../client/peer.js").PeerOptions} options */
   constructor(options) {
+    super();
     this.options = options;
   }
+
+  setTrack = (/** @type {any[]} */ ...call) => this.calls.push(["track", ...call]);
+  setScreen = (/** @type {any} */ stream) => this.calls.push(["screen", stream]);
+  setSharing = (/** @type {boolean} */ sharing) => this.calls.push(["sharing", sharing]);
+  setPeerCount = (/** @type {number} */ count) => this.calls.push(["count", count]);
 
   /** @param {any} signal */
   receive(signal) {
@@ -39,9 +49,9 @@ function fakeRoom({ connect = true } = {}) {
   });
   /** @type {any[]} */
   const events = [];
-  for (const name of /** @type {const} */ (["joined", "ended", "peer-joined", "peer-left", "peer-updated", "room-updated"])) {
+  for (const name of /** @type {const} */ (["joined", "ended", "mate-joined", "mate-left", "mate-updated", "room-updated"])) {
     room.on(name, (/** @type {any} */ detail) =>
-      events.push([name, detail.clientId ?? detail.member?.clientId ?? detail.text ?? detail.roomId ?? detail.locked]));
+      events.push([name, detail.clientId ?? detail.cause?.code ?? detail.roomId ?? detail.locked]));
   }
   if (connect) {
     fake.link.connect();
@@ -88,7 +98,7 @@ test("those found in `joined` are met impolitely, those who come later politely"
   fake.lastSocket().serverSays({ type: "user-joined", ...member("dan") });
   assert.deepEqual(fake.peers.map(({ options }) => options.polite), [false, false, true]);
   assert.deepEqual(fake.events, [
-    ["joined", "standup"], ["peer-joined", "bob"], ["peer-joined", "cid"], ["peer-joined", "dan"],
+    ["joined", "standup"], ["mate-joined", "bob"], ["mate-joined", "cid"], ["mate-joined", "dan"],
   ]);
 });
 
@@ -117,7 +127,7 @@ test("who leaves has its peer closed and its tile removed, once", async () => {
   fake.lastSocket().serverSays(left);
   fake.lastSocket().serverSays(left);
   assert.ok(fake.peers[0]?.closed);
-  assert.deepEqual(fake.events.slice(2), [["peer-left", "bob"]]);
+  assert.deepEqual(fake.events.slice(2), [["mate-left", "bob"]]);
 });
 
 test("names and locks that change are passed on, unknown message types ignored", async () => {
@@ -126,22 +136,20 @@ test("names and locks that change are passed on, unknown message types ignored",
   fake.lastSocket().serverSays({ type: "user-updated", clientId: "bob", userId: null, displayName: "Bob" });
   fake.lastSocket().serverSays({ type: "room-updated", room: { ...ROOM, locked: true } });
   fake.lastSocket().serverSays({ type: "from-the-future" });
-  assert.deepEqual(fake.events.slice(2), [["peer-updated", "bob"], ["room-updated", true]]);
+  assert.deepEqual(fake.events.slice(2), [["mate-updated", "bob"], ["room-updated", true]]);
 });
 
-for (const [code, error, text] of /** @type {const} */ ([
-  ["room-full", "Room is full", "This room is full."],
-  ["room-locked", "Room is locked", "This room is locked. Ask somebody inside to have it opened."],
-  ["unavailable", "No more rooms", "The server takes no more rooms at the moment. Try again later."],
+for (const [code, error] of /** @type {const} */ ([
+  ["room-full", "Room is full"], ["room-locked", "Room is locked"], ["unavailable", "No more rooms"],
 ])) {
-  test(`a join refused with ${code} ends in words for people, and is not tried again after a reconnect`, async () => {
+  test(`a join refused with ${code} ends with that code, and is not tried again after a reconnect`, async () => {
     const { room, events, clock, lastSocket } = fakeRoom();
     room.join({ roomId: "standup", displayName: "", stream: null });
     const [register, join] = lastSocket().sent;
     lastSocket().serverSays({ type: "registered", userId: "me", requestId: register.requestId });
     lastSocket().serverSays({ type: "join-error", error, code, requestId: join.requestId });
     await settled();
-    assert.deepEqual(events, [["ended", text]]);
+    assert.deepEqual(events, [["ended", code]]);
     lastSocket().serverCloses(1006);
     clock.pass(1_000);
     lastSocket().serverSays(WELCOME);
@@ -168,7 +176,7 @@ test("a lost link keeps the peers, since media may still flow, and a new one mee
   await grant(fake, "bob");
   assert.deepEqual(fake.peers.map(({ closed }) => closed), [true, true, false]);
   assert.deepEqual(fake.events.slice(3), [
-    ["peer-left", "bob"], ["peer-left", "cid"], ["joined", "standup"], ["peer-joined", "bob"],
+    ["mate-left", "bob"], ["mate-left", "cid"], ["joined", "standup"], ["mate-joined", "bob"],
   ]);
 });
 
@@ -194,15 +202,15 @@ test("a rejoin that is refused closes the peers and says why", async () => {
   fake.lastSocket().serverSays({ type: "join-error", error: "Room is full", code: "room-full", requestId: join.requestId });
   await settled();
   assert.ok(fake.peers[0]?.closed);
-  assert.deepEqual(fake.events.slice(2), [["peer-left", "bob"], ["ended", "This room is full."]]);
+  assert.deepEqual(fake.events.slice(2), [["mate-left", "bob"], ["ended", "room-full"]]);
 });
 
-test("a link that ended for good ends the visit with the server's words", async () => {
+test("a link that ended for good ends the visit with its cause", async () => {
   const fake = fakeRoom();
   await seat(fake, "bob");
   fake.lastSocket().serverCloses(4501, "Removed by an administrator");
   assert.ok(fake.peers[0]?.closed);
-  assert.deepEqual(fake.events.slice(2), [["peer-left", "bob"], ["ended", "Removed by an administrator"]]);
+  assert.deepEqual(fake.events.slice(2), [["mate-left", "bob"], ["ended", "removed"]]);
 });
 
 test("after leaving, the room's last words are ignored and no reconnect leads back", async () => {
@@ -247,4 +255,102 @@ test("a link that ended for good while nobody was in a room ends no visit", () =
   const { events, lastSocket } = fakeRoom();
   lastSocket().serverCloses(4503, "Not authorised");
   assert.deepEqual(events, []);
+});
+
+/** @param {ReturnType<typeof fakeRoom>} fake @param {string} fromId @param {unknown} content */
+function say(fake, fromId, content) {
+  fake.lastSocket().serverSays({ type: "message", fromId, fromUserId: null, content });
+}
+
+/** @param {ReturnType<typeof fakeRoom>} fake */
+const told = ({ lastSocket }) => lastSocket().sent.filter(({ type }) => type === "message");
+
+test("presence is told to those who are there, to all when it changes, and to who comes later", async () => {
+  const fake = fakeRoom();
+  fake.room.setPresence({ muted: true });
+  await seat(fake, "bob");
+  fake.room.setPresence({ handRaised: true });
+  fake.room.setPresence({ handRaised: true });
+  fake.lastSocket().serverSays({ type: "user-joined", ...member("cid") });
+  const state = { kind: "state", muted: true, cameraOff: false, handRaised: true, recording: false, sharing: false };
+  assert.deepEqual(told(fake), [
+    { type: "message", content: { ...state, handRaised: false } },
+    { type: "message", content: state },
+    { type: "message", targetId: "cid", content: state },
+  ]);
+});
+
+test("the presence of a mate is read field by field; a stranger's, or another form, is none", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  const bob = present(fake.room.mates.get("bob"));
+  for (const content of [null, 7, "state", [], { kind: "else" }, { kind: "chat", text: 7 }]) say(fake, "bob", content);
+  assert.equal(bob.presence, null);
+  say(fake, "bob", { kind: "state", muted: "yes", handRaised: true, sharing: 1, fromId: "cid", __proto__: { recording: true } });
+  assert.deepEqual(bob.presence, { muted: false, cameraOff: false, handRaised: true, recording: false, sharing: false });
+  assert.equal(typeof bob.handRaisedAt, "number");
+  say(fake, "mallory", { kind: "state", recording: true });
+  assert.equal(fake.room.mates.size, 1);
+});
+
+test("chat is attributed to who the server says it is from, and kept over a reconnect", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  say(fake, "bob", { kind: "chat", text: "hello", fromId: "cid", name: "Cid" });
+  assert.equal(fake.room.say("<img onerror>"), true);
+  say(fake, "mallory", { kind: "chat", text: "hello" });
+  say(fake, "bob", { text: "from a simple client" });
+  fake.lastSocket().serverCloses(1006);
+  assert.equal(fake.room.say("lost"), false);
+  fake.clock.pass(1_000);
+  fake.lastSocket().serverSays({ ...WELCOME, clientId: "me again" });
+  await grant(fake);
+  assert.deepEqual(fake.room.chat.map(({ own, fromId, text }) => [own, fromId, text]), [
+    [false, "bob", "hello"], [true, "me", "<img onerror>"], [false, "bob", "from a simple client"],
+  ]);
+});
+
+test("text that is empty or too long is neither sent nor taken", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  for (const text of ["", "  ", "x".repeat(CHAT_LIMIT + 1)]) {
+    assert.equal(fake.room.say(text), false);
+    say(fake, "bob", { kind: "chat", text });
+  }
+  assert.deepEqual(fake.room.chat, []);
+  assert.equal(fake.room.say("x".repeat(CHAT_LIMIT)), true);
+});
+
+test("tracks and screen reach those who are there and those who come, and each learns how many there are", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  const [track, screen] = [/** @type {any} */ ({ kind: "video" }), /** @type {any} */ ({})];
+  fake.room.setTrack("camera", track);
+  fake.room.setScreen(screen);
+  assert.equal(fake.room.presence.sharing, true);
+  fake.lastSocket().serverSays({ type: "user-joined", ...member("cid"), metadata: { screenSlots: true } });
+  assert.deepEqual(fake.peers[0]?.calls, [["count", 1], ["track", "camera", track], ["screen", screen], ["count", 2]]);
+  assert.deepEqual(fake.peers[1]?.calls, [["track", "camera", track], ["count", 2]]);
+  assert.equal(fake.peers[1]?.options.screen, screen);
+  assert.deepEqual(fake.peers.map(({ options }) => options.screenSlots), [false, true]);
+});
+
+test("removed from the seat, one is in no room; a removal that announces a new link keeps the visit", async () => {
+  for (const [code, ends] of /** @type {const} */ ([["removed", true], [4501, true], [4002, false]])) {
+    const fake = fakeRoom();
+    await seat(fake);
+    fake.lastSocket().serverSays({ type: "removed", code, reason: "be kind" });
+    assert.deepEqual(fake.events.slice(1), ends ? [["ended", "removed"]] : []);
+  }
+});
+
+test("another name is registered at once and again after a reconnect", async () => {
+  const fake = fakeRoom();
+  await seat(fake);
+  fake.room.rename("Anna");
+  assert.equal(fake.lastSocket().sent.at(-1).displayName, "Anna");
+  fake.lastSocket().serverCloses(1006);
+  fake.clock.pass(1_000);
+  fake.lastSocket().serverSays(WELCOME);
+  assert.equal(fake.lastSocket().sent[0].displayName, "Anna");
 });

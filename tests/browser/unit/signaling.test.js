@@ -15,7 +15,7 @@ test("a lost link connects again, and each failure doubles the longest wait up t
   const { link, clock, sockets, lastSocket } = connected(fakeLink());
   /** @type {number[]} */
   const waits = [];
-  link.on("down", ({ retryInMs }) => waits.push(retryInMs));
+  link.on("state", (state) => state.phase === "waiting" && waits.push(state.retryInMs));
   for (let failure = 0; failure < 6; failure++) {
     lastSocket().serverCloses(1006);
     clock.pass(waits.at(-1) ?? NaN);
@@ -28,7 +28,7 @@ test("the wait is a random part of the longest one", () => {
   for (const random of [0, 0.25, 0.999]) {
     const { link, lastSocket } = connected(fakeLink({ random }));
     let wait = NaN;
-    link.on("down", ({ retryInMs }) => (wait = retryInMs));
+    link.on("state", (state) => state.phase === "waiting" && (wait = state.retryInMs));
     lastSocket().serverCloses(1006);
     assert.equal(wait, 1_000 * random);
   }
@@ -47,7 +47,7 @@ test("a link that lasted starts the waits anew; one that ended right after its w
   const { link, clock, lastSocket } = connected(fakeLink());
   /** @type {number[]} */
   const waits = [];
-  link.on("down", ({ retryInMs }) => waits.push(retryInMs));
+  link.on("state", (state) => state.phase === "waiting" && waits.push(state.retryInMs));
   lastSocket().serverCloses(4001);
   clock.pass(500);
   lastSocket().serverSays(WELCOME);
@@ -62,13 +62,13 @@ test("a link that lasted starts the waits anew; one that ended right after its w
 for (const code of [4500, 4501, 4999]) {
   test(`close code ${code} ends the link: it says why and never connects again by itself`, () => {
     const { link, clock, sockets, lastSocket } = connected(fakeLink());
-    /** @type {string[]} */
-    const texts = [];
-    link.on("ended", ({ text }) => texts.push(text));
-    link.on("down", () => assert.fail("not down, but over"));
+    /** @type {unknown[]} */
+    const states = [];
+    link.on("state", (state) => states.push(state));
     lastSocket().serverCloses(code, "Removed by an administrator");
     clock.pass(3_600_000);
-    assert.deepEqual(texts, ["Removed by an administrator"]);
+    const cause = { code: code === 4501 ? "removed" : "ended", text: "Removed by an administrator" };
+    assert.deepEqual(states, [{ phase: "ended", cause }]);
     assert.equal(sockets.length, 1);
     link.connect();
     assert.equal(sockets.length, 2, "people may still ask for it");
@@ -88,7 +88,7 @@ test("after going-away the link waits retryAfterMs and a random part as long aga
   const { link, clock, sockets, lastSocket } = connected(fakeLink({ random: 0.5 }));
   /** @type {number[]} */
   const waits = [];
-  link.on("down", ({ retryInMs }) => waits.push(retryInMs));
+  link.on("state", (state) => state.phase === "waiting" && waits.push(state.retryInMs));
   lastSocket().serverSays({ type: "going-away", retryAfterMs: 20_000 });
   lastSocket().serverCloses(1001);
   clock.pass(29_999);
@@ -102,7 +102,7 @@ test("after going-away the link waits retryAfterMs and a random part as long aga
 test("a server that says nothing is asked with a ping after heartbeatMs and given up 10 s later", () => {
   const { link, clock, sockets, lastSocket } = connected(fakeLink());
   let downs = 0;
-  link.on("down", () => downs++);
+  link.on("state", ({ phase }) => phase === "waiting" && downs++);
   clock.pass(25_000);
   assert.deepEqual(lastSocket().sent, [{ type: "ping" }]);
   clock.pass(9_999);
@@ -116,7 +116,7 @@ test("a server that says nothing is asked with a ping after heartbeatMs and give
 
 test("any message from the server counts as a sign of life", () => {
   const { link, clock, lastSocket } = connected(fakeLink());
-  link.on("down", () => assert.fail("it was alive"));
+  link.on("state", () => assert.fail("it was alive"));
   for (let heartbeat = 0; heartbeat < 5; heartbeat++) {
     clock.pass(25_000);
     lastSocket().serverSays({ type: "pong" });
@@ -127,7 +127,7 @@ test("any message from the server counts as a sign of life", () => {
 test("a server that accepts but never welcomes is given up after 10 s", () => {
   const { link, clock } = fakeLink();
   let downs = 0;
-  link.on("down", () => downs++);
+  link.on("state", ({ phase }) => phase === "waiting" && downs++);
   link.connect();
   clock.pass(10_000);
   assert.equal(downs, 1);
@@ -163,7 +163,7 @@ test("replies find their requests by requestId, in whatever order they come", as
   assert.equal((await registered).userId, "me");
 });
 
-test("a refusal rejects its request with the code and words for people", async () => {
+test("a refusal rejects its request with the code and the server's words", async () => {
   const { link, lastSocket } = connected(fakeLink());
   const joining = link.request({ type: "join", roomId: "full" });
   const { requestId } = lastSocket().sent[0];
@@ -171,17 +171,9 @@ test("a refusal rejects its request with the code and words for people", async (
   await assert.rejects(joining, (error) => {
     assert.ok(error instanceof Refused);
     assert.equal(error.code, "room-full");
-    assert.equal(error.message, "This room is full.");
+    assert.equal(error.text, "Room is full");
     return true;
   });
-});
-
-test("a code that this client does not know is explained in the server's words", async () => {
-  const { link, lastSocket } = connected(fakeLink());
-  const registering = link.request({ type: "register" });
-  const { requestId } = lastSocket().sent[0];
-  lastSocket().serverSays({ type: "error", code: "moon-phase", message: "Not at full moon", requestId });
-  await assert.rejects(registering, { message: "Not at full moon" });
 });
 
 test("a move's `left` with the join's requestId is a message, and `joined` the reply", async () => {
@@ -213,4 +205,67 @@ test("what is said without a link is dropped, not sent on the next one", async (
   lastSocket().serverSays(WELCOME);
   await settled();
   assert.deepEqual(lastSocket().sent, []);
+});
+
+test("each close code has a cause, and one that is not known is a lost link", () => {
+  for (const [close, code] of /** @type {const} */ ([
+    [1001, "going-away"], [1006, "lost"], [1009, "message-too-large"], [1011, "server-fault"], [4000, "timeout"],
+    [4001, "slow-consumer"], [4499, "lost"], [4502, "room-closed"], [4503, "not-authorised"], [4999, "ended"],
+  ])) {
+    const { link, lastSocket } = connected(fakeLink());
+    lastSocket().serverCloses(close, "words");
+    const { state } = link;
+    assert.deepEqual("cause" in state && state.cause, { code, text: "words" }, String(close));
+  }
+});
+
+test("the states of a link that is lost and comes back; what it was lost for is told until then", () => {
+  const { link, clock, lastSocket } = fakeLink();
+  /** @type {any[]} */
+  const states = [];
+  link.on("state", (state) => states.push([state.phase, "cause" in state ? state.cause?.code : undefined]));
+  assert.equal(link.state.phase, "idle");
+  link.connect();
+  lastSocket().serverSays(WELCOME);
+  lastSocket().serverCloses(1001);
+  clock.pass(500);
+  lastSocket().serverCloses(1006);
+  clock.pass(1_000);
+  lastSocket().serverSays(WELCOME);
+  assert.deepEqual(states, [
+    ["connecting", undefined], ["online", undefined], ["waiting", "going-away"], ["connecting", "going-away"],
+    ["waiting", "going-away"], ["connecting", "going-away"], ["online", undefined],
+  ]);
+});
+
+test("without a network no socket is opened, however long; with one again, at once", () => {
+  const { link, clock, network, sockets, lastSocket } = connected(fakeLink());
+  network.turn(false);
+  lastSocket().serverCloses(1006);
+  clock.pass(3_600_000);
+  assert.equal(sockets.length, 1);
+  assert.equal(link.state.phase, "offline");
+  network.turn(true);
+  assert.equal(sockets.length, 2);
+});
+
+test("a network that comes wakes neither a link that nobody asked for nor one that ended", () => {
+  const { link, network, sockets, lastSocket } = fakeLink();
+  network.turn(true);
+  assert.equal(sockets.length, 0);
+  link.connect();
+  lastSocket().serverSays(WELCOME);
+  lastSocket().serverCloses(4501);
+  network.turn(true);
+  assert.equal(sockets.length, 1);
+});
+
+test("`removed` gives the reason of the final close that follows, and of no other one", () => {
+  for (const [close, text] of /** @type {const} */ ([[4501, "be kind"], [4001, ""]])) {
+    const { link, lastSocket } = connected(fakeLink());
+    lastSocket().serverSays({ type: "removed", code: "removed", reason: "be kind" });
+    lastSocket().serverCloses(close);
+    const { state } = link;
+    assert.equal("cause" in state && state.cause?.text, text);
+  }
 });

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { chromium } from "playwright-core";
+
+import { enter, openEngine, until, withEngine } from "./engine.js";
+import { launchOptions, seesMoving, startServer } from "./harness.js";
+
+/** @typedef {import("./harness.js").Page} Page */
+
+/** @type {import("./harness.js").Server} */
+let server;
+/** @type {import("./harness.js").Browser} */
+let browser;
+
+before(async () => {
+  const options = launchOptions();
+  options.args.push("--use-fake-device-for-media-stream=device-count=2");
+  [server, browser] = await Promise.all([startServer(), chromium.launch(options)]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test("camera switched, muted, off and on again in a call: the far side sees and hears it, nothing is negotiated", async () => {
+  const [{ page: ann, problems }, { page: bob }] = [await openEngine(browser, server.url), await openEngine(browser, server.url)];
+  await enter(bob, "devices");
+  await enter(ann, "devices", { displayName: "Ann" });
+  await Promise.all([ann, bob].map((page) => seesMoving(page, 1, "video.camera")));
+  await countOffers(bob);
+
+  const { cameras } = await withEngine(ann, ({ mediaModule }) => mediaModule.listDevices());
+  assert.ok(cameras.length >= 2, `the browser offers ${cameras.length} cameras`);
+  const first = await withEngine(ann, ({ media }) => media.state.camera.deviceId);
+  const other = cameras.find(({ deviceId }) => deviceId !== first)?.deviceId ?? "";
+  assert.equal(await withEngine(ann, ({ media }, id) => media.switchDevice("camera", id), other), null);
+  assert.equal(await withEngine(ann, ({ media }) => media.state.camera.deviceId), other);
+  assert.equal(await withEngine(ann, ({ media, connections }) => {
+    const sent = connections[0]?.getSenders().find(({ track }) => track?.kind === "video")?.track;
+    return sent === media.stream.getVideoTracks()[0] && sent?.readyState;
+  }), "live");
+  await seesMoving(bob, 1, "video.camera");
+
+  await until(bob, hears);
+  await withEngine(ann, ({ media }) => media.setMuted(true));
+  await until(bob, ({ room }) => [...room.mates.values()].every(({ presence }) => presence?.muted === true));
+  await until(bob, isSilent);
+  await withEngine(ann, ({ media }) => media.setMuted(false));
+  await until(bob, ({ room }) => [...room.mates.values()].every(({ presence }) => presence?.muted === false));
+  await until(bob, hears);
+
+  const camera = await ann.evaluateHandle(() => Reflect.get(window, "engine").media.stream.getVideoTracks()[0]);
+  await withEngine(ann, ({ media }) => media.setCameraOff(true));
+  assert.equal(await camera.evaluate(({ readyState }) => readyState), "ended", "the device is let go");
+  await until(bob, ({ room }) => [...room.mates.values()].every(({ presence }) => presence?.cameraOff === true));
+  await until(bob, isStill);
+  assert.equal(await withEngine(ann, ({ media }) => media.setCameraOff(false)), null);
+  await until(bob, ({ room }) => [...room.mates.values()].every(({ presence }) => presence?.cameraOff === false));
+  await seesMoving(bob, 1, "video.camera");
+
+  assert.equal(await withEngine(bob, () => Reflect.get(window, "offers")), 0);
+  for (const page of [ann, bob]) {
+    assert.deepEqual(await withEngine(page, ({ faults }) => faults), []);
+    assert.ok(await withEngine(page, ({ connections }) => connections.every(({ signalingState }) => signalingState === "stable")));
+  }
+  assert.deepEqual(problems, []);
+});
+
+test("a device that is gone leaves the old one in use; one joins without a camera and turns it on later", async () => {
+  const [{ page: ann }, { page: bob }] = [await openEngine(browser, server.url), await openEngine(browser, server.url)];
+  await enter(bob, "later", { camera: false });
+  await enter(ann, "later");
+  await seesMoving(bob, 1, "video.camera");
+  assert.equal(await withEngine(ann, ({ media }) => media.switchDevice("camera", "gone")), "missing");
+  await seesMoving(bob, 1, "video.camera");
+  assert.equal(await withEngine(bob, ({ media }) => media.setCameraOff(false)), null);
+  await seesMoving(ann, 1, "video.camera");
+});
+
+for (const [name, problem] of [
+  ["NotAllowedError", "denied"], ["NotFoundError", "missing"], ["NotReadableError", "busy"], ["TypeError", "failed"],
+]) {
+  test(`a camera that throws ${name} is "${problem}", and the microphone works without it`, async () => {
+    const { page } = await openEngine(browser, server.url);
+    const state = await withEngine(page, async ({ media }, name) => {
+      const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      navigator.mediaDevices.getUserMedia = async (constraints) => {
+        if (constraints?.video) throw new DOMException("no", name);
+        return real(constraints);
+      };
+      return media.open();
+    }, name);
+    assert.equal(state.camera.problem, problem);
+    assert.equal(state.camera.on, false);
+    assert.equal(state.microphone.problem, null);
+    assert.equal(state.microphone.on, true);
+    await page.context().close();
+  });
+}
+
+/** @param {Page} page */
+function countOffers(page) {
+  return withEngine(page, ({ link }) => {
+    Reflect.set(window, "offers", 0);
+    link.on("message", ({ type }) => {
+      if (type === "offer") Reflect.set(window, "offers", Reflect.get(window, "offers") + 1);
+    });
+  });
+}
+
+/** The sound that came in a second. @param {import("./engine.js").Engine} engine */
+async function hears({ connections }) {
+  const energy = async () => {
+    let sum = 0;
+    (await connections[0].getStats()).forEach((entry) => {
+      if (entry.type === "inbound-rtp" && entry.kind === "audio") sum += entry.totalAudioEnergy;
+    });
+    return sum;
+  };
+  const before = await energy();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  return (await energy()) - before > 1e-4;
+}
+
+/** @param {import("./engine.js").Engine} engine */
+async function isSilent({ connections }) {
+  const energy = async () => {
+    let sum = 0;
+    (await connections[0].getStats()).forEach((entry) => {
+      if (entry.type === "inbound-rtp" && entry.kind === "audio") sum += entry.totalAudioEnergy;
+    });
+    return sum;
+  };
+  const before = await energy();
+  // The fake microphone beeps once a second.
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  return (await energy()) - before < 1e-6;
+}
+
+/** @param {import("./engine.js").Engine} engine */
+async function isStill({ connections }) {
+  const frames = async () => {
+    let sum = 0;
+    (await connections[0].getStats()).forEach((entry) => {
+      if (entry.type === "inbound-rtp" && entry.kind === "video") sum += entry.framesDecoded;
+    });
+    return sum;
+  };
+  const before = await frames();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  return (await frames()) === before;
+}

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { enter, openEngine, until, withEngine } from "./engine.js";
+import { launchBrowser, seesMoving, startServer } from "./harness.js";
+
+/** @typedef {import("./harness.js").Page} Page */
+
+const OUTAGE_MS = 5_000;
+
+/** @type {import("./harness.js").Server} */
+let server;
+/** @type {import("./harness.js").Browser} */
+let browser;
+
+before(async () => {
+  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test("the server is gone for 5 s: the pages come back by themselves, with moving pictures and what they had told", async () => {
+  const pages = [await openEngine(browser, server.url), await openEngine(browser, server.url)].map(({ page }) => page);
+  const [ann, bob] = pages;
+  for (const page of pages) await enter(page, "outage", { displayName: "somebody" });
+  await withEngine(ann, ({ room }) => room.setPresence({ handRaised: true }));
+  assert.equal(await withEngine(ann, ({ room }) => room.say("before")), true);
+  await until(bob, ({ room }) => room.chat.length === 1);
+  await Promise.all(pages.map((page) => seesMoving(page, 1, "video.camera")));
+
+  await server.stop();
+  await Promise.all(pages.map((page) => until(page, ({ link }) => ["waiting", "connecting"].includes(link.state.phase))));
+  assert.equal(await withEngine(ann, ({ room }) => room.say("meanwhile")), false, "the page keeps what it could not send");
+  await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+  server = await startServer([], server.address);
+
+  await Promise.all(pages.map((page) => until(page, ({ room }) => room.seated && room.mates.size === 1)));
+  await Promise.all(pages.map((page) => seesMoving(page, 1, "video.camera")));
+  await until(bob, ({ room }) => [...room.mates.values()].every(({ presence }) => presence?.handRaised === true));
+  assert.deepEqual(await withEngine(bob, ({ room }) => room.chat.map(({ text }) => text)), ["before"]);
+  for (const page of pages) assert.deepEqual(await withEngine(page, ({ faults }) => faults), []);
+});
+
+test("a device without a network waits, and comes back as soon as there is one", async () => {
+  const { page } = await openEngine(browser, server.url);
+  await enter(page, "offline");
+  await page.context().setOffline(true);
+  // Emulation leaves an open WebSocket alone; the server's end does what a cut cable would.
+  const { address } = server;
+  await server.stop();
+  await until(page, ({ link }) => link.state.phase === "offline");
+  server = await startServer([], address);
+  await page.context().setOffline(false);
+  await until(page, ({ link, room }) => link.state.phase === "online" && room.seated);
+});
+
+test("a change of network looks for a new path, and the pictures go on", async () => {
+  const pages = [await openEngine(browser, server.url), await openEngine(browser, server.url)].map(({ page }) => page);
+  for (const page of pages) await enter(page, "roaming");
+  await Promise.all(pages.map((page) => seesMoving(page, 1, "video.camera")));
+  const before = await fragment(pages[0]);
+  await pages[0].evaluate(() => dispatchEvent(new Event("online")));
+  await until(pages[0], ({ connections }, before) =>
+    !connections[0]?.currentLocalDescription?.sdp.includes(before), `a=ice-ufrag:${before}\r\n`);
+  await Promise.all(pages.map((page) => seesMoving(page, 1, "video.camera")));
+  await until(pages[0], ({ connections }) => connections.every(({ connectionState }) => connectionState === "connected"));
+});
+
+test("statistics of a call: a path, a round trip, bits both ways and the size of the picture", async () => {
+  const pages = [await openEngine(browser, server.url), await openEngine(browser, server.url)].map(({ page }) => page);
+  for (const page of pages) await enter(page, "numbers");
+  await Promise.all(pages.map((page) => seesMoving(page, 1, "video.camera")));
+  const sample = await withEngine(pages[0], ({ room, statsModule }) => {
+    const sampler = new statsModule.StatsSampler(room);
+    sampler.start();
+    return new Promise((resolve) => sampler.on("sample", ({ sample }) => {
+      if (sample.camera && sample.roundTripMs !== null) resolve(sample);
+    }));
+  });
+  assert.ok(sample.camera.width > 0 && sample.camera.framesPerSecond > 0);
+  assert.ok(sample.bitsUp > 10_000 && sample.bitsDown > 10_000, JSON.stringify(sample));
+  assert.equal(sample.relayed, false);
+  assert.equal(sample.screen, null);
+});
+
+/** @param {Page} page */
+function fragment(page) {
+  return withEngine(page, ({ connections }) =>
+    /a=ice-ufrag:(.*)\r\n/.exec(connections[0]?.currentLocalDescription?.sdp ?? "")?.[1] ?? "");
+}
