@@ -95,7 +95,9 @@ export class SignalingLink extends Events {
     this.#url = url;
     this.#env = env;
     env.whenOnline(() => {
-      if (this.#wanted) this.connect();
+      // A link over the network that was lost may be dead without knowing it.
+      if (this.#welcome) this.#probe();
+      else if (this.#wanted) this.connect();
     });
   }
 
@@ -181,10 +183,12 @@ export class SignalingLink extends Events {
     const welcome = this.#welcome;
     if (!welcome) return;
     this.#env.clearTimeout(this.#silenceTimer);
-    this.#silenceTimer = this.#env.setTimeout(() => {
-      this.send({ type: "ping" });
-      this.#expectWithin(PATIENCE_MS);
-    }, welcome.heartbeatMs);
+    this.#silenceTimer = this.#env.setTimeout(() => this.#probe(), welcome.heartbeatMs);
+  }
+
+  #probe() {
+    this.send({ type: "ping" });
+    this.#expectWithin(PATIENCE_MS);
   }
 
   /** @param {number} delayMs */

@@ -269,3 +269,11 @@ test("`removed` gives the reason of the final close that follows, and of no othe
     assert.equal("cause" in state && state.cause?.text, text);
   }
 });
+
+test("a link that stands when the network changes is asked whether it still lives", () => {
+  const { link, clock, network, lastSocket } = connected(fakeLink());
+  network.turn(true);
+  assert.deepEqual(lastSocket().sent, [{ type: "ping" }]);
+  clock.pass(10_000);
+  assert.equal(link.state.phase, "waiting");
+});
