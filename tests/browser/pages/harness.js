@@ -60,13 +60,13 @@ async function banner(output) {
   return lines;
 }
 
-/** @param {string} hostRules */
-export function launchOptions(hostRules = LOCALHOST_ONLY) {
+/** @param {string} hostRules @param {number} framesPerSecond of the fake cameras */
+export function launchOptions(hostRules = LOCALHOST_ONLY, framesPerSecond = 20) {
   return {
     executablePath: CHROMIUM,
     args: [
       "--no-sandbox",
-      "--use-fake-device-for-media-stream",
+      `--use-fake-device-for-media-stream=fps=${framesPerSecond}`,
       "--use-fake-ui-for-media-stream",
       "--allow-loopback-in-peer-connection",
       `--host-resolver-rules=${hostRules}`,
@@ -80,9 +80,9 @@ export function launchOptions(hostRules = LOCALHOST_ONLY) {
   };
 }
 
-/** @param {string} [hostRules] */
-export function launchBrowser(hostRules) {
-  return chromium.launch(launchOptions(hostRules));
+/** @param {string} [hostRules] @param {number} [framesPerSecond] of the fake cameras */
+export function launchBrowser(hostRules, framesPerSecond) {
+  return chromium.launch(launchOptions(hostRules, framesPerSecond));
 }
 
 /** A browser whose processes can be killed, so that its pages vanish without a word. */
@@ -96,9 +96,9 @@ export async function launchKillableBrowser() {
  * A page of our client in the lobby, in a context of its own. What it should not do collects in `problems`.
  * @param {Browser} browser
  * @param {string} url
- * @param {{ camera?: boolean }} options
+ * @param {{ camera?: boolean, remembered?: Record<string, unknown> }} options remembered: choices of an earlier visit
  */
-export async function openPage(browser, url, { camera = true } = {}) {
+export async function openPage(browser, url, { camera = true, remembered } = {}) {
   const context = await browser.newContext();
   const page = await context.newPage();
   /** @type {string[]} */
@@ -112,6 +112,11 @@ export async function openPage(browser, url, { camera = true } = {}) {
     addEventListener("securitypolicyviolation", (event) =>
       /** @type {any} */ (window).reportViolation(`${event.violatedDirective} ${event.blockedURI}`));
   });
+  if (remembered) {
+    await page.addInitScript((remembered) => {
+      if (!localStorage.signalpost) localStorage.signalpost = JSON.stringify(remembered);
+    }, remembered);
+  }
   if (!camera) {
     await page.addInitScript(() => {
       navigator.mediaDevices.getUserMedia = async () => {
