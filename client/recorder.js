@@ -110,6 +110,8 @@ class Session {
   #recorder;
   #startedAt = performance.now();
   #stoppedAt = 0;
+  #keptAt = performance.now();
+  #full = false;
   /** @type {Recording["reason"]} */
   #reason = "page";
   /** @type {number | null} */
@@ -147,9 +149,15 @@ class Session {
 
   /** @param {Blob} chunk */
   #keep(chunk) {
-    if (chunk.size === 0) return;
-    // What is recorded between the limit and the stop still fits in the rest of the quota.
-    if (this.bytes + chunk.size > this.#store.limitBytes) this.stop("limit");
+    if (chunk.size === 0 || this.#full) return;
+    if (this.bytes + chunk.size > this.#store.limitBytes) {
+      this.#full = true;
+      this.stop("limit");
+      // It is as long as what fits.
+      this.#stoppedAt = this.#keptAt;
+      return;
+    }
+    this.#keptAt = performance.now();
     const first = this.bytes === 0;
     this.bytes += chunk.size;
     this.#writing = this.#writing.then(async () => {

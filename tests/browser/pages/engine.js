@@ -12,6 +12,7 @@ import { openPage } from "./harness.js";
  * @property {import("../../../client/media.js").ScreenShare} screen
  * @property {typeof import("../../../client/media.js")} mediaModule
  * @property {typeof import("../../../client/stats.js")} statsModule
+ * @property {{ loudest: (stream: MediaStream | null) => Promise<number> }} levels
  * @property {RTCPeerConnection[]} connections
  * @property {string[]} faults
  * @property {string[]} phases of the link
@@ -39,14 +40,26 @@ export async function openEngine(browser, url) {
     };
     // Paths that only the page knows; the type checker must not look for them.
     const load = (/** @type {string} */ path) => import(path);
-    const [{ SignalingLink }, { Room }, mediaModule, statsModule] = await Promise.all(
-      ["/signaling.js", "/room.js", "/media.js", "/stats.js"].map(load));
+    const [{ SignalingLink }, { Room }, mediaModule, statsModule, { LevelMeter }] = await Promise.all(
+      ["/signaling.js", "/room.js", "/media.js", "/stats.js", "/levels.js"].map(load));
     const link = new SignalingLink(new URL("/ws", location.href).href.replace(/^http/, "ws"));
     const room = new Room(link);
     const media = new mediaModule.LocalMedia();
     const screen = new mediaModule.ScreenShare();
+    const loudest = async (/** @type {MediaStream} */ stream) => {
+      const meter = new LevelMeter(stream);
+      let level = 0;
+      for (let look = 0; look < 10; look++) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        // What was heard before the meter began is not counted.
+        if (look > 3) level = Math.max(level, meter.level());
+      }
+      meter.close();
+      return level;
+    };
     /** @type {Engine} */
     const engine = {
+      levels: { loudest: (stream) => (stream ? loudest(stream) : Promise.resolve(0)) },
       link, room, media, screen, mediaModule, statsModule, connections, faults: [], phases: [],
     };
     Object.assign(window, { engine });
@@ -148,4 +161,21 @@ export function fakeScreen(page) {
       return stream;
     };
   });
+}
+
+/** The camera is the browser's fake one, the voice a steady tone by which it can be told. @param {Page} page @param {number} frequency */
+export function hum(page, frequency) {
+  return page.evaluate((frequency) => {
+    const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      const pictures = constraints?.video ? (await real({ video: constraints.video })).getTracks() : [];
+      if (!constraints?.audio) return new MediaStream(pictures);
+      const context = new AudioContext();
+      const tone = new OscillatorNode(context, { frequency });
+      const sound = context.createMediaStreamDestination();
+      tone.connect(new GainNode(context, { gain: 0.2 })).connect(sound);
+      tone.start();
+      return new MediaStream([...pictures, ...sound.stream.getTracks()]);
+    };
+  }, frequency);
 }

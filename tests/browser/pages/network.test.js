@@ -49,7 +49,7 @@ test("a device without a network waits, and comes back as soon as there is one",
   await page.context().setOffline(true);
   // Emulation leaves an open WebSocket alone; the server's end does what a cut cable would.
   const { address } = server;
-  await server.stop();
+  await server.stop("SIGKILL");
   await until(page, ({ link }) => link.state.phase === "offline");
   server = await startServer([], address);
   await page.context().setOffline(false);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { enter, openEngine, until, withEngine } from "./engine.js";
+import { enter, hum, openEngine, until, withEngine } from "./engine.js";
 import { launchBrowser, seesMoving, startServer } from "./harness.js";
 
 /** @typedef {import("./harness.js").Page} Page */
@@ -42,7 +42,7 @@ test(`${SECONDS} s with three people: a file that plays, with all pictures and v
   assert.equal(stopped.reason, "page");
   assert.equal(stopped.size, stopped.bytes);
   assert.ok(alive.seen >= 5, `${alive.seen} chunks`);
-  assert.ok(alive.now <= 3, `${alive.now} of ${alive.seen} chunks are still in memory`);
+  assert.ok(alive.now <= SECONDS / 4, `${alive.now} of ${alive.seen} chunks are still in memory`);
 
   const film = await play(ann);
   assert.ok(Math.abs(film.duration - stopped.durationMs / 1_000) < 1, `it says ${film.duration} s, and took ${stopped.durationMs} ms`);
@@ -61,7 +61,7 @@ test("a recording that fills its store ends by itself, says so, and can be playe
   await hum(page, 700);
   await enter(page, "limit");
   await page.evaluate(() => {
-    navigator.storage.estimate = async () => ({ quota: 100_000, usage: 0 });
+    navigator.storage.estimate = async () => ({ quota: 250_000, usage: 0 });
   });
   await record(page);
   await until(page, () => Reflect.get(window, "stopped"));
@@ -71,13 +71,13 @@ test("a recording that fills its store ends by itself, says so, and can be playe
     return { ...rest, size: file.size };
   });
   assert.equal(stopped.reason, "limit");
-  assert.ok(stopped.size <= 100_000, `${stopped.size} bytes`);
+  assert.ok(stopped.size <= 200_000, `${stopped.size} bytes`);
   const duration = await withEngine(page, async () => {
     const video = Object.assign(document.createElement("video"), { src: URL.createObjectURL(Reflect.get(window, "file")) });
     await new Promise((resolve) => video.addEventListener("loadedmetadata", resolve));
     return video.duration;
   });
-  assert.ok(Math.abs(duration - stopped.durationMs / 1_000) < 1, `${duration} s`);
+  assert.ok(duration > 0 && Math.abs(duration - stopped.durationMs / 1_000) < 0.1, `${duration} s`);
 });
 
 test("a file that people choose is written as the recording goes on, and nothing is left to download", async () => {
@@ -107,22 +107,6 @@ test("a file that people choose is written as the recording goes on, and nothing
   const begun = await withEngine(page, () => Reflect.get(window, "recorder").start({ fileName: "call", participants: [] }));
   assert.equal(begun, false);
 });
-
-/** The camera is the browser's fake one, the voice a tone by which it can be told. @param {Page} page @param {number} frequency */
-function hum(page, frequency) {
-  return withEngine(page, (_, frequency) => {
-    const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-    navigator.mediaDevices.getUserMedia = async (constraints) => {
-      const stream = await real({ ...constraints, audio: false });
-      const context = new AudioContext();
-      const tone = new OscillatorNode(context, { frequency });
-      const sound = context.createMediaStreamDestination();
-      tone.connect(new GainNode(context, { gain: 0.2 })).connect(sound);
-      tone.start();
-      return new MediaStream([...stream.getVideoTracks(), ...sound.stream.getAudioTracks()]);
-    };
-  }, frequency);
-}
 
 /** @param {Page} page @param {boolean} [choose] */
 async function record(page, choose = false) {

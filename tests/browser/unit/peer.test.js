@@ -7,9 +7,10 @@ import { FakeConnection, present, settled } from "./fakes.js";
 /** @type {Peer[]} */
 let made = [];
 afterEach(() => {
+  // First the real clearTimeout(): a peer that was left waiting would keep the process alive.
+  mock.timers.reset();
   for (const peer of made) peer.close();
   made = [];
-  mock.timers.reset();
 });
 
 /**
