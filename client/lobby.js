@@ -62,6 +62,8 @@ export class Lobby {
       roomInput.value = suggestedRoom();
       nameInput.focus();
     });
+    // A browser may keep the level at zero until the page was touched.
+    screen.addEventListener("pointerdown", () => void unlockAudio(), { once: true });
     startButton.addEventListener("click", () => this.preview());
     microphoneButton.addEventListener("click", () => this.#toggle("microphone"));
     cameraButton.addEventListener("click", () => this.#toggle("camera"));
@@ -115,7 +117,6 @@ export class Lobby {
       roomInput.focus();
       return;
     }
-    // Only now: a browser lets a page play sound when somebody has touched it.
     unlockAudio();
     roomInput.value = roomId;
     const displayName = nameInput.value.trim();

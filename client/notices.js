@@ -11,11 +11,16 @@ const notices = element("notices", HTMLElement);
 /** @param {string} text @param {Node[]} extra such as a link */
 export function notify(text, ...extra) {
   const notice = make("p", "", text, ...extra);
-  while (notices.childElementCount >= AT_ONCE) notices.firstElementChild?.remove();
   notices.append(notice);
   // What can be acted on waits for it.
-  if (extra.length) notice.append(dismissal(notice));
-  else setTimeout(() => notice.remove(), SHOWN_MS);
+  if (extra.length) {
+    notice.append(dismissal(notice));
+    return;
+  }
+  notice.className = "passing";
+  setTimeout(() => notice.remove(), SHOWN_MS);
+  const passing = notices.querySelectorAll(".passing");
+  if (passing.length > AT_ONCE) passing[0].remove();
 }
 
 /** @param {HTMLElement} notice */

@@ -69,7 +69,7 @@ export class RecordingControl {
     if (this.#starting) return;
     this.#starting = true;
     try {
-      const fileName = `signalpost-${new Date().toISOString().slice(0, 16).replace(/[T:]/g, "-")}.webm`;
+      const fileName = `signalpost-${new Date().toISOString().slice(0, 16).replace(/[T:]/g, "-")}`;
       await this.#recorder.start({ fileName, participants: this.#participants() });
     } catch (error) {
       const unsupported = error instanceof Error && "code" in error && error.code === "unsupported";

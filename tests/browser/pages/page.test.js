@@ -147,6 +147,48 @@ test("statistics show numbers and plots of each connection", async () => {
   await photograph(ann, "statistics");
 });
 
+test("everyone in the room is told that somebody records, also who comes later, and that it ended; the file is offered", async () => {
+  const [ann, bob, cid] = [await open(), await open(), await open()];
+  await ann.evaluate(() => Reflect.deleteProperty(window, "showSaveFilePicker"));
+  await join(ann, "recorded", "Ann");
+  await join(bob, "recorded", "Bob");
+  await seesMoving(ann, 1);
+  await ann.locator("#more").click();
+  await ann.getByRole("button", { name: "Record the call" }).click();
+  await ann.getByText(/^Recording \d+:\d\d$/).waitFor();
+  await bob.getByRole("status").getByText("Ann is recording this call.").waitFor();
+  await join(cid, "recorded", "Cid");
+  for (const page of [bob, cid]) await page.locator("#recording-badge").getByText("Ann is recording").waitFor();
+  await photograph(bob, "recording");
+  await ann.locator("#more").click();
+  await ann.getByRole("button", { name: "Stop recording" }).click();
+  const link = ann.getByRole("link", { name: "Download the recording" });
+  await link.waitFor();
+  const saved = ann.waitForEvent("download");
+  await link.click();
+  assert.match((await saved).suggestedFilename(), /^signalpost-[\d-]+\.webm$/);
+  for (const page of [bob, cid]) await page.locator("#recording-badge").waitFor({ state: "hidden" });
+});
+
+test("who does not fit on the stage is on another page of it", async () => {
+  const pages = [await open(), await open(), await open()];
+  for (const [index, page] of pages.entries()) await join(page, "paged", `Number ${index + 1}`);
+  const [ann] = pages;
+  await seesTiles(ann, 2);
+  assert.ok(await ann.locator("#pager").isHidden());
+  await ann.setViewportSize({ width: 210, height: 300 });
+  await ann.getByText("1 of 2").waitFor();
+  const visible = () => ann.locator(".tile:visible .name").allTextContents();
+  const first = await visible();
+  await ann.keyboard.press("]");
+  await ann.getByText("2 of 2").waitFor();
+  assert.ok(await ann.locator("#page-next").isDisabled());
+  const all = [...first, ...(await visible())].sort();
+  assert.deepEqual(all, ["Number 1 (you)", "Number 2", "Number 3"]);
+  await ann.locator("#page-previous").click();
+  await ann.getByText("1 of 2").waitFor();
+});
+
 /** @param {{ camera?: boolean, remembered?: Record<string, unknown> }} [options] */
 async function open(options) {
   const page = await openPage(browser, server.url, options);
