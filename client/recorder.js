@@ -26,6 +26,7 @@ import { durationAt, withDuration } from "./webm.js";
 
 const TYPES = ["video/webm;codecs=vp8,opus", "video/webm;codecs=vp9,opus", "video/webm"];
 const CHUNK_MS = 1_000;
+const LONGEST_HEAD_BYTES = 65_536;
 const VIDEO_BITS_PER_SECOND = 2_500_000;
 
 export class RecorderError extends Error {
@@ -112,6 +113,8 @@ class Session {
   #stoppedAt = 0;
   #keptAt = performance.now();
   #full = false;
+  /** @type {Blob[] | null} what came before the file's header was whole */
+  #head = [];
   /** @type {Recording["reason"]} */
   #reason = "page";
   /** @type {number | null} */
@@ -158,19 +161,26 @@ class Session {
       return;
     }
     this.#keptAt = performance.now();
-    const first = this.bytes === 0;
     this.bytes += chunk.size;
     this.#writing = this.#writing.then(async () => {
-      await this.#store.write(first ? await this.#prepare(chunk) : chunk);
+      await this.#store.write(this.#head ? await this.#prepare(this.#head, chunk) : chunk);
       this.onprogress();
     }).catch(() => this.stop("error"));
   }
 
-  /** The duration is known at the end only; room for it is made at the start. @param {Blob} chunk */
-  async #prepare(chunk) {
-    const { bytes, position } = withDuration(new Uint8Array(await chunk.arrayBuffer()));
+  /**
+   * The duration is known at the end only; room for it is made at the start, which may come in pieces.
+   * @param {Blob[]} head
+   * @param {Blob} chunk
+   */
+  async #prepare(head, chunk) {
+    head.push(chunk);
+    const start = new Uint8Array(await new Blob(head).arrayBuffer());
+    const { bytes, position } = withDuration(start);
+    if (position === null && start.length < LONGEST_HEAD_BYTES) return new Uint8Array();
+    this.#head = null;
     this.#durationPosition = position;
-    this.bytes += bytes.length - chunk.size;
+    this.bytes += bytes.length - start.length;
     return bytes;
   }
 
@@ -180,6 +190,8 @@ class Session {
     await this.#writing;
     let file = null;
     try {
+      // A recording that ended at once.
+      if (this.#head) await this.#store.write(new Blob(this.#head));
       if (this.#durationPosition !== null) await this.#store.write(durationAt(this.elapsedMs), this.#durationPosition);
       file = await this.#store.close();
     } catch {
