@@ -29,12 +29,14 @@ test(`both start a screen share within 50 ms, ${ROUNDS} times: both screens move
   await Promise.all([ann, bob].map((page) => seesMoving(page, 1, "video.camera")));
   await Promise.all([ann, bob].map(countOffers));
 
-  let worstGapMs = 0;
-  for (let round = 0; round < ROUNDS; round++) {
+  let close = 0;
+  // On a busy machine a page may wake late: such a round is looked at, but not counted.
+  for (let round = 0; close < ROUNDS; round++) {
+    assert.ok(round < 4 * ROUNDS, `only ${close} of ${round} rounds began within 50 ms`);
     // Both clocks are this machine's, so one moment can be agreed on.
     const at = Date.now() + 200;
     const starts = await Promise.all([ann, bob].map((page) => startScreenAt(page, at)));
-    worstGapMs = Math.max(worstGapMs, Math.abs(starts[0] - starts[1]));
+    if (Math.abs(starts[0] - starts[1]) <= 50) close++;
     await Promise.all([ann, bob].map((page) => seesMoving(page, 1, "video.screen")));
     await Promise.all([ann, bob].map((page) => seesMoving(page, 1, "video.camera")));
     await Promise.all([ann, bob].map((page) =>
@@ -42,7 +44,6 @@ test(`both start a screen share within 50 ms, ${ROUNDS} times: both screens move
     await Promise.all([ann, bob].map((page) => withEngine(page, ({ screen }) => screen.stop())));
     await Promise.all([ann, bob].map((page) => until(page, () => !document.querySelector("video.screen"))));
   }
-  assert.ok(worstGapMs <= 50, `the two starts were up to ${worstGapMs} ms apart`);
   const offers = await Promise.all([ann, bob].map((page) => withEngine(page, () => Reflect.get(window, "offers"))));
   assert.deepEqual(offers, [0, 0], "between clients of this kind a share needs no offer, so none can collide");
   const lines = await withEngine(ann, ({ connections }) => connections[0]?.getTransceivers().length);
