@@ -27,13 +27,14 @@ test("each key that the page uses is in the table, and each of the table is used
   assert.ok(whole.length > 80, `the scan found only ${whole.length} keys`);
   for (const key of whole) assert.ok(key in table, `${key} is not in the table`);
 
-  // A key that is put together, as in `problem.${kind}.denied`, counts by its beginning or its end.
-  const begun = new Set([...sources.matchAll(/`([a-z]+\.)(?:[\w.]*\.)?\$\{/gi)].map(([, start]) => start));
+  // A key may be put together, as `problem.${kind}.${problem}` is.
+  const built = [...sources.matchAll(/`(?:[\w.-]|\$\{[^`{}]*\})+`/g)]
+    .map(([template]) => template.slice(1, -1))
+    .filter((template) => /\.\$\{|\}\./.test(template))
+    .map((template) => new RegExp(`^${template.replace(/\./g, "\\.").replace(/\$\{[^}]*\}/g, "[\\w-]+")}$`));
   const words = new Set([...sources.matchAll(/["`]([\w.-]+)["`]/g)].map(([, word]) => word));
   for (const key of Object.keys(table)) {
-    const [group] = key.split(".");
-    const used = words.has(key) || (begun.has(`${group}.`) && (words.has(key.slice(group.length + 1)) || !whole.includes(key)));
-    assert.ok(used, `${key} is used nowhere`);
+    assert.ok(words.has(key) || built.some((pattern) => pattern.test(key)), `${key} is used nowhere`);
   }
 });
 
