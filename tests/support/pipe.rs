@@ -1,6 +1,6 @@
 //! Clients on pipes in memory: the whole way from frame to frame, and no system call.
 
-#![allow(unreachable_pub, reason = "shared by tests and benchmarks")]
+#![allow(dead_code, unreachable_pub, reason = "each test and benchmark uses its own part")]
 
 use std::sync::Arc;
 
