@@ -133,7 +133,9 @@ async function load(pid, flags, options = {}) {
   const [status] = await once(client, 'close');
   clearTimeout(overdue);
   if (status !== 0) throw new Error(`signalpost ${words}: ${out}${err.trim().split('\n').at(-1)}`);
-  return JSON.parse(out);
+  const result = JSON.parse(out);
+  if (result.count === 0) throw new Error(`signalpost ${words}: nothing arrived in the measured time`);
+  return result;
 }
 
 function start(command, args, { pin, env, stdio }) {
