@@ -17,6 +17,11 @@ use signalpost::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
+/// The system's allocator leaves holes between idle connections where their handshakes were: on one core
+/// 4.5 kB for each of them, and 2.2 kB with this one.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|word| word == "bench") {
