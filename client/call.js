@@ -221,8 +221,12 @@ async function copyLink() {
 }
 
 async function toggleFullScreen() {
-  if (document.fullscreenElement) await document.exitFullscreen();
-  else await document.documentElement.requestFullscreen();
+  try {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else await document.documentElement.requestFullscreen();
+  } catch (error) {
+    console.warn("No full screen:", error);
+  }
 }
 
 function showFullScreen() {
