@@ -3,10 +3,12 @@
 
 use std::{cell::RefCell, sync::Arc};
 
+use tokio::task::yield_now;
+
 use super::Client;
 
-/// Flushes in one turn. A thousand system calls in a row would hold up every other room on the thread by
-/// milliseconds; beyond this many, each client's own task sends, and other tasks come between.
+/// Flushes in a row. A thousand system calls would hold up every other room on the thread by milliseconds;
+/// after this many, other tasks come first.
 const MOST_FLUSHES: usize = 128;
 
 thread_local! {
@@ -46,8 +48,19 @@ struct End;
 impl Drop for End {
     fn drop(&mut self) {
         let Some(mut clients) = TURN.take() else { return };
-        clients.drain(..MOST_FLUSHES.min(clients.len())).for_each(|client| client.flush());
-        clients.drain(..).for_each(|client| client.outbox.wake());
+        if clients.len() > MOST_FLUSHES {
+            let rest = clients.split_off(MOST_FLUSHES);
+            tokio::spawn(flush_by_and_by(rest));
+        }
+        clients.drain(..).for_each(|client| client.flush());
         SPARE.set(clients);
+    }
+}
+
+/// Cheaper than to wake each client's own task, by a wake-up and a poll for each.
+async fn flush_by_and_by(clients: Vec<Arc<Client>>) {
+    for some in clients.chunks(MOST_FLUSHES) {
+        yield_now().await;
+        some.iter().for_each(|client| client.flush());
     }
 }
