@@ -16,7 +16,7 @@ use serde_json::{Value, json, value::RawValue};
 use signalpost::{
     config::Config,
     hub::{Audience, Client, Hub, Session},
-    protocol::{Announcement, Joined, Sender, SignalKind, parse},
+    protocol::{Announcement, Joined, Json, Sender, SignalKind, parse},
     room::{Change, Event, Identity, Member, Position, Settings},
 };
 
@@ -64,9 +64,10 @@ fn encoding_a_signal(bencher: Bencher<'_, '_>, name: &str) {
     let kind = if name == "offer" { SignalKind::Offer } else { SignalKind::Candidate };
     let field = if name == "offer" { "sdp" } else { "candidate" };
     let sent: Value = serde_json::from_str(&text(name, TARGET)).unwrap();
-    let payload = RawValue::from_string(sent[field].to_string()).unwrap();
+    let payload = sent[field].to_string();
+    let payload = Json::of(&payload).unwrap();
     let sender = Sender::new(TARGET.parse().unwrap(), &Identity::default());
-    bencher.bench_local(|| sender.signal(kind, black_box(&payload)));
+    bencher.bench_local(|| sender.signal(kind, black_box(payload)));
 }
 
 fn member(nth: usize) -> Arc<Member> {

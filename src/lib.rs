@@ -68,6 +68,8 @@
 //! - `http` is a module of its own beside `ws`: files and health are no WebSocket's business.
 //! - An outbox hands its entries over when they are taken and counts them until they are acknowledged; it
 //!   keeps none. Resumption will keep them.
+//! - The envelope is split by a scanner of our own (`protocol/json`), not by serde_json: an offer spends most
+//!   of its time being parsed. It takes what serde_json takes; a property test holds the two together.
 //! - Without `--outbox-bytes`, an outbox grows with `--max-members`, so that raising one flag does not
 //!   demand another; only an explicit value that is too small is refused.
 

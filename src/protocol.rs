@@ -2,12 +2,14 @@
 
 mod code;
 mod frame;
+mod json;
 mod reply;
 mod request;
 mod signal;
 
 pub use code::{CloseCode, Code};
 pub use frame::{Announcement, Frame};
+pub use json::Json;
 pub use reply::{Joined, Peer, Reply, RoomInfo, VERSION};
 pub use request::{Rejected, Request, RequestId, SignalKind, parse};
 pub use signal::Sender;

@@ -16,7 +16,8 @@ use serde_json::{Value, value::RawValue};
 use signalpost::{
     config::{Config, limits},
     protocol::{
-        Announcement, CloseCode, Code, Joined, Reply, Request, Sender, SignalKind, VERSION, parse,
+        Announcement, CloseCode, Code, Joined, Json, Reply, Request, Sender, SignalKind, VERSION,
+        parse,
     },
     room::{Change, Event, Identity, LeaveReason, Member, Position, Settings},
 };
@@ -96,7 +97,8 @@ fn written() -> Vec<String> {
     };
     let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
     let signal = |kind, payload: &str| {
-        Sender::new(ann, &identity).signal(kind, &raw(payload)).as_str().to_owned()
+        let payload = Json::of(payload).unwrap();
+        Sender::new(ann, &identity).signal(kind, payload).as_str().to_owned()
     };
     let encoded = |reply: Reply<'_>| reply.encode().as_str().to_owned();
     let ice_servers = ["turn:user:secret@turn.example.org:3478".parse().unwrap()];

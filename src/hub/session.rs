@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use serde_json::value::RawValue;
-
 use super::{
     Client, Hub,
     cell::{Arrival, CellClosed, RoomCell, Unroutable},
@@ -11,7 +9,7 @@ use super::{
 };
 use crate::{
     id::{ClientId, RoomId},
-    protocol::{self, Code, Rejected, Reply, Request, RequestId, Sender, SignalKind},
+    protocol::{self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind},
     room::{Command, Identity, LeaveReason},
 };
 
@@ -168,7 +166,7 @@ impl Session {
         &self,
         kind: SignalKind,
         target: Option<ClientId>,
-        payload: &RawValue,
+        payload: Json<'_>,
     ) -> Result<(), Rejected> {
         let cell = self.seat.as_ref().ok_or_else(not_in_room)?;
         let from = self.client.id;

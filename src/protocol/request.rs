@@ -3,10 +3,13 @@
 
 use std::{borrow::Cow, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Code;
+use super::{
+    Code,
+    json::{Json, members},
+};
 use crate::{
     config::limits,
     id::{ClientId, DisplayName, InvalidName, RoomId, UserId},
@@ -36,8 +39,8 @@ pub enum Request<'a> {
         kind: SignalKind,
         /// To whom; only a message may go to all.
         target: Option<ClientId>,
-        /// JSON, as it came.
-        payload: &'a RawValue,
+        /// As it came.
+        payload: Json<'a>,
     },
     /// Answer.
     Ping,
@@ -77,10 +80,7 @@ pub struct Rejected {
 /// # Errors
 /// [`Rejected`], with the request's id where it has a proper one.
 pub fn parse(text: &str) -> (Option<RequestId>, Result<Request<'_>, Rejected>) {
-    // Serde would take an array for the envelope too, field by field.
-    let object = text.trim_ascii_start().starts_with('{');
-    let Some(envelope) = object.then(|| serde_json::from_str::<Envelope<'_>>(text).ok()).flatten()
-    else {
+    let Some(envelope) = Envelope::read(text) else {
         return (None, Err(Rejected::bad("Invalid message format")));
     };
     match request_id(envelope.request_id) {
@@ -89,38 +89,48 @@ pub fn parse(text: &str) -> (Option<RequestId>, Result<Request<'_>, Rejected>) {
     }
 }
 
-/// Every field that any request has, each unread. `deny_unknown_fields` would break newer clients.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// Every field that any request has, each unread.
+#[derive(Default)]
 struct Envelope<'a> {
-    #[serde(borrow, default, rename = "type", deserialize_with = "present")]
-    kind: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    request_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    user_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    display_name: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    room_id: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    metadata: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    target_id: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    sdp: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    candidate: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    content: Option<&'a RawValue>,
-}
-
-/// Keeps a `null` that is there apart from a field that is not: serde makes both None.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
+    kind: Option<Json<'a>>,
+    request_id: Option<Json<'a>>,
+    user_id: Option<Json<'a>>,
+    display_name: Option<Json<'a>>,
+    room_id: Option<Json<'a>>,
+    metadata: Option<Json<'a>>,
+    target_id: Option<Json<'a>>,
+    sdp: Option<Json<'a>>,
+    candidate: Option<Json<'a>>,
+    content: Option<Json<'a>>,
 }
 
 impl<'a> Envelope<'a> {
+    /// None where it is no JSON object, or holds one of these twice. Other fields are of newer clients.
+    fn read(text: &'a str) -> Option<Self> {
+        let mut envelope = Self::default();
+        members(text, |name, value| {
+            let field = match &*name.string().ok()? {
+                "type" => &mut envelope.kind,
+                "requestId" => &mut envelope.request_id,
+                "userId" => &mut envelope.user_id,
+                "displayName" => &mut envelope.display_name,
+                "roomId" => &mut envelope.room_id,
+                "metadata" => &mut envelope.metadata,
+                "targetId" => &mut envelope.target_id,
+                "sdp" => &mut envelope.sdp,
+                "candidate" => &mut envelope.candidate,
+                "content" => &mut envelope.content,
+                _ => return Some(()),
+            };
+            field.replace(value).is_none().then_some(())
+        })?;
+        let Self { request_id, user_id, display_name, metadata, target_id, .. } = &mut envelope;
+        for optional in [request_id, user_id, display_name, metadata, target_id] {
+            optional.take_if(|value| value.get() == "null");
+        }
+        Some(envelope)
+    }
+
     fn request(self) -> Result<Request<'a>, Rejected> {
         let kind = self.kind.ok_or_else(|| Rejected::bad("`type` is missing"))?;
         match &*string("type", kind)? {
@@ -151,7 +161,7 @@ impl<'a> Envelope<'a> {
 
     fn join(&self) -> Result<Request<'a>, Rejected> {
         let room_id = self.room_id()?;
-        match self.metadata.map(RawValue::get) {
+        match self.metadata.map(Json::get) {
             Some(json) if json.len() > limits::METADATA_BYTES => Err(Rejected::bad(format!(
                 "`metadata` must be at most {} bytes of JSON",
                 limits::METADATA_BYTES
@@ -170,7 +180,7 @@ impl<'a> Envelope<'a> {
         &self,
         kind: SignalKind,
         field: &str,
-        payload: Option<&'a RawValue>,
+        payload: Option<Json<'a>>,
     ) -> Result<Request<'a>, Rejected> {
         let target = match self.target_id {
             None if kind == SignalKind::Message => None,
@@ -182,13 +192,14 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn request_id(raw: Option<&RawValue>) -> Result<Option<RequestId>, Rejected> {
+fn request_id(raw: Option<Json<'_>>) -> Result<Option<RequestId>, Rejected> {
     let Some(raw) = raw else { return Ok(None) };
     if string("requestId", raw)?.chars().count() > limits::LABEL_CHARS {
         let max_chars = limits::LABEL_CHARS;
         return Err(Rejected::field("requestId", InvalidName::TooLong { max_chars }));
     }
-    Ok(Some(RequestId(raw.to_owned())))
+    let json = RawValue::from_string(raw.get().to_owned()).expect("a string is JSON");
+    Ok(Some(RequestId(json)))
 }
 
 fn target(text: &str) -> Result<ClientId, Rejected> {
@@ -202,19 +213,12 @@ fn target(text: &str) -> Result<ClientId, Rejected> {
     text.parse().map_err(|_| Rejected::peer_not_found())
 }
 
-fn name<T: FromStr<Err = InvalidName>>(field: &str, raw: &RawValue) -> Result<T, Rejected> {
+fn name<T: FromStr<Err = InvalidName>>(field: &str, raw: Json<'_>) -> Result<T, Rejected> {
     string(field, raw)?.parse().map_err(|invalid| Rejected::field(field, invalid))
 }
 
-fn string<'a>(field: &str, raw: &'a RawValue) -> Result<Cow<'a, str>, Rejected> {
-    let quoted = raw.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    match quoted {
-        Some(plain) if !plain.contains('\\') => Ok(Cow::Borrowed(plain)),
-        Some(_) => serde_json::from_str(raw.get())
-            .map(Cow::Owned)
-            .map_err(|_| Rejected::bad(format!("`{field}` is not valid Unicode"))),
-        None => Err(Rejected::bad(format!("`{field}` must be a string"))),
-    }
+fn string<'a>(field: &str, raw: Json<'a>) -> Result<Cow<'a, str>, Rejected> {
+    raw.string().map_err(|fault| Rejected::bad(format!("`{field}` {fault}")))
 }
 
 impl Rejected {

@@ -1,9 +1,8 @@
 //! What one client says to another: put together from its sender's names and the payload's own bytes.
 
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Frame, SignalKind};
+use super::{Frame, Json, SignalKind};
 use crate::{id::ClientId, room::Identity};
 
 /// Who signals, as every signal of its names it.
@@ -22,7 +21,7 @@ impl Sender {
     }
 
     /// The message that its target gets. One allocation: its length is known before.
-    pub fn signal(&self, kind: SignalKind, payload: &RawValue) -> Frame {
+    pub fn signal(&self, kind: SignalKind, payload: Json<'_>) -> Frame {
         let mut id = Uuid::encode_buffer();
         let id = self.client_id.encode(&mut id);
         let user_id = self.user_id.as_deref().unwrap_or("null");
