@@ -26,39 +26,16 @@ impl Sender {
         let id = self.client_id.encode(&mut id);
         let user_id = self.user_id.as_deref().unwrap_or("null");
         let payload = payload.get();
-        let parts: &[&str] = match kind {
-            SignalKind::Offer => &[
-                r#"{"type":"offer","fromId":""#,
-                id,
-                FROM_USER,
-                user_id,
-                r#","sdp":"#,
-                payload,
-                "}",
-            ],
-            SignalKind::Answer => &[
-                r#"{"type":"answer","fromId":""#,
-                id,
-                FROM_USER,
-                user_id,
-                r#","sdp":"#,
-                payload,
-                "}",
-            ],
+        let named = |head, field| [head, id, FROM_USER, user_id, field, payload, "}"].concat();
+        Frame::new(match kind {
+            SignalKind::Offer => named(r#"{"type":"offer","fromId":""#, r#","sdp":"#),
+            SignalKind::Answer => named(r#"{"type":"answer","fromId":""#, r#","sdp":"#),
+            SignalKind::Message => named(r#"{"type":"message","fromId":""#, r#","content":"#),
             SignalKind::Candidate => {
-                &[r#"{"type":"candidate","fromId":""#, id, r#"","candidate":"#, payload, "}"]
+                let head = r#"{"type":"candidate","fromId":""#;
+                [head, id, r#"","candidate":"#, payload, "}"].concat()
             }
-            SignalKind::Message => &[
-                r#"{"type":"message","fromId":""#,
-                id,
-                FROM_USER,
-                user_id,
-                r#","content":"#,
-                payload,
-                "}",
-            ],
-        };
-        Frame::new(parts.concat())
+        })
     }
 }
 
