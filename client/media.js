@@ -229,6 +229,10 @@ export class LocalMedia extends Events {
 export class ScreenShare extends Events {
   /** @type {MediaStream | null} */
   #stream = null;
+  /** @type {Promise<MediaProblem | null> | null} the answer to the browser's question, while it asks */
+  #asking = null;
+  /** Raised by stop(): a screen that is chosen after it is not wanted any more. */
+  #generation = 0;
 
   static get supported() {
     return typeof globalThis.navigator?.mediaDevices?.getDisplayMedia === "function";
@@ -238,26 +242,42 @@ export class ScreenShare extends Events {
     return this.#stream;
   }
 
-  /** @returns {Promise<MediaProblem | null>} "denied" also when people change their mind */
+  /** @returns {Promise<MediaProblem | null>} "denied" also when people change their mind; null if stopped meanwhile */
   async start() {
     if (this.#stream) return null;
     if (!ScreenShare.supported) return "missing";
-    try {
-      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 30 } }, audio: true });
-      const [track] = stream.getVideoTracks();
-      // Small letters matter more than smooth motion.
-      track.contentHint = "detail";
-      track.onended = () => this.#end(stream, "browser");
-      this.#stream = stream;
-      this.emit("started", { stream });
-      return null;
-    } catch (error) {
-      return problemOf(error);
-    }
+    return (this.#asking ??= this.#ask());
   }
 
   stop() {
+    this.#generation++;
+    this.#asking = null;
     if (this.#stream) this.#end(this.#stream, "page");
+  }
+
+  /** @returns {Promise<MediaProblem | null>} */
+  async #ask() {
+    const generation = this.#generation;
+    try {
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { max: 30 } }, audio: true });
+      if (generation === this.#generation) this.#begin(stream);
+      else for (const track of stream.getTracks()) track.stop();
+      return null;
+    } catch (error) {
+      return generation === this.#generation ? problemOf(error) : null;
+    } finally {
+      if (generation === this.#generation) this.#asking = null;
+    }
+  }
+
+  /** @param {MediaStream} stream */
+  #begin(stream) {
+    const [track] = stream.getVideoTracks();
+    // Small letters matter more than smooth motion.
+    track.contentHint = "detail";
+    track.onended = () => this.#end(stream, "browser");
+    this.#stream = stream;
+    this.emit("started", { stream });
   }
 
   /** @param {MediaStream} stream @param {"page" | "browser"} by */
