@@ -18,6 +18,8 @@ import { Events } from "./events.js";
  * @property {MediaState} changed
  * @property {{ kind: DeviceKind, track: MediaStreamTrack | null }} track another one is to be sent
  * @property {{ kind: DeviceKind }} lost the device was unplugged, or taken away
+ *
+ * @typedef {(kind: DeviceKind) => boolean} IsWanted false: it was switched off since it was asked for
  */
 
 /** @type {Record<string, MediaProblem>} */
@@ -54,6 +56,8 @@ export class LocalMedia extends Events {
   #muted = false;
   /** @type {Record<DeviceKind, { deviceId: string | null, problem: MediaProblem | null }>} */
   #slots = { microphone: { deviceId: null, problem: null }, camera: { deviceId: null, problem: null } };
+  /** How often each was switched off: what was asked for before that is not wanted any more. */
+  #offs = { microphone: 0, camera: 0 };
   /** @type {Promise<unknown>} */
   #turn = Promise.resolve();
 
@@ -78,10 +82,10 @@ export class LocalMedia extends Events {
       const deviceId = wanted[kind];
       if (typeof deviceId === "string") this.#slots[kind].deviceId = deviceId || null;
     }
-    await this.#inTurn(async () => {
+    await this.#inTurn(async (isWanted) => {
       // Asked for both at once, the browser asks people once.
-      if (asked.length === 2 && (await this.#openTogether())) return;
-      for (const kind of asked) await this.#openKind(kind);
+      if (asked.filter(isWanted).length === 2 && (await this.#openTogether(isWanted))) return;
+      for (const kind of asked) await this.#openKind(kind, isWanted);
     });
     return this.state;
   }
@@ -93,44 +97,49 @@ export class LocalMedia extends Events {
    * @returns {Promise<MediaProblem | null>}
    */
   switchDevice(kind, deviceId) {
-    return this.#inTurn(async () => {
-      const before = { ...this.#slots[kind] };
-      this.#slots[kind].deviceId = deviceId || null;
-      const problem = await this.#openKind(kind, "exact");
-      if (problem) this.#slots[kind].deviceId = before.deviceId;
+    return this.#inTurn(async (isWanted) => {
+      const slot = this.#slots[kind];
+      const idBefore = slot.deviceId;
+      slot.deviceId = deviceId || null;
+      const problem = await this.#openKind(kind, isWanted, "exact");
+      if (problem) slot.deviceId = idBefore;
       return problem;
     });
   }
 
   /** @param {boolean} muted @returns {Promise<MediaProblem | null>} */
-  setMuted(muted) {
-    return this.#inTurn(async () => {
-      this.#muted = muted;
-      const track = this.#trackOf("microphone");
-      if (track) track.enabled = !muted;
-      return track || muted ? null : this.#openKind("microphone");
-    });
+  async setMuted(muted) {
+    this.#muted = muted;
+    const track = this.#trackOf("microphone");
+    if (track) track.enabled = !muted;
+    this.emit("changed", this.state);
+    return track || muted ? null : this.#openUnlessOpen("microphone");
   }
 
   /** Off, the device is let go, and its light goes out. @param {boolean} off @returns {Promise<MediaProblem | null>} */
-  setCameraOff(off) {
-    return this.#inTurn(async () => {
-      if (off) this.#replace("camera", null);
-      return off || this.#trackOf("camera") ? null : this.#openKind("camera");
-    });
+  async setCameraOff(off) {
+    if (!off) return this.#openUnlessOpen("camera");
+    this.#drop("camera");
+    this.emit("changed", this.state);
+    return null;
   }
 
+  /** Lets go of all devices at once, also of those that people are still asked for. */
   close() {
-    return this.#inTurn(async () => {
-      for (const kind of kinds) this.#replace(kind, null);
-    });
+    for (const kind of kinds) this.#drop(kind);
+    this.emit("changed", this.state);
   }
 
-  /** @returns {Promise<boolean>} whether both are open now */
-  async #openTogether() {
+  /** @param {DeviceKind} kind */
+  #openUnlessOpen(kind) {
+    return this.#inTurn(async (isWanted) => (this.#trackOf(kind) ? null : this.#openKind(kind, isWanted)));
+  }
+
+  /** @param {IsWanted} isWanted @returns {Promise<boolean>} whether both were opened */
+  async #openTogether(isWanted) {
     try {
       const opened = await this.#getUserMedia(kinds);
-      for (const kind of kinds) this.#take(kind, opened);
+      for (const kind of kinds) this.#take(kind, opened, isWanted);
       return true;
     } catch {
       // One of them may still work alone, and only alone it is clear what is wrong with the other.
@@ -138,15 +147,15 @@ export class LocalMedia extends Events {
     }
   }
 
-  /** @param {DeviceKind} kind @param {"ideal" | "exact"} [match] @returns {Promise<MediaProblem | null>} */
-  async #openKind(kind, match) {
+  /** @param {DeviceKind} kind @param {IsWanted} isWanted @param {"ideal" | "exact"} [match] @returns {Promise<MediaProblem | null>} */
+  async #openKind(kind, isWanted, match) {
+    if (!isWanted(kind)) return null;
     try {
-      this.#take(kind, await this.#getUserMedia([kind], match));
+      this.#take(kind, await this.#getUserMedia([kind], match), isWanted);
       return null;
     } catch (error) {
-      const problem = problemOf(error);
-      this.#slots[kind].problem = problem;
-      return problem;
+      if (!isWanted(kind)) return null;
+      return (this.#slots[kind].problem = problemOf(error));
     }
   }
 
@@ -172,13 +181,21 @@ export class LocalMedia extends Events {
     });
   }
 
-  /** @param {DeviceKind} kind @param {MediaStream} opened */
-  #take(kind, opened) {
+  /** @param {DeviceKind} kind @param {MediaStream} opened @param {IsWanted} isWanted */
+  #take(kind, opened, isWanted) {
     const track = opened.getTracks().find((track) => track.kind === trackKind(kind)) ?? null;
+    if (!isWanted(kind)) return track?.stop();
     this.#slots[kind].problem = null;
     this.#slots[kind].deviceId = track?.getSettings().deviceId ?? this.#slots[kind].deviceId;
     if (track) track.onended = () => this.#lose(kind, track);
     this.#replace(kind, track);
+  }
+
+  /** @param {DeviceKind} kind */
+  #drop(kind) {
+    this.#offs[kind]++;
+    this.#slots[kind].problem = null;
+    this.#replace(kind, null);
   }
 
   /** @param {DeviceKind} kind @param {MediaStreamTrack | null} track */
@@ -207,13 +224,15 @@ export class LocalMedia extends Events {
   }
 
   /**
-   * One change after another: two that overlap would leave a device open that nobody can close.
+   * One opening after another: two that overlap would leave a device open that nobody can close.
    * @template T
-   * @param {() => Promise<T>} change
+   * @param {(isWanted: IsWanted) => Promise<T>} change
    * @returns {Promise<T>}
    */
   #inTurn(change) {
-    const done = this.#turn.then(change).finally(() => this.emit("changed", this.state));
+    const offs = { ...this.#offs };
+    const isWanted = (/** @type {DeviceKind} */ kind) => offs[kind] === this.#offs[kind];
+    const done = this.#turn.then(() => change(isWanted)).finally(() => this.emit("changed", this.state));
     this.#turn = done.catch(() => {});
     return done;
   }

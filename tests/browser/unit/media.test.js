@@ -51,3 +51,55 @@ test("sharing twice asks once", async () => {
   await settled();
   assert.equal(questions.length, 1, "a refusal can be thought over");
 });
+
+test("muting and closing wait for no answer to a question, and what it opens later is let go", async () => {
+  const { media, microphone } = await withMicrophone();
+  const camera = media.setCameraOff(false);
+  await settled();
+  media.setMuted(true);
+  assert.equal(microphone.enabled, false);
+  assert.equal(media.state.microphone.on, false);
+  media.setMuted(false);
+  assert.equal(microphone.enabled, true);
+
+  media.close();
+  assert.equal(microphone.readyState, "ended");
+  assert.deepEqual(media.stream.getTracks(), []);
+  const [late] = present(questions[0]).allow();
+  assert.equal(await camera, null);
+  assert.equal(late.readyState, "ended");
+  assert.deepEqual(media.stream.getTracks(), []);
+});
+
+test("a camera that is switched off while the browser asks for both does not go on; the microphone does", async () => {
+  const media = new LocalMedia();
+  const opened = media.open();
+  await settled();
+  media.setCameraOff(true);
+  media.setMuted(true);
+  const [microphone, camera] = present(questions[0]).allow();
+  await opened;
+  assert.equal(camera.readyState, "ended");
+  assert.equal(microphone.readyState, "live");
+  assert.equal(microphone.enabled, false, "muted before it was open");
+});
+
+test("what is closed while it waits its turn is not asked for, and an old refusal is no problem", async () => {
+  const media = new LocalMedia();
+  const answers = [media.setCameraOff(false), media.setMuted(false)];
+  await settled();
+  media.close();
+  present(questions[0]).refuse("NotAllowedError");
+  assert.deepEqual(await Promise.all(answers), [null, null]);
+  assert.equal(questions.length, 0);
+  assert.equal(media.state.camera.problem, null);
+});
+
+async function withMicrophone() {
+  const media = new LocalMedia();
+  const opened = media.open({ camera: false });
+  await settled();
+  const [microphone] = present(questions[0]).allow();
+  await opened;
+  return { media, microphone };
+}
