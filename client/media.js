@@ -91,7 +91,8 @@ export class LocalMedia extends Events {
   }
 
   /**
-   * Takes another device, in the middle of a call too. If that fails the old one stays.
+   * Takes another device, in the middle of a call too. If that fails the old one stays. A device that
+   * is off stays off: the other one is taken when it is switched on.
    * @param {DeviceKind} kind
    * @param {string} deviceId
    * @returns {Promise<MediaProblem | null>}
@@ -101,6 +102,7 @@ export class LocalMedia extends Events {
       const slot = this.#slots[kind];
       const idBefore = slot.deviceId;
       slot.deviceId = deviceId || null;
+      if (!this.#trackOf(kind) && !slot.problem) return null;
       const problem = await this.#openKind(kind, isWanted, "exact");
       if (problem) slot.deviceId = idBefore;
       return problem;

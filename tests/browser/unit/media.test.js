@@ -95,6 +95,32 @@ test("what is closed while it waits its turn is not asked for, and an old refusa
   assert.equal(media.state.camera.problem, null);
 });
 
+test("a device that is chosen while it is off is not opened before it is switched on", async () => {
+  const { media } = await withMicrophone();
+  assert.equal(await media.switchDevice("camera", "chosen"), null);
+  assert.equal(questions.length, 0);
+  assert.equal(media.state.camera.on, false);
+  assert.equal(media.state.camera.deviceId, "chosen");
+  media.setCameraOff(false);
+  await settled();
+  assert.deepEqual(present(questions[0]).constraints.video.deviceId, { ideal: "chosen" });
+});
+
+test("instead of a device that failed another one can be chosen, unless all were closed since", async () => {
+  const media = new LocalMedia();
+  const failed = media.setCameraOff(false);
+  await settled();
+  present(questions[0]).refuse("NotReadableError");
+  assert.equal(await failed, "busy");
+  const chosen = media.switchDevice("camera", "other");
+  await settled();
+  present(questions[0]).refuse("NotReadableError");
+  assert.equal(await chosen, "busy");
+  media.close();
+  assert.equal(await media.switchDevice("camera", "other"), null);
+  assert.equal(questions.length, 0);
+});
+
 async function withMicrophone() {
   const media = new LocalMedia();
   const opened = media.open({ camera: false });
