@@ -102,9 +102,17 @@ export class LocalMedia extends Events {
       const slot = this.#slots[kind];
       const idBefore = slot.deviceId;
       slot.deviceId = deviceId || null;
-      if (!this.#trackOf(kind) && !slot.problem) return null;
-      const problem = await this.#openKind(kind, isWanted, "exact");
-      if (problem) slot.deviceId = idBefore;
+      const wasOpen = this.#trackOf(kind) !== null;
+      if (!wasOpen && !slot.problem) return null;
+      let problem = await this.#openKind(kind, isWanted, "exact");
+      if (problem === "busy" && wasOpen) {
+        // Many phones open only one camera at a time.
+        this.#replace(kind, null);
+        problem = await this.#openKind(kind, isWanted, "exact");
+      }
+      if (!problem) return null;
+      slot.deviceId = idBefore;
+      if (wasOpen && !this.#trackOf(kind)) await this.#openKind(kind, isWanted);
       return problem;
     });
   }

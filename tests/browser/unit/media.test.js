@@ -121,6 +121,31 @@ test("instead of a device that failed another one can be chosen, unless all were
   assert.equal(questions.length, 0);
 });
 
+test("where only one camera can be open at a time, the old one goes before the new one comes, and comes back for it", async () => {
+  const { media, camera } = await withCamera();
+  const switched = media.switchDevice("camera", "front");
+  await settled();
+  assert.equal(camera.readyState, "live", "tried without a gap first");
+  present(questions[0]).refuse("NotReadableError");
+  await settled();
+  assert.equal(camera.readyState, "ended");
+  const [front] = present(questions[0]).allow();
+  assert.equal(await switched, null);
+  assert.deepEqual(media.stream.getTracks(), [front]);
+
+  const failed = media.switchDevice("camera", "broken");
+  for (const name of ["NotReadableError", "NotReadableError"]) {
+    await settled();
+    present(questions[0]).refuse(name);
+  }
+  await settled();
+  assert.deepEqual(present(questions[0]).constraints.video.deviceId, { ideal: "front" });
+  present(questions[0]).allow();
+  assert.equal(await failed, "busy");
+  assert.equal(media.state.camera.on, true);
+  assert.equal(media.state.camera.deviceId, "front");
+});
+
 async function withMicrophone() {
   const media = new LocalMedia();
   const opened = media.open({ camera: false });
@@ -128,4 +153,13 @@ async function withMicrophone() {
   const [microphone] = present(questions[0]).allow();
   await opened;
   return { media, microphone };
+}
+
+async function withCamera() {
+  const media = new LocalMedia();
+  const opened = media.open({ microphone: false });
+  await settled();
+  const [camera] = present(questions[0]).allow();
+  await opened;
+  return { media, camera };
 }
