@@ -3,6 +3,7 @@
 import { DevicePicker } from "./devices.js";
 import { inEachLanguage, t } from "./i18n.js";
 import { LevelMeter, unlockAudio } from "./levels.js";
+import { notify } from "./notices.js";
 import { button, element, make, setIcon } from "./page.js";
 import { recall, remember } from "./remembered.js";
 
@@ -79,6 +80,7 @@ export class Lobby {
     screen.hidden = false;
     this.#joining = false;
     this.#opened = false;
+    this.#opening = null;
     this.#show();
     (roomInput.value ? nameInput : roomInput).focus();
   }
@@ -93,14 +95,17 @@ export class Lobby {
   /** Opens what is wanted, unless it is open. It never fails: what is missing shows in words. */
   async preview() {
     this.#opened = true;
-    this.#opening ??= this.#media.open({
+    const opening = (this.#opening ??= this.#media.open({
       microphone: this.#wanted.microphone && deviceOr(true, "microphone"),
       camera: this.#wanted.camera && deviceOr(true, "camera"),
-    });
+    }));
     this.#show();
-    await this.#opening;
+    await opening;
+    if (this.#opening !== opening) return;
     this.#opening = null;
     this.#show();
+    // Who has joined meanwhile does not see the lobby's words.
+    if (screen.hidden) for (const text of this.#problems()) notify(text);
   }
 
   /** @param {() => string} text */
@@ -110,7 +115,7 @@ export class Lobby {
     this.#show();
   }
 
-  async #submit() {
+  #submit() {
     const roomId = roomOf(roomInput.value.trim());
     if (!roomId) {
       this.fail(() => t("lobby.roomMissing"));
@@ -124,8 +129,9 @@ export class Lobby {
     this.#joining = true;
     this.#error = () => "";
     this.#show();
-    if (!this.#opened || this.#opening) await this.preview();
-    if (this.#joining) this.#onJoin({ roomId, displayName });
+    // The call does not wait for the browser's question: others get picture and sound once it is answered.
+    if (!this.#opened) this.preview();
+    this.#onJoin({ roomId, displayName });
   }
 
   #cancel() {
@@ -174,11 +180,7 @@ export class Lobby {
   }
 
   #showProblems() {
-    const kinds = /** @type {Kind[]} */ (["camera", "microphone"]);
-    const texts = kinds.flatMap((kind) => {
-      const { problem } = this.#media.state[kind];
-      return problem && this.#opened && !this.#opening ? [t(`problem.${kind}.${problem}`)] : [];
-    });
+    const texts = this.#opened && !this.#opening ? this.#problems() : [];
     if (problemBox.dataset.shown === texts.join()) return;
     // Filled only when it changes, as screen readers read it out each time.
     problemBox.dataset.shown = texts.join();
@@ -188,6 +190,13 @@ export class Lobby {
     again.type = "button";
     again.addEventListener("click", () => this.preview());
     problemBox.append(...texts.map((text) => make("p", "", text)), make("p", "hint", t("lobby.withoutDevices")), again);
+  }
+
+  #problems() {
+    return /** @type {Kind[]} */ (["camera", "microphone"]).flatMap((kind) => {
+      const { problem } = this.#media.state[kind];
+      return problem ? [t(`problem.${kind}.${problem}`)] : [];
+    });
   }
 
   #watchLevel() {

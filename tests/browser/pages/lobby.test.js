@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, test } from "node:test";
+
+import { join, launchBrowser, openPage, seesMoving, startServer } from "./harness.js";
+
+/** @type {import("./harness.js").Server} */
+let server;
+/** @type {import("./harness.js").Browser} */
+let browser;
+/** @type {Awaited<ReturnType<typeof openPage>>[]} */
+let opened = [];
+
+before(async () => {
+  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+afterEach(async () => {
+  const problems = opened.flatMap(({ problems }) => problems);
+  await Promise.all(opened.map(({ page }) => page.context().close()));
+  opened = [];
+  assert.deepEqual(problems, [], "errors and warnings on the pages' consoles");
+});
+
+test("one joins before the browser's question is answered, and is seen when it is; a refusal is told in the call", async () => {
+  const [ann, bob] = [await openAsked(), await openAsked()];
+  for (const page of [ann, bob]) await join(page, "asked");
+  await answer(ann, true);
+  await seesMoving(bob, 1);
+  await answer(bob, false);
+  await bob.getByRole("status").getByText("The browser does not allow the camera.").waitFor();
+});
+
+/** A page whose browser asks for camera and microphone until the test answers. */
+async function openAsked() {
+  const { page, problems } = await openPage(browser, "about:blank");
+  opened.push({ page, problems });
+  await page.addInitScript(() => {
+    const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    const answered = new Promise((resolve) => Object.assign(window, { answer: resolve }));
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      if (await answered) return real(constraints);
+      throw new DOMException("no", "NotAllowedError");
+    };
+  });
+  await page.goto(server.url);
+  return page;
+}
+
+/** @param {import("./harness.js").Page} page @param {boolean} allow */
+function answer(page, allow) {
+  return page.evaluate((allow) => /** @type {any} */ (window).answer(allow), allow);
+}
