@@ -5,6 +5,7 @@ import { showSwitch } from "./lobby.js";
 import { ScreenShare } from "./media.js";
 import { notify } from "./notices.js";
 import { button, setIcon } from "./page.js";
+import { remember } from "./remembered.js";
 
 /**
  * @typedef {import("./media.js").LocalMedia} LocalMedia
@@ -48,12 +49,16 @@ export class Controls {
   }
 
   async toggleMicrophone() {
-    const problem = await this.#media.setMuted(this.#media.state.microphone.on);
+    const { on } = this.#media.state.microphone;
+    remember("microphoneOn", !on);
+    const problem = await this.#media.setMuted(on);
     if (problem) notify(t(`problem.microphone.${problem}`));
   }
 
   async toggleCamera() {
-    const problem = await this.#media.setCameraOff(this.#media.state.camera.on);
+    const { on } = this.#media.state.camera;
+    remember("cameraOn", !on);
+    const problem = await this.#media.setCameraOff(on);
     if (problem) notify(t(`problem.camera.${problem}`));
   }
 

@@ -36,7 +36,7 @@ export class Lobby {
   #onJoin;
   #onCancel;
   /** Whether somebody wants to be seen and heard; what the device makes of it is the media's state. */
-  #wanted = { microphone: recall("microphoneOn") !== false, camera: recall("cameraOn") !== false };
+  #wanted = wantedLastTime();
   /** @type {Promise<unknown> | null} */
   #opening = null;
   #opened = false;
@@ -70,8 +70,6 @@ export class Lobby {
     cameraButton.addEventListener("click", () => this.#toggle("camera"));
     media.on("changed", () => this.#show());
     inEachLanguage(() => this.#show());
-    const name = recall("name");
-    nameInput.value = typeof name === "string" ? name : "";
   }
 
   /** @param {string} roomId empty leaves what is there */
@@ -81,6 +79,10 @@ export class Lobby {
     this.#joining = false;
     this.#opened = false;
     this.#opening = null;
+    // The call may have changed them.
+    this.#wanted = wantedLastTime();
+    const name = recall("name");
+    nameInput.value = typeof name === "string" ? name : "";
     this.#show();
     (roomInput.value ? nameInput : roomInput).focus();
   }
@@ -232,6 +234,10 @@ export function showSwitch(control, on, name, offText, onText) {
   control.classList.toggle("off", !on);
   const label = control.querySelector(".label");
   if (label) label.textContent = t(`control.${on ? offText : onText}`);
+}
+
+function wantedLastTime() {
+  return { microphone: recall("microphoneOn") !== false, camera: recall("cameraOn") !== false };
 }
 
 /** @param {boolean} fallback @param {Kind} kind */

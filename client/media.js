@@ -72,11 +72,12 @@ export class LocalMedia extends Events {
 
   /**
    * Opens what is asked for, by its id if a string. Nobody is kept out of a call for want of a
-   * device: what is missing has a `problem` in the state.
+   * device: what is missing has a `problem` in the state. A microphone that is asked for is not muted.
    * @param {{ microphone?: boolean | string, camera?: boolean | string }} wanted
    */
   async open({ microphone = true, camera = true } = {}) {
     const wanted = { microphone, camera };
+    if (microphone !== false) this.#muted = false;
     const asked = kinds.filter((kind) => wanted[kind] !== false);
     for (const kind of asked) {
       const deviceId = wanted[kind];

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 
-import { join, launchBrowser, openPage, seesMoving, startServer } from "./harness.js";
+import { join, launchBrowser, leave, openPage, seesMoving, startServer } from "./harness.js";
 
 /** @type {import("./harness.js").Server} */
 let server;
@@ -31,6 +31,26 @@ test("one joins before the browser's question is answered, and is seen when it i
   await seesMoving(bob, 1);
   await answer(bob, false);
   await bob.getByRole("status").getByText("The browser does not allow the camera.").waitFor();
+});
+
+test("the lobby keeps what was changed in the call: the name, and that microphone and camera are off", async () => {
+  const { page, problems } = await openPage(browser, server.url);
+  opened.push({ page, problems });
+  await join(page, "kept", "Ann");
+  await page.getByRole("button", { name: "Camera off" }).click();
+  await page.getByRole("button", { name: "Mute" }).click();
+  await page.locator("#more").click();
+  await page.locator("#devices-open").click();
+  await page.locator("#call-name").fill("Anna");
+  await page.keyboard.press("Escape");
+  await leave(page);
+  await page.getByText("Your camera and microphone are off.").waitFor();
+  assert.equal(await page.locator("#name").inputValue(), "Anna");
+  assert.equal(await page.locator("#preview-microphone").textContent(), "Unmute");
+  assert.equal(await page.locator("#preview-camera").textContent(), "Camera on");
+  await page.locator("#join").click();
+  await page.locator("#leave").waitFor();
+  assert.equal(await page.locator("#camera").textContent(), "Camera on");
 });
 
 /** A page whose browser asks for camera and microphone until the test answers. */

@@ -146,6 +146,17 @@ test("where only one camera can be open at a time, the old one goes before the n
   assert.equal(media.state.camera.deviceId, "front");
 });
 
+test("who was muted before everything was closed is heard when the microphone is asked for again", async () => {
+  const { media } = await withMicrophone();
+  media.setMuted(true);
+  media.close();
+  const opened = media.open({ camera: false });
+  await settled();
+  const [microphone] = present(questions[0]).allow();
+  assert.equal((await opened).microphone.on, true);
+  assert.equal(microphone.enabled, true);
+});
+
 async function withMicrophone() {
   const media = new LocalMedia();
   const opened = media.open({ camera: false });
