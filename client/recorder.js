@@ -41,6 +41,8 @@ export class RecorderError extends Error {
 export class Recorder extends Events {
   /** @type {Session | null} */
   #session = null;
+  /** Raised by stop(): a recording whose file is chosen after it is not wanted any more. */
+  #generation = 0;
 
   static get supported() {
     return typeof globalThis.MediaRecorder === "function" && typeof globalThis.navigator?.storage?.getDirectory === "function" &&
@@ -61,29 +63,31 @@ export class Recorder extends Events {
 
   /**
    * To be called in the handler of a click: browsers ask for a file only then.
-   * @param {{ fileName: string, participants: Participant[] }} options the name without its ending
-   * @returns {Promise<boolean>} false: people changed their mind
+   * @param {{ fileName: string, participants: () => Participant[] }} options the name without its ending; who is
+   *   there when the file is chosen
+   * @returns {Promise<boolean>} false: people changed their mind, or it was stopped meanwhile
    */
   async start({ fileName, participants }) {
     const type = mimeType();
     if (!Recorder.supported || !type) throw new RecorderError("unsupported");
     if (this.#session) return true;
+    const generation = this.#generation;
+    /** @type {RecordingStore | null} */
+    let store = null;
     try {
-      const store = await openStore(`${fileName.replace(/[^\p{L}\p{N} ._-]+/gu, "-")}.webm`, type);
+      store = await openStore(`${fileName.replace(/[^\p{L}\p{N} ._-]+/gu, "-")}.webm`, type);
       if (!store) return false;
       await unlockAudio();
-      const session = new Session(store, type, fileName);
-      session.composer.setParticipants(participants);
-      session.onprogress = () =>
-        this.emit("progress", { bytes: session.bytes, elapsedMs: session.elapsedMs, limitBytes: store.limitBytes });
-      session.ended.then((recording) => {
-        this.#session = null;
-        this.emit("stopped", recording);
-      });
-      this.#session = session;
+      if (generation !== this.#generation) {
+        await store.discard();
+        return false;
+      }
+      this.#begin(new Session(store, type, fileName), store.limitBytes);
     } catch (error) {
+      await store?.discard().catch(() => {});
       throw new RecorderError("failed", error);
     }
+    this.setParticipants(participants());
     this.emit("started", {});
     return true;
   }
@@ -95,9 +99,20 @@ export class Recorder extends Events {
 
   /** @returns {Promise<Recording | null>} null: there was none */
   async stop() {
+    this.#generation++;
     const session = this.#session;
     session?.stop("page");
     return session ? session.ended : null;
+  }
+
+  /** @param {Session} session @param {number} limitBytes */
+  #begin(session, limitBytes) {
+    session.onprogress = () => this.emit("progress", { bytes: session.bytes, elapsedMs: session.elapsedMs, limitBytes });
+    session.ended.then((recording) => {
+      this.#session = null;
+      this.emit("stopped", recording);
+    });
+    this.#session = session;
   }
 }
 

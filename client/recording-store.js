@@ -6,6 +6,7 @@
  * @property {boolean} saved whether people chose the file, so that nothing is left to download
  * @property {(data: Blob | Uint8Array<ArrayBuffer>, position?: number) => Promise<void>} write at the end unless told
  * @property {() => Promise<File | null>} close
+ * @property {() => Promise<void>} discard instead of close(): nothing of it is kept
  */
 
 const FOLDER = "recordings";
@@ -28,7 +29,7 @@ async function openChosen(fileName, mimeType) {
   try {
     /** @type {FileSystemFileHandle} */
     const handle = await /** @type {any} */ (globalThis).showSaveFilePicker({ suggestedName: fileName, types: [{ accept }] });
-    return storeIn(handle, { limitBytes: DISK_LIMIT_BYTES, saved: true });
+    return storeIn(handle, { limitBytes: DISK_LIMIT_BYTES, saved: true, remove: async () => {} });
   } catch (error) {
     if (error instanceof Error && error.name === "AbortError") return null;
     throw error;
@@ -43,15 +44,16 @@ async function openPrivate(fileName) {
   const folder = await root.getDirectoryHandle(FOLDER, { create: true });
   const { quota = 2 ** 30, usage = 0 } = await navigator.storage.estimate();
   const handle = await folder.getFileHandle(fileName, { create: true });
-  return storeIn(handle, { limitBytes: Math.floor((quota - usage) * SHARE_OF_QUOTA), saved: false });
+  const limitBytes = Math.floor((quota - usage) * SHARE_OF_QUOTA);
+  return storeIn(handle, { limitBytes, saved: false, remove: () => folder.removeEntry(fileName) });
 }
 
 /**
  * @param {FileSystemFileHandle} handle
- * @param {{ limitBytes: number, saved: boolean }} traits
+ * @param {{ limitBytes: number, saved: boolean, remove: () => Promise<void> }} traits
  * @returns {Promise<RecordingStore>}
  */
-async function storeIn(handle, { limitBytes, saved }) {
+async function storeIn(handle, { limitBytes, saved, remove }) {
   const file = await handle.createWritable();
   let end = 0;
   return {
@@ -64,6 +66,10 @@ async function storeIn(handle, { limitBytes, saved }) {
     close: async () => {
       await file.close();
       return saved ? null : handle.getFile();
+    },
+    discard: async () => {
+      await file.abort();
+      await remove();
     },
   };
 }

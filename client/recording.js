@@ -60,8 +60,9 @@ export class RecordingControl {
     if (this.#recorder.recording) this.#recorder.setParticipants(this.#participants());
   }
 
+  /** Also while people still choose a file. */
   async stop() {
-    if (this.#recorder.recording) await this.#recorder.stop();
+    await this.#recorder.stop();
   }
 
   async #toggle() {
@@ -70,7 +71,7 @@ export class RecordingControl {
     this.#starting = true;
     try {
       const fileName = `signalpost-${new Date().toISOString().slice(0, 16).replace(/[T:]/g, "-")}`;
-      await this.#recorder.start({ fileName, participants: this.#participants() });
+      await this.#recorder.start({ fileName, participants: this.#participants });
     } catch (error) {
       const unsupported = error instanceof Error && "code" in error && error.code === "unsupported";
       notify(t(unsupported ? "recording.unsupported" : "recording.failed"));
