@@ -12,8 +12,8 @@ import { durationAt, withDuration } from "./webm.js";
  *
  * @typedef {object} Recording
  * @property {"page" | "limit" | "error"} reason why it ended; limit: the store is full
- * @property {number} durationMs
- * @property {number} bytes
+ * @property {number} durationMs of what is kept
+ * @property {number} bytes that are kept; after an error fewer than were recorded, or none
  * @property {string} fileName
  * @property {boolean} saved people have chosen where it is
  * @property {File | null} file to be downloaded, where it is not saved; it lies on disk
@@ -26,6 +26,9 @@ import { durationAt, withDuration } from "./webm.js";
 
 const TYPES = ["video/webm;codecs=vp8,opus", "video/webm;codecs=vp9,opus", "video/webm"];
 const CHUNK_MS = 1_000;
+// The longer a recording is, the more it costs to commit: it is never written more than about ten times.
+const COMMIT_MS = 60_000;
+const COMMITTED_SHARE = 0.9;
 const LONGEST_HEAD_BYTES = 65_536;
 const VIDEO_BITS_PER_SECOND = 2_500_000;
 
@@ -127,6 +130,7 @@ class Session {
   #startedAt = performance.now();
   #stoppedAt = 0;
   #keptAt = performance.now();
+  #committed = { durationMs: 0, bytes: 0 };
   #full = false;
   /** @type {Blob[] | null} what came before the file's header was whole */
   #head = [];
@@ -179,8 +183,12 @@ class Session {
     this.bytes += chunk.size;
     this.#writing = this.#writing.then(async () => {
       await this.#store.write(this.#head ? await this.#prepare(this.#head, chunk) : chunk);
+      const { durationMs } = this.#committed;
+      if (this.elapsedMs > Math.max(durationMs + COMMIT_MS, durationMs / COMMITTED_SHARE)) await this.#commit();
       this.onprogress();
-    }).catch(() => this.stop("error"));
+    });
+    // After one that failed nothing more is written.
+    this.#writing.catch(() => this.stop("error"));
   }
 
   /**
@@ -202,24 +210,30 @@ class Session {
   async #close() {
     this.composer.stop();
     this.#stoppedAt ||= performance.now();
-    await this.#writing;
-    let file = null;
     try {
+      await this.#writing;
       // A recording that ended at once.
       if (this.#head) await this.#store.write(new Blob(this.#head));
-      if (this.#durationPosition !== null) await this.#store.write(durationAt(this.elapsedMs), this.#durationPosition);
-      file = await this.#store.close();
+      await this.#commit();
     } catch {
       this.#reason = "error";
     }
+    const { durationMs, bytes } = this.#committed;
     this.#end({
       reason: this.#reason,
-      durationMs: Math.round(this.elapsedMs),
-      bytes: this.bytes,
+      durationMs,
+      bytes,
       fileName: `${this.#fileName}.webm`,
-      saved: this.#store.saved && this.#reason !== "error",
-      file,
+      saved: this.#store.saved && bytes > 0,
+      file: bytes > 0 ? await this.#store.file().catch(() => null) : null,
     });
+  }
+
+  async #commit() {
+    const durationMs = Math.round(this.elapsedMs);
+    if (this.#durationPosition !== null) await this.#store.write(durationAt(durationMs), this.#durationPosition);
+    await this.#store.commit();
+    this.#committed = { durationMs, bytes: this.#store.size };
   }
 }
 

@@ -4,14 +4,18 @@
  * @typedef {object} RecordingStore
  * @property {number} limitBytes
  * @property {boolean} saved whether people chose the file, so that nothing is left to download
+ * @property {number} size with what is not committed yet
  * @property {(data: Blob | Uint8Array<ArrayBuffer>, position?: number) => Promise<void>} write at the end unless told
- * @property {() => Promise<File | null>} close
- * @property {() => Promise<void>} discard instead of close(): nothing of it is kept
+ * @property {() => Promise<void>} commit what was written, which otherwise goes with the page, or with a write that
+ *   fails; the browser copies the whole file at the next write
+ * @property {() => Promise<File | null>} file what is committed, unless people have it
+ * @property {() => Promise<void>} discard
  */
 
 const FOLDER = "recordings";
 const DISK_LIMIT_BYTES = 64 * 2 ** 30;
-const SHARE_OF_QUOTA = 0.8;
+/** What is committed takes room twice while more is written. */
+const SHARE_OF_QUOTA = 0.4;
 
 /**
  * The file that people choose, or where they cannot, one that the browser keeps for this page.
@@ -54,21 +58,28 @@ async function openPrivate(fileName) {
  * @returns {Promise<RecordingStore>}
  */
 async function storeIn(handle, { limitBytes, saved, remove }) {
-  const file = await handle.createWritable();
-  let end = 0;
+  /** @type {FileSystemWritableFileStream | null} */
+  let writer = await handle.createWritable();
+  let size = 0;
   return {
     limitBytes,
     saved,
-    write: async (data, position = end) => {
-      await file.write({ type: "write", position, data });
-      end = Math.max(end, position + (data instanceof Blob ? data.size : data.byteLength));
+    get size() {
+      return size;
     },
-    close: async () => {
-      await file.close();
-      return saved ? null : handle.getFile();
+    write: async (data, position = size) => {
+      writer ??= await handle.createWritable({ keepExistingData: true });
+      await writer.write({ type: "write", position, data });
+      size = Math.max(size, position + (data instanceof Blob ? data.size : data.byteLength));
     },
+    commit: async () => {
+      const written = writer;
+      writer = null;
+      await written?.close();
+    },
+    file: async () => (saved ? null : handle.getFile()),
     discard: async () => {
-      await file.abort();
+      await writer?.abort();
       await remove();
     },
   };

@@ -74,17 +74,18 @@ export class RecordingControl {
       await this.#recorder.start({ fileName, participants: this.#participants });
     } catch (error) {
       const unsupported = error instanceof Error && "code" in error && error.code === "unsupported";
-      notify(t(unsupported ? "recording.unsupported" : "recording.failed"));
+      notify(t(unsupported ? "recording.unsupported" : "recording.notStarted"));
     } finally {
       this.#starting = false;
     }
   }
 
   /** @param {Recording} recording */
-  #offer({ reason, saved, file, fileName }) {
+  #offer({ reason, durationMs, bytes, saved, file, fileName }) {
     if (reason === "limit") notify(t("recording.limit"));
-    if (reason === "error") notify(t("recording.failed"));
-    if (saved || !file) return saved && notify(t("recording.saved", { name: fileName }));
+    if (reason === "error") notify(bytes ? t("recording.brokeOff", { time: clock(durationMs) }) : t("recording.lost"));
+    if (saved) notify(t("recording.saved", { name: fileName }));
+    if (!file) return;
     const link = make("a", "", t("recording.download"));
     link.href = URL.createObjectURL(file);
     link.download = fileName;

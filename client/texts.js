@@ -144,7 +144,9 @@ export const TEXTS = {
   "recording.ready": { en: "Your recording is ready", zh: "录制已完成" },
   "recording.download": { en: "Download the recording", zh: "下载录制文件" },
   "recording.unsupported": { en: "This browser cannot record. Chrome, Edge and Firefox can.", zh: "此浏览器不支持录制，请使用 Chrome、Edge 或 Firefox。" },
-  "recording.failed": { en: "The recording failed. What was recorded up to then is kept.", zh: "录制出错，已保留此前录制的内容。" },
+  "recording.notStarted": { en: "The recording could not be started.", zh: "无法开始录制。" },
+  "recording.brokeOff": { en: "The recording broke off. Its first {time} are kept.", zh: "录制中断，已保留前 {time}。" },
+  "recording.lost": { en: "The recording failed. Nothing of it could be kept.", zh: "录制失败，未能保留任何内容。" },
 
   "statistics.title": { en: "Statistics", zh: "统计" },
   "statistics.alone": { en: "Nobody else is here to measure.", zh: "没有其他成员可供测量。" },

@@ -61,7 +61,7 @@ test("a recording that fills its store ends by itself, says so, and can be playe
   await hum(page, 700);
   await enter(page, "limit");
   await page.evaluate(() => {
-    navigator.storage.estimate = async () => ({ quota: 250_000, usage: 0 });
+    navigator.storage.estimate = async () => ({ quota: 500_000, usage: 0 });
   });
   await record(page);
   await until(page, () => Reflect.get(window, "stopped"));
@@ -107,6 +107,43 @@ test("a file that people choose is written as the recording goes on, and nothing
   });
   const begun = await withEngine(page, () => Reflect.get(window, "recorder").start({ fileName: "call", participants: () => [] }));
   assert.equal(begun, false);
+});
+
+test("a recording whose disk gets full breaks off, and what was committed up to then can be played", async () => {
+  const { page } = await openEngine(browser, server.url);
+  await hum(page, 700);
+  await enter(page, "full");
+  await page.evaluate(() => {
+    // A minute in a second.
+    const real = performance.now.bind(performance);
+    performance.now = () => real() * 60;
+    const { write } = FileSystemWritableFileStream.prototype;
+    FileSystemWritableFileStream.prototype.write = function (data) {
+      if (Reflect.has(window, "full")) throw new DOMException("The disk is full", "QuotaExceededError");
+      return write.call(this, data);
+    };
+  });
+  await record(page);
+  await until(page, async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("recordings");
+    const { value: handle } = await /** @type {any} */ (folder).values().next();
+    return (await handle.getFile()).size > 50_000;
+  });
+  await withEngine(page, () => Object.assign(window, { full: true }) && null);
+  await until(page, () => Reflect.get(window, "stopped"));
+  const stopped = await withEngine(page, async () => {
+    const { file, ...rest } = Reflect.get(window, "stopped");
+    const video = Object.assign(document.createElement("video"), { src: URL.createObjectURL(file) });
+    await new Promise((resolve, reject) => {
+      video.addEventListener("loadeddata", resolve);
+      video.addEventListener("error", () => reject(video.error));
+    });
+    return { ...rest, size: file.size, duration: video.duration };
+  });
+  assert.equal(stopped.reason, "error");
+  assert.equal(stopped.size, stopped.bytes);
+  assert.equal(stopped.duration, stopped.durationMs / 1_000);
+  assert.ok(stopped.durationMs > 0);
 });
 
 /** @param {Page} page @param {boolean} [choose] */
