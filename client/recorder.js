@@ -48,8 +48,9 @@ export class Recorder extends Events {
   #generation = 0;
 
   static get supported() {
-    return typeof globalThis.MediaRecorder === "function" && typeof globalThis.navigator?.storage?.getDirectory === "function" &&
-      mimeType() !== undefined;
+    const { MediaRecorder, FileSystemFileHandle, navigator } = globalThis;
+    return typeof MediaRecorder === "function" && typeof navigator?.storage?.getDirectory === "function" &&
+      typeof FileSystemFileHandle?.prototype.createWritable === "function" && mimeType() !== undefined;
   }
 
   get recording() {

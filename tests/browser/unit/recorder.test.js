@@ -36,3 +36,9 @@ test("a recording that is stopped while people choose its file does not begin, a
     Reflect.deleteProperty(globalThis, "showSaveFilePicker");
   }
 });
+
+test("where files cannot be written, as in Safari before 26, recording is not offered", () => {
+  assert.equal(Recorder.supported, true);
+  Object.assign(globalThis, { FileSystemFileHandle: class {} });
+  assert.equal(Recorder.supported, false);
+});
