@@ -23,6 +23,13 @@ export function notify(text, ...extra) {
   if (passing.length > AT_ONCE) passing[0].remove();
 }
 
+/** @param {string} text @param {Node[]} actions @returns {() => void} takes it away, as nothing else does */
+export function keepNotice(text, ...actions) {
+  const notice = make("p", "", text, ...actions);
+  notices.append(notice);
+  return () => notice.remove();
+}
+
 /** @param {HTMLElement} notice */
 function dismissal(notice) {
   const dismiss = make("button", "quiet small", t("control.dismiss"));

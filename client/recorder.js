@@ -17,6 +17,7 @@ import { durationAt, withDuration } from "./webm.js";
  * @property {string} fileName
  * @property {boolean} saved people have chosen where it is
  * @property {File | null} file to be downloaded, where it is not saved; it lies on disk
+ * @property {() => Promise<void>} discard deletes that file
  *
  * @typedef {object} RecorderEvents
  * @property {{}} started
@@ -227,6 +228,7 @@ class Session {
       fileName: `${this.#fileName}.webm`,
       saved: this.#store.saved && bytes > 0,
       file: bytes > 0 ? await this.#store.file().catch(() => null) : null,
+      discard: () => this.#store.discard(),
     });
   }
 

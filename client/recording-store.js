@@ -13,6 +13,7 @@
  */
 
 const FOLDER = "recordings";
+const KEPT_MS = 24 * 60 * 60 * 1_000;
 const DISK_LIMIT_BYTES = 64 * 2 ** 30;
 /** What is committed takes room twice while more is written. */
 const SHARE_OF_QUOTA = 0.4;
@@ -42,14 +43,48 @@ async function openChosen(fileName, mimeType) {
 
 /** @param {string} fileName @returns {Promise<RecordingStore>} */
 async function openPrivate(fileName) {
-  const root = await navigator.storage.getDirectory();
-  // What an earlier visit left behind was downloaded then, or nobody wanted it.
-  await root.removeEntry(FOLDER, { recursive: true }).catch(() => {});
-  const folder = await root.getDirectoryHandle(FOLDER, { create: true });
+  const folder = await privateFolder();
   const { quota = 2 ** 30, usage = 0 } = await navigator.storage.estimate();
-  const handle = await folder.getFileHandle(fileName, { create: true });
   const limitBytes = Math.floor((quota - usage) * SHARE_OF_QUOTA);
-  return storeIn(handle, { limitBytes, saved: false, remove: () => folder.removeEntry(fileName) });
+  // Each has its own, also of those that begin in the same minute, or in another tab.
+  const entry = `${crypto.randomUUID()} ${fileName}`;
+  await claim(entry);
+  const handle = await folder.getFileHandle(entry, { create: true });
+  return storeIn(handle, { limitBytes, saved: false, remove: () => folder.removeEntry(entry) });
+}
+
+/**
+ * Private recordings of pages that are gone, with what was committed. They are kept for a day.
+ * @returns {Promise<{ fileName: string, file: File, discard: () => Promise<void> }[]>}
+ */
+export async function leftBehind() {
+  const folder = await privateFolder();
+  const left = [];
+  for await (const handle of folder.values()) {
+    if (handle.kind !== "file" || !(await claim(handle.name))) continue;
+    const file = await handle.getFile();
+    const discard = () => folder.removeEntry(handle.name);
+    const fileName = handle.name.slice(handle.name.indexOf(" ") + 1);
+    if (file.size > 0 && Date.now() - file.lastModified < KEPT_MS) left.push({ fileName, file, discard });
+    else await discard();
+  }
+  return left;
+}
+
+async function privateFolder() {
+  const root = await navigator.storage.getDirectory();
+  return root.getDirectoryHandle(FOLDER, { create: true });
+}
+
+/** It is this page's as long as the page lives. @param {string} entry @returns {Promise<boolean>} false: another page's */
+function claim(entry) {
+  return new Promise((resolve, reject) => {
+    const hold = (/** @type {Lock | null} */ lock) => {
+      resolve(lock !== null);
+      return lock ? new Promise(() => {}) : Promise.resolve();
+    };
+    navigator.locks.request(`${FOLDER}/${entry}`, { ifAvailable: true }, hold).catch(reject);
+  });
 }
 
 /**

@@ -3,8 +3,10 @@
 import { inEachLanguage, t } from "./i18n.js";
 import { nameOf } from "./names.js";
 import { notify } from "./notices.js";
-import { button, element, make } from "./page.js";
+import { button, element } from "./page.js";
 import { Recorder } from "./recorder.js";
+import { offerRecording } from "./recording-offer.js";
+import { leftBehind } from "./recording-store.js";
 
 /**
  * @typedef {import("./recorder.js").Participant} Participant
@@ -53,6 +55,7 @@ export class RecordingControl {
       this.#show();
     });
     inEachLanguage(() => this.#show());
+    if (Recorder.supported) offerLeftBehind();
   }
 
   /** Somebody came, went, or looks different. */
@@ -81,15 +84,11 @@ export class RecordingControl {
   }
 
   /** @param {Recording} recording */
-  #offer({ reason, durationMs, bytes, saved, file, fileName }) {
+  #offer({ reason, durationMs, bytes, saved, file, fileName, discard }) {
     if (reason === "limit") notify(t("recording.limit"));
     if (reason === "error") notify(bytes ? t("recording.brokeOff", { time: clock(durationMs) }) : t("recording.lost"));
     if (saved) notify(t("recording.saved", { name: fileName }));
-    if (!file) return;
-    const link = make("a", "", t("recording.download"));
-    link.href = URL.createObjectURL(file);
-    link.download = fileName;
-    notify(`${t("recording.ready")}: `, link);
+    if (file) offerRecording(t("recording.ready"), { fileName, file, discard });
   }
 
   #show() {
@@ -101,6 +100,14 @@ export class RecordingControl {
     badge.hidden = !recording && !mate;
     if (recording) badge.textContent = t("recording.own", { time: clock(elapsedMs) });
     else if (mate) badge.textContent = t("recording.by", { name: nameOf(mate) });
+  }
+}
+
+async function offerLeftBehind() {
+  try {
+    for (const recording of await leftBehind()) offerRecording(t("recording.leftBehind"), recording);
+  } catch (error) {
+    console.warn("Earlier recordings could not be looked for:", error);
   }
 }
 

@@ -95,10 +95,21 @@ class FakeFolder {
 export function fakeFiles() {
   const disk = { full: false };
   const root = new FakeFolder(disk);
+  /** @type {Set<string>} */
+  const taken = new Set();
+  const locks = {
+    request: (/** @type {string} */ name, /** @type {object} */ _, /** @type {(lock: object | null) => Promise<unknown>} */ hold) => {
+      const isFree = !taken.has(name);
+      taken.add(name);
+      return hold(isFree ? {} : null);
+    },
+  };
   const storage = { getDirectory: async () => root, estimate: async () => ({ quota: 1_000, usage: 0 }) };
-  Object.defineProperty(globalThis, "navigator", { value: { storage }, configurable: true, writable: true });
+  Object.defineProperty(globalThis, "navigator", { value: { storage, locks }, configurable: true, writable: true });
   Object.assign(globalThis, { FileSystemFileHandle: FakeFileHandle });
   const handle = (/** @type {string} */ name) => new FakeFileHandle(name, disk);
   const recordings = () => [...(root.children.get("recordings")?.children.values() ?? [])];
-  return { disk, handle, recordings };
+  /** The page is gone, and its locks with it. */
+  const leavePage = () => taken.clear();
+  return { disk, handle, recordings, leavePage };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { openStore } from "../../../client/recording-store.js";
+import { leftBehind, openStore } from "../../../client/recording-store.js";
 import { fakeFiles } from "./fake-files.js";
 import { present } from "./fakes.js";
 
@@ -29,6 +29,38 @@ test("what is committed is in the file while more is written, and stays when the
   await assert.rejects(store.write(bytes("four")));
   await assert.rejects(store.commit());
   assert.equal(await text(await store.file()), "One two ");
+});
+
+test("two recordings of the same name are two files; each stays until it is discarded", async () => {
+  const stores = [await open(), await open()];
+  for (const [index, store] of stores.entries()) {
+    await store.write(bytes(`number ${index}`));
+    await store.commit();
+  }
+  assert.deepEqual(await Promise.all(stores.map(async (store) => text(await store.file()))), ["number 0", "number 1"]);
+  await stores[0].discard();
+  assert.deepEqual(files.recordings().map(({ name }) => name.slice(37)), ["call.webm"]);
+});
+
+test("what a page left behind is found by the next one for a day, without what was never committed", async () => {
+  const [store, empty] = [await open(), await open()];
+  await store.write(bytes("committed"));
+  await store.commit();
+  await store.write(bytes("lost"));
+  await empty.write(bytes("lost"));
+  assert.deepEqual(await leftBehind(), [], "another tab still records");
+
+  files.leavePage();
+  const [left, ...others] = await leftBehind();
+  assert.equal(left.fileName, "call.webm");
+  assert.equal(await left.file.text(), "committed");
+  assert.equal(others.length, 0);
+  assert.equal(files.recordings().length, 1, "the empty one is gone");
+
+  files.leavePage();
+  files.recordings()[0].changedAt -= 25 * 60 * 60 * 1_000;
+  assert.deepEqual(await leftBehind(), []);
+  assert.equal(files.recordings().length, 0);
 });
 
 async function open() {
