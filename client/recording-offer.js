@@ -12,13 +12,19 @@ export function offerRecording(text, { fileName, file, discard }) {
   link.href = URL.createObjectURL(file);
   link.download = fileName;
   let downloaded = false;
-  link.addEventListener("click", () => (downloaded = true));
+  const warn = (/** @type {Event} */ event) => event.preventDefault();
+  addEventListener("beforeunload", warn);
+  link.addEventListener("click", () => {
+    downloaded = true;
+    removeEventListener("beforeunload", warn);
+  });
   const remove = make("button", "quiet small", t("recording.delete"));
   remove.type = "button";
   const end = keepNotice(`${text}: `, link, remove);
   remove.addEventListener("click", () => {
     if (!downloaded && !confirm(t("recording.deleteUnsaved"))) return;
     end();
+    removeEventListener("beforeunload", warn);
     URL.revokeObjectURL(link.href);
     discard().catch((error) => console.warn("A recording could not be deleted:", error));
   });

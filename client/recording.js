@@ -55,6 +55,9 @@ export class RecordingControl {
       this.#show();
     });
     inEachLanguage(() => this.#show());
+    addEventListener("beforeunload", (event) => {
+      if (this.#recorder.recording) event.preventDefault();
+    });
     if (Recorder.supported) offerLeftBehind();
   }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { enter, hum, openEngine, until, withEngine } from "./engine.js";
-import { launchBrowser, seesMoving, startServer } from "./harness.js";
+import { join, launchBrowser, openPage, seesMoving, startServer } from "./harness.js";
 
 /** @typedef {import("./harness.js").Page} Page */
 
@@ -144,6 +144,43 @@ test("a recording whose disk gets full breaks off, and what was committed up to 
   assert.equal(stopped.size, stopped.bytes);
   assert.equal(stopped.duration, stopped.durationMs / 1_000);
   assert.ok(stopped.durationMs > 0);
+});
+
+test("who reloads while it records is asked first, and finds afterwards what was recorded", async () => {
+  const { page, problems } = await openPage(browser, "about:blank");
+  await page.addInitScript(() => {
+    Reflect.deleteProperty(window, "showSaveFilePicker");
+    // A minute in a second.
+    const real = performance.now.bind(performance);
+    performance.now = () => real() * 60;
+  });
+  /** @type {string[]} */
+  const asked = [];
+  page.on("dialog", (dialog) => {
+    asked.push(dialog.type());
+    dialog.accept();
+  });
+  await page.goto(server.url);
+  await join(page, "reloaded");
+  await page.locator("#more").click();
+  await page.locator("#record").click();
+  await page.getByText(/^Recording [2-9]:/).waitFor();
+  await page.reload();
+  assert.deepEqual(asked, ["beforeunload"]);
+  const notice = page.locator("#notices p").filter({ hasText: "A recording of an earlier call is still here" });
+  const saved = page.waitForEvent("download");
+  await notice.getByRole("link").click();
+  assert.match((await saved).suggestedFilename(), /^signalpost-[\d-]+\.webm$/);
+  await page.reload();
+  await notice.getByRole("button", { name: "Delete" }).click();
+  await notice.waitFor({ state: "detached" });
+  await page.waitForFunction(async () => {
+    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("recordings");
+    return (await /** @type {any} */ (folder).values().next()).done;
+  });
+  assert.deepEqual(asked, ["beforeunload", "confirm"]);
+  assert.deepEqual(problems, []);
+  await page.context().close();
 });
 
 /** @param {Page} page @param {boolean} [choose] */
