@@ -5,25 +5,12 @@ import { listDevices, onDevicesChanged } from "./media.js";
 import { notify } from "./notices.js";
 import { make } from "./page.js";
 import { recall, remember } from "./remembered.js";
+import { chooseSpeaker, speakerChoice, speakerInUse, speakersAre } from "./speaker.js";
 
 /**
  * @typedef {import("./media.js").LocalMedia} LocalMedia
  * @typedef {{ deviceId: string, label: string }} Device
  */
-
-const speakerListeners = /** @type {Set<() => void>} */ (new Set());
-
-/** Whether this browser lets a page choose the speaker. */
-const speakerChoice = "setSinkId" in HTMLMediaElement.prototype;
-
-/** Plays an element's sound where somebody chose, now and after each new choice. @param {HTMLMediaElement} media */
-export function playOnChosenSpeaker(media) {
-  if (!speakerChoice) return () => {};
-  const apply = () => media.setSinkId(chosenSpeaker()).catch(() => notify(t("device.speakerFailed")));
-  if (chosenSpeaker()) apply();
-  speakerListeners.add(apply);
-  return () => void speakerListeners.delete(apply);
-}
 
 export class DevicePicker {
   #media;
@@ -46,10 +33,7 @@ export class DevicePicker {
     }
     this.#camera.addEventListener("change", () => this.#switch("camera", this.#camera.value));
     this.#microphone.addEventListener("change", () => this.#switch("microphone", this.#microphone.value));
-    this.#speaker.addEventListener("change", () => {
-      remember("speaker", this.#speaker.value);
-      for (const apply of speakerListeners) apply();
-    });
+    this.#speaker.addEventListener("change", () => this.#chooseSpeaker(this.#speaker.value));
     media.on("changed", () => this.refresh());
     onDevicesChanged(() => this.refresh());
     inEachLanguage(() => this.refresh());
@@ -58,9 +42,10 @@ export class DevicePicker {
   async refresh() {
     const { cameras, microphones, speakers } = await listDevices();
     const { camera, microphone } = this.#media.state;
+    if (speakersAre(speakers.map(({ deviceId }) => deviceId))) notify(t("device.lost.speaker"));
     fill(this.#camera, "camera", cameras, camera.deviceId ?? recall("camera"));
     fill(this.#microphone, "microphone", microphones, microphone.deviceId ?? recall("microphone"));
-    fill(this.#speaker, "speaker", speakers, chosenSpeaker());
+    fill(this.#speaker, "speaker", speakers, speakerInUse());
   }
 
   /** @param {"camera" | "microphone"} kind @param {string} deviceId */
@@ -68,6 +53,12 @@ export class DevicePicker {
     const problem = await this.#media.switchDevice(kind, deviceId);
     if (problem) notify(t(`problem.${kind}.${problem}`));
     else remember(kind, deviceId);
+    this.refresh();
+  }
+
+  /** @param {string} deviceId */
+  async #chooseSpeaker(deviceId) {
+    if (!(await chooseSpeaker(deviceId))) notify(t("device.speakerFailed"));
     this.refresh();
   }
 }
@@ -81,9 +72,4 @@ function fill(select, kind, devices, chosen) {
   const nothing = kind === "speaker" ? t("device.default") : t("device.none");
   select.replaceChildren(...(options.length ? options : [new Option(nothing, "")]));
   select.disabled = options.length === 0;
-}
-
-function chosenSpeaker() {
-  const speaker = recall("speaker");
-  return typeof speaker === "string" ? speaker : "";
 }

@@ -31,6 +31,7 @@ export const TEXTS = {
   "device.none": { en: "None found", zh: "未找到" },
   "device.lost.camera": { en: "Your camera was unplugged.", zh: "摄像头已断开。" },
   "device.lost.microphone": { en: "Your microphone was unplugged.", zh: "麦克风已断开。" },
+  "device.lost.speaker": { en: "Your speaker was unplugged. The sound is where your system plays it.", zh: "扬声器已断开，声音改由系统默认设备播放。" },
   "device.speakerFailed": { en: "That speaker cannot be used. The sound stays where it was.", zh: "无法使用该扬声器，声音输出保持不变。" },
 
   "problem.camera.denied": { en: "The browser does not allow the camera. Open the site settings beside the address, allow the camera, then try again.", zh: "浏览器未允许使用摄像头。请在地址栏旁的网站设置中允许摄像头，然后重试。" },

@@ -1,8 +1,8 @@
 // One participant on the stage, or the screen of one.
 
-import { playOnChosenSpeaker } from "./devices.js";
 import { t } from "./i18n.js";
 import { icon, make, setIcon } from "./page.js";
+import { playOnChosenSpeaker } from "./speaker.js";
 
 /** @typedef {import("./presence.js").Presence} Presence */
 
