@@ -6,6 +6,7 @@ import { LevelMeter, unlockAudio } from "./levels.js";
 import { notify } from "./notices.js";
 import { button, element, make, setIcon } from "./page.js";
 import { recall, remember } from "./remembered.js";
+import { roomMeant } from "./room-name.js";
 
 /**
  * @typedef {import("./media.js").LocalMedia} LocalMedia
@@ -118,9 +119,9 @@ export class Lobby {
   }
 
   #submit() {
-    const roomId = roomOf(roomInput.value.trim());
-    if (!roomId) {
-      this.fail(() => t("lobby.roomMissing"));
+    const { roomId, problem } = roomMeant(roomInput.value);
+    if (problem) {
+      this.fail(() => t(`problem.room.${problem}`));
       roomInput.focus();
       return;
     }
@@ -244,22 +245,6 @@ function wantedLastTime() {
 function deviceOr(fallback, kind) {
   const deviceId = recall(kind);
   return typeof deviceId === "string" && deviceId ? deviceId : fallback;
-}
-
-/** The room that somebody means who pastes a link, or writes a name. @param {string} text */
-function roomOf(text) {
-  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return text;
-  return roomFromPath(new URL(text).pathname) || text;
-}
-
-/** @param {string} path */
-export function roomFromPath(path) {
-  const encoded = path.match(/^\/r\/(.+)$/)?.[1] ?? "";
-  try {
-    return decodeURIComponent(encoded);
-  } catch {
-    return encoded;
-  }
 }
 
 /** Long enough that nobody guesses it, as the name is all that one needs to enter. */

@@ -2,11 +2,12 @@
 
 import { Call } from "./call.js";
 import { causeText, inEachLanguage, switchLanguage, t, translate } from "./i18n.js";
-import { Lobby, roomFromPath } from "./lobby.js";
+import { Lobby } from "./lobby.js";
 import { LocalMedia, ScreenShare } from "./media.js";
 import { notify } from "./notices.js";
 import { button, drawIcons, element } from "./page.js";
 import { Room } from "./room.js";
+import { pathOf, roomFromPath } from "./room-name.js";
 import { SignalingLink } from "./signaling.js";
 
 /** @typedef {import("./lobby.js").Wish} Wish */
@@ -35,7 +36,7 @@ link.on("message", (message) => {
   if (message.type === "broadcast") notify(t("link.broadcast", { text: broadcastText(message.content) }));
 });
 room.on("joined", ({ roomId }) => {
-  const path = `/r/${encodeURIComponent(roomId)}`;
+  const path = pathOf(roomId);
   if (location.pathname !== path) history.replaceState(null, "", path);
   document.title = `${roomId} – Signalpost`;
   // A reconnect must not take the focus from where somebody just is.

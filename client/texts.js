@@ -14,7 +14,6 @@ export const TEXTS = {
   "lobby.join": { en: "Join", zh: "加入" },
   "lobby.joining": { en: "Joining…", zh: "正在加入…" },
   "lobby.cancel": { en: "Cancel", zh: "取消" },
-  "lobby.roomMissing": { en: "Enter the name of a room.", zh: "请输入房间名。" },
   "lobby.preview": { en: "Your picture and sound", zh: "你的画面和声音" },
   "lobby.paused": { en: "Your camera and microphone are off.", zh: "摄像头和麦克风已关闭。" },
   "lobby.showPreview": { en: "Show preview", zh: "显示预览" },
@@ -44,6 +43,9 @@ export const TEXTS = {
   "problem.microphone.busy": { en: "Another program is using the microphone. Close it there, then try again.", zh: "麦克风正被其他程序占用。请关闭该程序后重试。" },
   "problem.microphone.insecure": { en: "The browser gives the microphone to https:// addresses only. Ask whoever runs this server for one.", zh: "浏览器只允许 https:// 地址使用麦克风。请向服务器管理员索取该地址。" },
   "problem.microphone.failed": { en: "The microphone could not be started. Unplug it and plug it in, or choose another one.", zh: "麦克风无法启动。请重新插拔，或选择其他麦克风。" },
+  "problem.room.missing": { en: "Enter the name of a room.", zh: "请输入房间名。" },
+  "problem.room.link": { en: "This link leads to no room. Copy the whole link, or enter the name of a room.", zh: "此链接未指向任何房间。请复制完整链接，或输入房间名。" },
+  "problem.room.dots": { en: "A room cannot have this name, as no link could lead to it.", zh: "不能使用此房间名，因为无法生成指向它的链接。" },
   "problem.tryAgain": { en: "Try again", zh: "重试" },
   "problem.screen": { en: "The screen could not be shared. Your system may not allow the browser to record it.", zh: "无法共享屏幕。系统可能未允许浏览器录制屏幕。" },
 

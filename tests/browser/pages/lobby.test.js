@@ -53,6 +53,16 @@ test("the lobby keeps what was changed in the call: the name, and that microphon
   assert.equal(await page.locator("#camera").textContent(), "Camera on");
 });
 
+test("a link without a room is refused in words, and one with a slash at its end leads into its room", async () => {
+  const { page, problems } = await openPage(browser, server.url);
+  opened.push({ page, problems });
+  await page.locator("#room").fill(`${server.url}/`);
+  await page.locator("#join").click();
+  await page.getByRole("alert").getByText("This link leads to no room.").waitFor();
+  await page.goto(`${server.url}/r/slashed/`);
+  assert.equal(await page.locator("#room").inputValue(), "slashed");
+});
+
 /** A page whose browser asks for camera and microphone until the test answers. */
 async function openAsked() {
   const { page, problems } = await openPage(browser, "about:blank");
