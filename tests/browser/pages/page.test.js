@@ -50,7 +50,7 @@ test("another camera and microphone are chosen in the lobby and in the call, and
   const microphone = ann.locator("#lobby-devices select").nth(1);
   await microphone.selectOption({ index: 1 });
   const chosen = await microphone.inputValue();
-  await ann.waitForFunction((chosen) => JSON.parse(localStorage.signalpost).microphone === chosen, chosen);
+  await ann.waitForFunction((chosen) => JSON.parse(localStorage.signalpost ?? "{}").microphone === chosen, chosen);
   await join(ann, "devices", "Ann");
   await join(bob, "devices", "Bob");
   await seesMoving(bob, 1);
