@@ -40,9 +40,12 @@ export class Composer {
   /** Starts to draw. @returns {MediaStream} */
   start() {
     this.#draw();
-    this.#ticker = new Worker(new URL("./ticker.js", import.meta.url));
-    this.#ticker.onmessage = () => this.#draw();
-    this.#ticker.postMessage(1_000 / FRAMES_PER_SECOND);
+    const ticker = (this.#ticker = new Worker(new URL("./ticker.js", import.meta.url)));
+    ticker.onmessage = () => {
+      this.#draw();
+      ticker.postMessage(null);
+    };
+    ticker.postMessage(1_000 / FRAMES_PER_SECOND);
     const picture = this.#canvas.captureStream(FRAMES_PER_SECOND);
     return new MediaStream([...picture.getVideoTracks(), ...this.#sound.stream.getAudioTracks()]);
   }
