@@ -59,7 +59,7 @@ export class Call {
     this.#chat = new Chat(room);
     this.#statistics = new StatisticsPanel(room, (clientId) => this.#stage.noteOn(clientId));
     this.#recording = new RecordingControl(room, () => this.#stage.participants());
-    this.#controls = new Controls(room, media, share, () => this.#stage.showOwnPresence());
+    this.#controls = new Controls(room, media, share);
     this.#panel = new Panel((view) => this.#showView(view));
     new DevicePicker(element("call-devices", HTMLElement), media);
     this.#listenToRoom();
@@ -73,7 +73,6 @@ export class Call {
     nameInput.value = displayName;
     screen.hidden = false;
     this.#stage.open(displayName);
-    this.#controls.show();
     this.#chat.clear();
     this.#statistics.start();
     this.#showUnread();
@@ -83,7 +82,6 @@ export class Call {
   close() {
     this.#recording.stop();
     this.#share.stop();
-    this.#room.setPresence({ handRaised: false });
     this.#panel.close();
     this.#statistics.stop();
     this.#stage.close();

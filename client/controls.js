@@ -21,31 +21,25 @@ export class Controls {
   #room;
   #media;
   #share;
-  #onHand;
 
-  /** @param {Room} room @param {LocalMedia} media @param {ScreenShare} share @param {() => void} onHand */
-  constructor(room, media, share, onHand) {
+  /** @param {Room} room @param {LocalMedia} media @param {ScreenShare} share */
+  constructor(room, media, share) {
     this.#room = room;
     this.#media = media;
     this.#share = share;
-    this.#onHand = onHand;
     microphoneButton.addEventListener("click", () => this.toggleMicrophone());
     cameraButton.addEventListener("click", () => this.toggleCamera());
     shareButton.addEventListener("click", () => this.toggleShare());
     handButton.addEventListener("click", () => this.toggleHand());
     shareButton.hidden = !ScreenShare.supported;
-    media.on("changed", () => this.show());
+    media.on("changed", () => this.#tell());
+    room.on("own-presence", () => this.#show());
     media.on("track", ({ kind, track }) => room.setTrack(kind, track));
     media.on("lost", ({ kind }) => notify(t(`device.lost.${kind}`)));
-    share.on("started", ({ stream }) => {
-      room.setScreen(stream);
-      this.show();
-    });
-    share.on("ended", () => {
-      room.setScreen(null);
-      this.show();
-    });
-    inEachLanguage(() => this.show());
+    share.on("started", ({ stream }) => room.setScreen(stream));
+    share.on("ended", () => room.setScreen(null));
+    this.#tell();
+    inEachLanguage(() => this.#show());
   }
 
   async toggleMicrophone() {
@@ -71,17 +65,17 @@ export class Controls {
 
   toggleHand() {
     this.#room.setPresence({ handRaised: !this.#room.presence.handRaised });
-    this.show();
-    this.#onHand();
   }
 
-  show() {
+  #tell() {
     const { microphone, camera } = this.#media.state;
-    const { handRaised } = this.#room.presence;
-    const sharing = this.#share.stream !== null;
     this.#room.setPresence({ muted: !microphone.on, cameraOff: !camera.on });
-    showSwitch(microphoneButton, microphone.on, "microphone", "mute", "unmute");
-    showSwitch(cameraButton, camera.on, "camera", "cameraOff", "cameraOn");
+  }
+
+  #show() {
+    const { muted, cameraOff, handRaised, sharing } = this.#room.presence;
+    showSwitch(microphoneButton, !muted, "microphone", "mute", "unmute");
+    showSwitch(cameraButton, !cameraOff, "camera", "cameraOff", "cameraOn");
     showActive(shareButton, sharing, "screen", sharing ? "stopSharing" : "share");
     showActive(handButton, handRaised, "hand", handRaised ? "lowerHand" : "raiseHand");
   }

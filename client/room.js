@@ -47,6 +47,7 @@ export { CHAT_LIMIT };
  * @property {Mate} mate-updated
  * @property {Mate} mate-left
  * @property {Mate} presence
+ * @property {Presence} own-presence what the others are told of oneself is another now
  * @property {Mate} stream
  * @property {Mate} screen
  * @property {{ mate: Mate, state: RTCPeerConnectionState }} state
@@ -160,6 +161,7 @@ export class Room extends Events {
     if (names.every((name) => now[name] === before[name])) return;
     this.#presence = now;
     this.#tellPresence();
+    this.emit("own-presence", now);
   }
 
   /**
@@ -341,7 +343,7 @@ export class Room extends Events {
     this.#closePeers();
     this.#screen = null;
     // Whether the microphone is muted is no matter of the room; a raised hand is.
-    this.#presence = { ...this.#presence, handRaised: false, recording: false, sharing: false };
+    this.setPresence({ handRaised: false, recording: false, sharing: false });
   }
 
   #closePeers() {

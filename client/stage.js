@@ -64,6 +64,7 @@ export class Stage {
       this.#tiles.get(clientId)?.showUnreachable(cause);
       this.#onChange();
     });
+    room.on("own-presence", () => this.#showOwn());
     media.on("changed", () => this.#showOwn());
     share.on("started", ({ stream }) => this.#showScreen(OWN, stream));
     share.on("ended", () => this.#showScreen(OWN, null));
@@ -192,15 +193,10 @@ export class Stage {
     const { state, stream } = this.#media;
     tile.show(stream);
     tile.showPicture(state.camera.on);
-    tile.showPresence({ ...this.#room.presence, muted: !state.microphone.on });
+    tile.showPresence(this.#room.presence);
     this.#speaking.watch(OWN, state.microphone.on ? stream : null);
     if (!state.microphone.on) tile.showSpeaking(false);
     this.#onChange();
-  }
-
-  /** The hand is up or down. */
-  showOwnPresence() {
-    this.#showOwn();
   }
 
   #nameAll() {

@@ -280,6 +280,23 @@ test("presence is told to those who are there, to all when it changes, and to wh
   ]);
 });
 
+test("one's own presence is told after it changed, once, and at the end of a visit too", async () => {
+  const fake = fakeRoom();
+  /** @type {string[]} */
+  const told = [];
+  fake.room.on("own-presence", (presence) => {
+    assert.equal(presence, fake.room.presence);
+    told.push(Object.entries(presence).filter(([, is]) => is).map(([name]) => name).join("+"));
+  });
+  await seat(fake, "bob");
+  fake.room.setPresence({ muted: true });
+  fake.room.setPresence({ muted: true });
+  fake.room.setScreen(/** @type {any} */ ({}));
+  fake.room.setPresence({ handRaised: true });
+  fake.room.leave();
+  assert.deepEqual(told, ["muted", "muted+sharing", "muted+handRaised+sharing", "muted"]);
+});
+
 test("the presence of a mate is read field by field; a stranger's, or another form, is none", async () => {
   const fake = fakeRoom();
   await seat(fake, "bob");
