@@ -73,7 +73,7 @@ export class Call {
     nameInput.value = displayName;
     screen.hidden = false;
     this.#stage.open(displayName);
-    this.#chat.clear();
+    this.#chat.open(roomId);
     this.#statistics.start();
     this.#showUnread();
     roomTitle.focus();
@@ -85,7 +85,6 @@ export class Call {
     this.#panel.close();
     this.#statistics.stop();
     this.#stage.close();
-    this.#chat.clear();
     this.#unread = 0;
     this.#settled = false;
     menu.hidePopover();

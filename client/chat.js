@@ -18,6 +18,7 @@ const problem = element("chat-problem", HTMLElement);
 
 export class Chat {
   #room;
+  #roomId = "";
   /** @type {() => string} in the language of the moment */
   #problem = () => "";
 
@@ -36,6 +37,7 @@ export class Chat {
     });
     box.addEventListener("input", () => this.#complain(tooLong(box.value)));
     room.on("chat", (message) => this.#append(message));
+    room.on("left", () => (box.value = ""));
     inEachLanguage(() => this.#showAll());
   }
 
@@ -44,9 +46,11 @@ export class Chat {
     log.scrollTop = log.scrollHeight;
   }
 
-  clear() {
-    box.value = "";
-    this.#complain(null);
+  /** What was being written when a call broke off is there when the same room is entered again. @param {string} roomId */
+  open(roomId) {
+    if (roomId !== this.#roomId) box.value = "";
+    this.#roomId = roomId;
+    this.#complain(tooLong(box.value));
     this.#showAll();
   }
 

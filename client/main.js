@@ -27,6 +27,8 @@ const lobby = new Lobby(media, enter, () => room.leave());
 const call = new Call(room, media, share);
 /** @type {Wish | null} */
 let wish = null;
+/** @type {import("./messages.js").Cause | null} why the seat is not given back yet */
+let refusal = null;
 
 link.on("state", ({ phase }) => {
   if (phase !== "online") call.interrupted();
@@ -39,11 +41,13 @@ room.on("joined", ({ roomId }) => {
   const path = pathOf(roomId);
   if (location.pathname !== path) history.replaceState(null, "", path);
   document.title = `${roomId} – Signalpost`;
+  showRefusal(null);
   // A reconnect must not take the focus from where somebody just is.
   if (call.isOpen) return;
   lobby.close();
   call.open(roomId, wish?.displayName ?? "");
 });
+room.on("refused", ({ cause }) => showRefusal(cause));
 room.on("left", () => showLobby());
 room.on("ended", ({ cause }) => {
   showLobby();
@@ -67,11 +71,18 @@ function enter(chosen) {
 
 function showLobby() {
   if (!call.isOpen) return;
+  showRefusal(null);
   call.close();
   media.close();
   history.replaceState(null, "", "/");
   document.title = "Signalpost";
   lobby.open("");
+}
+
+/** @param {import("./messages.js").Cause | null} cause */
+function showRefusal(cause) {
+  refusal = cause;
+  showLinkState();
 }
 
 function showLinkState() {
@@ -85,6 +96,7 @@ function showLinkState() {
 
 /** @param {import("./signaling.js").LinkState} state */
 function linkText(state) {
+  if (state.phase === "online" && refusal) return t("link.again", { why: causeText(refusal) });
   if (state.phase === "online" || state.phase === "idle") return "";
   if (state.phase === "offline") return t("link.offline");
   if (state.phase === "ended") return causeText(state.cause);

@@ -41,6 +41,7 @@ export { CHAT_LIMIT };
  *
  * @typedef {object} RoomEvents
  * @property {{ roomId: string, room: RoomInfo }} joined also after each reconnect, with new mates
+ * @property {{ cause: Cause }} refused the seat that was lost with its link is not free yet; it is asked for again
  * @property {{ cause: Cause }} ended refused, or not wanted back; one is in no room
  * @property {{}} left as one wished
  * @property {Mate} mate-joined
@@ -59,6 +60,9 @@ export { CHAT_LIMIT };
 // What a client of this kind tells of itself before the first offer: see PROTOCOL.md.
 const ABILITIES = { screenSlots: true };
 const LONGEST_HISTORY = 2_000;
+const PASSING = ["room-full", "unavailable"];
+// About as long as the server may take to find that a lost link is dead, and to free its seat.
+const SEAT_RETRIES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000];
 
 /** @extends {Events<RoomEvents>} */
 export class Room extends Events {
@@ -67,6 +71,10 @@ export class Room extends Events {
   /** @type {Visit | null} */
   #visit = null;
   #seated = false;
+  /** @type {number[]} when to ask again for a seat that was lost */
+  #retriesMs = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retryTimer;
   /** @type {Map<string, Mate>} */
   #mates = new Map();
   /** @type {Presence} */
@@ -121,6 +129,7 @@ export class Room extends Events {
    */
   join(visit) {
     this.#visit = { ...visit };
+    this.#retriesMs = [];
     this.#tracks = {};
     this.#chat = [];
     this.#enter();
@@ -182,6 +191,7 @@ export class Room extends Events {
     if (!visit) return;
     // A seat is lost with its link; its peers go on until the others are met anew.
     this.#seated = false;
+    clearTimeout(this.#retryTimer);
     try {
       const [, joined] = await Promise.all([
         this.#register(visit.displayName),
@@ -191,8 +201,14 @@ export class Room extends Events {
     } catch (error) {
       // A link that is lost, or not there yet, needs nothing here: its next welcome leads back to this method.
       if (!(error instanceof Refused) || this.#visit !== visit) return;
+      const cause = { code: error.code, text: error.text };
+      const retryInMs = PASSING.includes(error.code) ? this.#retriesMs.shift() : undefined;
+      if (retryInMs !== undefined) {
+        this.#retryTimer = setTimeout(() => this.#enter(), retryInMs);
+        return this.emit("refused", { cause });
+      }
       this.#link.send({ type: "leave", roomId: visit.roomId });
-      this.#end({ code: error.code, text: error.text });
+      this.#end(cause);
     }
   }
 
@@ -206,6 +222,7 @@ export class Room extends Events {
     // The others know this page by a new id now, and gave up their ends of the old connections.
     this.#closePeers();
     this.#seated = true;
+    this.#retriesMs = [...SEAT_RETRIES_MS];
     this.emit("joined", { roomId, room });
     for (const member of peers) this.#meet(member, { polite: false });
     if (peers.length > 0) this.#tellPresence();
@@ -340,6 +357,8 @@ export class Room extends Events {
   #forget() {
     this.#visit = null;
     this.#seated = false;
+    this.#retriesMs = [];
+    clearTimeout(this.#retryTimer);
     this.#closePeers();
     this.#screen = null;
     // Whether the microphone is muted is no matter of the room; a raised hand is.

@@ -44,9 +44,68 @@ test("in a quiet call one's own row says at once what one does, and one's own sc
   assert.equal(await ann.locator(".tile.screen").count(), 0);
 });
 
+test("who is removed while writing finds the half sentence in the same room, and in no other", async () => {
+  const ann = await open();
+  await join(ann, "draft");
+  await ann.locator("#chat-toggle").click();
+  await ann.locator("#chat-text").fill("half a sen");
+  // As an administrator's removal from the room, without one.
+  await sayToPage(ann, { type: "removed", code: "removed", reason: "" });
+  await ann.getByRole("alert").getByText("An administrator removed you").waitFor();
+  await join(ann, "draft");
+  assert.equal(await ann.locator("#chat-text").inputValue(), "half a sen");
+  await sayToPage(ann, { type: "removed", code: "removed", reason: "" });
+  await join(ann, "other");
+  assert.equal(await ann.locator("#chat-text").inputValue(), "");
+});
+
+test("a seat that is not free yet after a reconnect is waited for, with the words for it", async () => {
+  const small = await startServer(["--max-members", "1"]);
+  try {
+    const [ann, ghost] = [await open({ at: small.url }), await open({ at: small.url })];
+    await join(ann, "seat");
+    await ann.evaluate(() => /** @type {any} */ (window).sockets.at(-1).close());
+    await ann.locator("#link-banner").waitFor();
+    await join(ghost, "seat");
+    await ann.getByRole("status").getByText("This room is full.").waitFor();
+    await ghost.locator("#leave").click();
+    await ann.locator("#link-banner").waitFor({ state: "hidden" });
+    assert.ok(await ann.locator("#call").isVisible());
+  } finally {
+    await small.stop();
+  }
+});
+
+/** What a server would say if it had a reason to. @param {Page} page @param {object} message */
+function sayToPage(page, message) {
+  return page.evaluate((message) => {
+    const socket = /** @type {any} */ (window).sockets.at(-1);
+    socket.onmessage({ data: JSON.stringify(message) });
+  }, message);
+}
+
 /** @param {{ camera?: boolean, at?: string }} [options] a page without devices, since most here are no matter of them */
 async function open({ camera = false, at = server.url } = {}) {
-  const page = await openPage(browser, at, { camera });
-  opened.push(page);
-  return page.page;
+  const { page, problems } = await openPage(browser, "about:blank");
+  opened.push({ page, problems });
+  await page.addInitScript((camera) => {
+    if (!camera) navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("None", "NotFoundError"));
+    // The longest back-off, so that what a test does meanwhile is done.
+    Math.random = () => 0.99;
+    /** @type {WebSocket[]} */
+    const sockets = [];
+    const Native = WebSocket;
+    Object.assign(window, {
+      sockets,
+      WebSocket: class extends Native {
+        /** @param {string} url */
+        constructor(url) {
+          super(url);
+          sockets.push(this);
+        }
+      },
+    });
+  }, camera);
+  await page.goto(at);
+  return page;
 }

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { afterEach, mock, test } from "node:test";
 
 import { Events } from "../../../client/events.js";
 import { CHAT_LIMIT, Room } from "../../../client/room.js";
 import { WELCOME, fakeLink, present, settled } from "./fakes.js";
+
+afterEach(() => mock.timers.reset());
 
 const ROOM = { locked: false, maxMembers: 10, metadata: {} };
 /** @param {string} clientId */
@@ -49,7 +51,7 @@ function fakeRoom({ connect = true } = {}) {
   });
   /** @type {any[]} */
   const events = [];
-  for (const name of /** @type {const} */ (["joined", "ended", "mate-joined", "mate-left", "mate-updated", "room-updated"])) {
+  for (const name of /** @type {const} */ (["joined", "refused", "ended", "mate-joined", "mate-left", "mate-updated", "room-updated"])) {
     room.on(name, (/** @type {any} */ detail) =>
       events.push([name, detail.clientId ?? detail.cause?.code ?? detail.roomId ?? detail.locked]));
   }
@@ -73,6 +75,14 @@ async function grant({ lastSocket }, ...others) {
   lastSocket().serverSays({
     type: "joined", roomId: join.roomId, members: others, peers: others.map(member), room: ROOM, requestId: join.requestId,
   });
+  await settled();
+}
+
+/** @param {ReturnType<typeof fakeRoom>} fake @param {string} code */
+async function refuse({ lastSocket }, code) {
+  const [register, join] = lastSocket().sent.slice(-2);
+  lastSocket().serverSays({ type: "registered", userId: "me", requestId: register.requestId });
+  lastSocket().serverSays({ type: "join-error", error: "", code, requestId: join.requestId });
   await settled();
 }
 
@@ -199,10 +209,60 @@ test("a rejoin that is refused closes the peers and says why", async () => {
   fake.clock.pass(1_000);
   fake.lastSocket().serverSays(WELCOME);
   const [, join] = fake.lastSocket().sent;
-  fake.lastSocket().serverSays({ type: "join-error", error: "Room is full", code: "room-full", requestId: join.requestId });
+  fake.lastSocket().serverSays({ type: "join-error", error: "Room is locked", code: "room-locked", requestId: join.requestId });
   await settled();
   assert.ok(fake.peers[0]?.closed);
-  assert.deepEqual(fake.events.slice(2), [["mate-left", "bob"], ["ended", "room-full"]]);
+  assert.deepEqual(fake.events.slice(2), [["mate-left", "bob"], ["ended", "room-locked"]]);
+});
+
+for (const code of ["room-full", "unavailable"]) {
+  test(`a rejoin refused with ${code} is tried again for a minute: one's own ghost may hold the seat`, async () => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    const fake = fakeRoom();
+    await seat(fake, "bob");
+    fake.lastSocket().serverCloses(1006);
+    fake.clock.pass(1_000);
+    fake.lastSocket().serverSays(WELCOME);
+    for (const delayMs of [1_000, 2_000, 4_000, 8_000]) {
+      await refuse(fake, code);
+      const asked = fake.lastSocket().sent.length;
+      mock.timers.tick(delayMs - 1);
+      assert.equal(fake.lastSocket().sent.length, asked);
+      mock.timers.tick(1);
+      assert.equal(fake.lastSocket().sent.length, asked + 2);
+    }
+    assert.equal(fake.peers[0]?.closed, false, "media may still flow");
+    await grant(fake, "bob");
+    assert.deepEqual(fake.events.slice(2), [
+      ...Array(4).fill(["refused", code]), ["mate-left", "bob"], ["joined", "standup"], ["mate-joined", "bob"],
+    ]);
+  });
+}
+
+test("a room that stays full ends the visit after a minute, and leaving ends the attempts", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  for (const leaves of [false, true]) {
+    const fake = fakeRoom();
+    await seat(fake);
+    fake.lastSocket().serverCloses(1006);
+    fake.clock.pass(1_000);
+    fake.lastSocket().serverSays(WELCOME);
+    await refuse(fake, "room-full");
+    if (leaves) {
+      fake.room.leave();
+      const said = fake.lastSocket().sent.length;
+      mock.timers.tick(60_000);
+      assert.equal(fake.lastSocket().sent.length, said);
+      continue;
+    }
+    let attempts = 1;
+    for (; fake.events.at(-1)[0] === "refused"; attempts++) {
+      mock.timers.tick(15_000);
+      await refuse(fake, "room-full");
+    }
+    assert.deepEqual(fake.events.at(-1), ["ended", "room-full"]);
+    assert.equal(attempts, 8);
+  }
 });
 
 test("a link that ended for good ends the visit with its cause", async () => {
