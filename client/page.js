@@ -61,6 +61,11 @@ export function make(tag, className = "", ...children) {
   return made;
 }
 
+/** What stays the same is left alone: screen readers read out, and browsers unselect, what is set. @param {Element} holder @param {string} text */
+export function setText(holder, text) {
+  if (holder.textContent !== text) holder.textContent = text;
+}
+
 /** @param {string} name */
 export function icon(name) {
   const svg = drawing("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true" });

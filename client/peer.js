@@ -18,7 +18,7 @@ import { Sender } from "./sender.js";
  *   setSharing() then says when the other one is in use
  * @property {(signal: OwnSignal) => void} send
  *
- * @typedef {"needs-turn" | "no-path" | "no-answer"} Obstacle needs-turn: neither side offered a relay;
+ * @typedef {"needs-turn" | "no-path" | "no-answer"} Obstacle needs-turn: neither side has a relay;
  *   no-path: not even over a relay; no-answer: the other side never described itself
  *
  * @typedef {object} PeerEvents
@@ -48,7 +48,8 @@ export class Peer extends Events {
   #received = Promise.resolve();
   /** @type {(RTCIceCandidateInit | null)[]} */
   #earlyCandidates = [];
-  #sawRelay = false;
+  #sawRelay;
+  #wasConnected = false;
   /** @type {MediaStream | null} */
   #unnamedStream = null;
   /** @type {MediaStream | null} */
@@ -65,6 +66,7 @@ export class Peer extends Events {
     this.#polite = polite;
     this.#mayOffer = !polite;
     this.#send = send;
+    this.#sawRelay = iceServers.some(isTurn);
     this.#connection = new Connection({ iceServers });
     this.#sender = new Sender(this.#connection, stream, screen, screenSlots);
     if (screenSlots) this.#slotScreen = new MediaStream();
@@ -146,7 +148,10 @@ export class Peer extends Events {
     };
     connection.ontrack = (event) => this.#showTrack(event);
     connection.onconnectionstatechange = () => {
-      if (connection.connectionState === "connected") clearTimeout(this.#patienceTimer);
+      if (connection.connectionState === "connected") {
+        this.#wasConnected = true;
+        clearTimeout(this.#patienceTimer);
+      }
       this.emit("state", connection.connectionState);
     };
     connection.oniceconnectionstatechange = () => {
@@ -183,6 +188,8 @@ export class Peer extends Events {
   }
 
   #explain() {
+    // A path that was there and broke says nothing of what the networks allow.
+    if (this.#wasConnected) return;
     if (!this.#connection.remoteDescription) return this.emit("unreachable", { cause: "no-answer" });
     this.emit("unreachable", { cause: this.#sawRelay ? "no-path" : "needs-turn" });
   }
@@ -257,6 +264,11 @@ export class Peer extends Events {
 /** @param {string} sdp @param {string} fragment */
 function hasFragment(sdp, fragment) {
   return sdp.split("\r\n").includes(`a=ice-ufrag:${fragment}`);
+}
+
+/** @param {RTCIceServer} server */
+function isTurn({ urls }) {
+  return [urls].flat().some((url) => url.startsWith("turn"));
 }
 
 /** @param {RTCIceCandidateInit | null} candidate */

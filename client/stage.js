@@ -30,8 +30,6 @@ export class Stage {
   /** @type {Map<string, Tile>} */
   #screens = new Map();
   #speaking = new SpeakingWatch((id, speaking) => this.#showSpeaking(id, speaking));
-  /** @type {Map<string, string>} */
-  #states = new Map();
   #displayName = "";
 
   /**
@@ -55,12 +53,10 @@ export class Stage {
       this.#onChange();
     });
     room.on("state", ({ mate: { clientId }, state }) => {
-      this.#states.set(clientId, state === "connected" ? "" : `state.${state}`);
       this.#tiles.get(clientId)?.showState(state);
       this.#onChange();
     });
     room.on("unreachable", ({ mate: { clientId }, cause }) => {
-      this.#states.set(clientId, `unreachable.${cause}`);
       this.#tiles.get(clientId)?.showUnreachable(cause);
       this.#onChange();
     });
@@ -88,7 +84,6 @@ export class Stage {
       this.#grid.remove(tile);
     }
     this.#tiles.clear();
-    this.#states.clear();
   }
 
   /** @param {string} displayName */
@@ -111,8 +106,7 @@ export class Stage {
 
   /** @param {string} clientId what to say of the connection */
   noteOn(clientId) {
-    const key = this.#states.get(clientId);
-    return key ? t(key) : "";
+    return this.#tiles.get(clientId)?.note ?? "";
   }
 
   /** @returns {Participant[]} as the recorder takes them */
@@ -134,7 +128,6 @@ export class Stage {
     const tile = new Tile({ seed: nameOf(mate) });
     tile.element.dataset.clientId = mate.clientId;
     this.#tiles.set(mate.clientId, tile);
-    this.#states.set(mate.clientId, "state.new");
     tile.showState("new");
     this.#grid.add(tile);
     this.#update(mate);
@@ -148,7 +141,6 @@ export class Stage {
     const tile = this.#tiles.get(clientId);
     if (tile) this.#grid.remove(tile);
     this.#tiles.delete(clientId);
-    this.#states.delete(clientId);
     this.#showAlone();
     this.#onChange();
   }

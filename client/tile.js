@@ -1,7 +1,7 @@
 // One participant on the stage, or the screen of one.
 
 import { t } from "./i18n.js";
-import { icon, make, setIcon } from "./page.js";
+import { icon, make, setIcon, setText } from "./page.js";
 import { playOnChosenSpeaker } from "./speaker.js";
 
 /** @typedef {import("./presence.js").Presence} Presence */
@@ -24,8 +24,7 @@ export class Tile {
   #windowButton = make("button", "icon-only");
   #forgetSpeaker;
   #title = "";
-  #state = "";
-  #unreachable = "";
+  #noteKey = "";
 
   /** @param {{ local?: boolean, isScreen?: boolean, seed?: string }} options */
   constructor({ local = false, isScreen = false, seed = "" } = {}) {
@@ -93,15 +92,22 @@ export class Tile {
 
   /** @param {string} state of the connection */
   showState(state) {
-    this.element.dataset.state = this.#state = state;
-    if (state === "connected") this.#unreachable = "";
+    this.element.dataset.state = state;
+    if (state === "connected") this.#noteKey = "";
+    // Why it failed says more than that it did.
+    else if (!this.#isUnreachable) this.#noteKey = `state.${state}`;
     this.#showNote();
   }
 
   /** @param {string} cause */
   showUnreachable(cause) {
-    this.#unreachable = cause;
+    this.#noteKey = `unreachable.${cause}`;
     this.#showNote();
+  }
+
+  /** What there is to say of the connection. */
+  get note() {
+    return this.#noteKey && t(this.#noteKey);
   }
 
   /** @param {boolean} pinned */
@@ -137,11 +143,12 @@ export class Tile {
   }
 
   #showNote() {
-    const strong = this.#unreachable !== "";
-    this.#note.classList.toggle("strong", strong);
-    const waiting = this.#state && this.#state !== "connected";
-    const text = strong ? t(`unreachable.${this.#unreachable}`) : waiting ? t(`state.${this.#state}`) : "";
-    if (this.#note.textContent !== text) this.#note.textContent = text;
+    this.#note.classList.toggle("strong", this.#isUnreachable);
+    setText(this.#note, this.note);
+  }
+
+  get #isUnreachable() {
+    return this.#noteKey.startsWith("unreachable.");
   }
 }
 

@@ -76,6 +76,31 @@ test("a seat that is not free yet after a reconnect is waited for, with the word
   }
 });
 
+test("why somebody cannot be reached stays on the smallest tile and in People while it is tried again", async () => {
+  const pages = [await open({ relayOnly: true }), await open({ relayOnly: true })];
+  for (const page of pages) await join(page, "apart");
+  const [ann] = pages;
+  await ann.waitForFunction(() => /** @type {any} */ (window).connections.at(-1)?.remoteDescription);
+  await ann.evaluate(() => {
+    const connection = /** @type {any} */ (window).connections.at(-1);
+    for (const name of ["iceconnectionstate", "connectionstate"]) {
+      const property = name === "connectionstate" ? "connectionState" : "iceConnectionState";
+      Object.defineProperty(connection, property, { value: "failed" });
+      connection[`on${name}change`]();
+    }
+  });
+  const words = "Cannot be reached from your network: this server has no TURN server to relay the call.";
+  await ann.keyboard.press("p");
+  await ann.locator("#people").getByText(words).waitFor();
+  await ann.keyboard.press("p");
+  await ann.setViewportSize({ width: 245, height: 236 });
+  await ann.waitForFunction(() => [...document.querySelectorAll(".tile")].every(({ clientWidth }) => clientWidth < 120));
+  const note = ann.locator(".tile:not(.local) .note");
+  await note.getByText(words).waitFor();
+  assert.ok(await note.evaluate((note) => note.scrollHeight <= note.clientHeight &&
+    note.clientHeight <= /** @type {HTMLElement} */ (note.parentElement).clientHeight), "the words fit");
+});
+
 /** What a server would say if it had a reason to. @param {Page} page @param {object} message */
 function sayToPage(page, message) {
   return page.evaluate((message) => {
@@ -84,18 +109,29 @@ function sayToPage(page, message) {
   }, message);
 }
 
-/** @param {{ camera?: boolean, at?: string }} [options] a page without devices, since most here are no matter of them */
-async function open({ camera = false, at = server.url } = {}) {
+/** @param {{ camera?: boolean, at?: string, relayOnly?: boolean }} [options] a page without devices, since most here are no matter of them */
+async function open({ camera = false, at = server.url, relayOnly = false } = {}) {
   const { page, problems } = await openPage(browser, "about:blank");
   opened.push({ page, problems });
-  await page.addInitScript((camera) => {
+  await page.addInitScript(({ camera, relayOnly }) => {
     if (!camera) navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("None", "NotFoundError"));
     // The longest back-off, so that what a test does meanwhile is done.
     Math.random = () => 0.99;
     /** @type {WebSocket[]} */
     const sockets = [];
     const Native = WebSocket;
+    /** @type {RTCPeerConnection[]} */
+    const connections = [];
+    const Connection = RTCPeerConnection;
     Object.assign(window, {
+      connections,
+      RTCPeerConnection: class extends Connection {
+        /** @param {RTCConfiguration} configuration */
+        constructor(configuration) {
+          super({ ...configuration, iceTransportPolicy: relayOnly ? "relay" : "all" });
+          connections.push(this);
+        }
+      },
       sockets,
       WebSocket: class extends Native {
         /** @param {string} url */
@@ -105,7 +141,7 @@ async function open({ camera = false, at = server.url } = {}) {
         }
       },
     });
-  }, camera);
+  }, { camera, relayOnly });
   await page.goto(at);
   return page;
 }

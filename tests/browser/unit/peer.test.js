@@ -14,9 +14,10 @@ afterEach(() => {
 });
 
 /**
- * @param {{ polite: boolean, stream?: object | null, screen?: object, screenSlots?: boolean, name?: string }} options
+ * @param {{ polite: boolean, stream?: object | null, screen?: object, screenSlots?: boolean, name?: string,
+ *   iceServers?: RTCIceServer[] }} options
  */
-function fakePeer({ polite, stream = null, screen, screenSlots = false, name = "own" }) {
+function fakePeer({ polite, stream = null, screen, screenSlots = false, name = "own", iceServers = [] }) {
   /** @type {any[]} */
   const sent = [];
   /** @type {unknown[]} */
@@ -29,7 +30,7 @@ function fakePeer({ polite, stream = null, screen, screenSlots = false, name = "
       connection = this;
     }
   }
-  const options = { polite, iceServers: [], stream, screen, screenSlots, send: sent.push.bind(sent) };
+  const options = { polite, iceServers, stream, screen, screenSlots, send: sent.push.bind(sent) };
   const peer = new Peer(/** @type {any} */ (options), /** @type {any} */ (Connection));
   made.push(peer);
   peer.on("fault", (fault) => faults.push(fault));
@@ -258,6 +259,11 @@ test("why a peer cannot be reached: no relay on either side, no path over one, o
     connection.oniceconnectionstatechange();
     assert.deepEqual(causes, [cause]);
   }
+  const turn = fakePeer({ polite: true, iceServers: [{ urls: ["stun:stun.test", "turns:turn.test"] }] });
+  turn.peer.on("unreachable", ({ cause }) => assert.equal(cause, "no-path", "there is a TURN server, which gave no relay"));
+  await turn.peer.receive(description("offer", "other1"));
+  turn.connection.oniceconnectionstatechange(turn.connection.iceConnectionState = "failed");
+
   mock.timers.enable({ apis: ["setTimeout"] });
   const { peer } = fakePeer({ polite: false });
   /** @type {string[]} */
@@ -265,6 +271,15 @@ test("why a peer cannot be reached: no relay on either side, no path over one, o
   peer.on("unreachable", ({ cause }) => causes.push(cause));
   mock.timers.tick(20_000);
   assert.deepEqual(causes, ["no-answer"]);
+});
+
+test("a path that was there and is lost, as to a device that sleeps, is no want of a TURN server", async () => {
+  const { peer, connection } = fakePeer({ polite: false });
+  peer.on("unreachable", ({ cause }) => assert.fail(cause));
+  await peer.receive(description("offer", "other1"));
+  connection.onconnectionstatechange(connection.connectionState = "connected");
+  connection.oniceconnectionstatechange(connection.iceConnectionState = "failed");
+  assert.equal(connection.restarts, 1);
 });
 
 test("a screen is an m-line beside the camera, used again by the next share", () => {
