@@ -18,6 +18,8 @@ import { StatisticsPanel } from "./statistics-panel.js";
 /**
  * @typedef {import("./media.js").LocalMedia} LocalMedia
  * @typedef {import("./media.js").ScreenShare} ScreenShare
+ * @typedef {import("./presence.js").Presence} Presence
+ * @typedef {import("./room.js").Mate} Mate
  * @typedef {import("./room.js").Room} Room
  */
 
@@ -40,10 +42,8 @@ export class Call {
   #share;
   #displayName = "";
   #unread = 0;
-  /** False while the room is entered again, when everybody seems to come and go. */
-  #settled = false;
-  /** @type {Set<string>} */
-  #raisedHands = new Set();
+  /** @type {Map<string, Presence>} */
+  #presenceById = new Map();
   #stage;
   #chat;
   #statistics;
@@ -86,16 +86,10 @@ export class Call {
     this.#statistics.stop();
     this.#stage.close();
     this.#unread = 0;
-    this.#settled = false;
     menu.hidePopover();
     devicesDialog.close();
     if (document.fullscreenElement) document.exitFullscreen();
     screen.hidden = true;
-  }
-
-  /** The link is lost: until the seat is taken again nobody comes or goes in truth. */
-  interrupted() {
-    this.#settled = false;
   }
 
   get isOpen() {
@@ -106,27 +100,19 @@ export class Call {
     const room = this.#room;
     room.on("joined", ({ room: { locked } }) => {
       lockedBadge.hidden = !locked;
-      this.#settled = false;
       this.#chat.reconnected();
-      // Those who are there already are told of in this same turn.
-      queueMicrotask(() => (this.#settled = true));
     });
     room.on("room-updated", ({ locked }) => (lockedBadge.hidden = !locked));
     room.on("mate-joined", (mate) => this.#announce("people.joined", nameOf(mate)));
     room.on("mate-left", (mate) => {
-      this.#raisedHands.delete(mate.clientId);
+      this.#presenceById.delete(mate.clientId);
       this.#announce("people.left", nameOf(mate));
     });
     room.on("screen", (mate) => {
-      if (mate.screen) this.#announce("people.shares", nameOf(mate));
+      // Who tells no presence shares all the same.
+      if (mate.screen && !mate.presence) this.#announce("people.shares", nameOf(mate));
     });
-    room.on("presence", ({ presence, ...mate }) => {
-      const raised = this.#raisedHands.has(mate.clientId);
-      if (presence?.handRaised === raised) return;
-      if (raised) this.#raisedHands.delete(mate.clientId);
-      else this.#raisedHands.add(mate.clientId);
-      if (!raised) this.#announce("people.hand", nameOf(mate));
-    });
+    room.on("presence", (mate) => this.#announceChange(mate));
     room.on("chat", ({ own, name, userId, fromId, text }) => {
       if (own || this.#panel.view === "chat") return;
       this.#unread++;
@@ -202,9 +188,19 @@ export class Call {
     this.#stage.renameOwn(displayName);
   }
 
-  /** @param {string} key @param {string} name */
+  /** What somebody tells first is how they were all along, as after each reconnect. @param {Mate} mate */
+  #announceChange(mate) {
+    const { clientId, presence: now } = mate;
+    const before = this.#presenceById.get(clientId);
+    if (now) this.#presenceById.set(clientId, now);
+    if (!before || !now) return;
+    if (now.handRaised && !before.handRaised) this.#announce("people.hand", nameOf(mate));
+    if (now.sharing && !before.sharing) this.#announce("people.shares", nameOf(mate));
+  }
+
+  /** Nobody comes or goes in truth where oneself comes or goes. @param {string} key @param {string} name */
   #announce(key, name) {
-    if (this.#settled) notify(t(key, { name }));
+    if (this.#room.seated) notify(t(key, { name }));
   }
 }
 

@@ -30,10 +30,7 @@ let wish = null;
 /** @type {import("./messages.js").Cause | null} why the seat is not given back yet */
 let refusal = null;
 
-link.on("state", ({ phase }) => {
-  if (phase !== "online") call.interrupted();
-  showLinkState();
-});
+link.on("state", showLinkState);
 link.on("message", (message) => {
   if (message.type === "broadcast") notify(t("link.broadcast", { text: broadcastText(message.content) }));
 });

@@ -105,6 +105,7 @@ export class Room extends Events {
     });
   }
 
+  /** Whether there is a seat, and all who were there are met: who comes and goes now does so in truth. */
   get seated() {
     return this.#seated;
   }
@@ -221,10 +222,10 @@ export class Room extends Events {
   #sit({ roomId, room, peers }) {
     // The others know this page by a new id now, and gave up their ends of the old connections.
     this.#closePeers();
-    this.#seated = true;
     this.#retriesMs = [...SEAT_RETRIES_MS];
     this.emit("joined", { roomId, room });
     for (const member of peers) this.#meet(member, { polite: false });
+    this.#seated = true;
     if (peers.length > 0) this.#tellPresence();
   }
 

@@ -76,6 +76,32 @@ test("a seat that is not free yet after a reconnect is waited for, with the word
   }
 });
 
+test("who comes back or goes is not told that the others came, left, raised a hand or share", async () => {
+  const [ann, bob] = [await open(), await open()];
+  await join(ann, "settled", "Ann");
+  await join(bob, "settled", "Bob");
+  await bob.locator("#hand").click();
+  await bob.locator("#share").click();
+  await ann.getByRole("status").getByText("Bob raised a hand").waitFor();
+  await ann.getByRole("status").getByText("Bob shares the screen").waitFor();
+  await ann.evaluate(() => {
+    /** @type {string[]} */
+    const noticed = [];
+    Object.assign(window, { noticed });
+    const observer = new MutationObserver((changes) =>
+      noticed.push(...changes.flatMap(({ addedNodes }) => [...addedNodes].map(({ textContent }) => String(textContent)))));
+    observer.observe(/** @type {Element} */ (document.querySelector("#notices")), { childList: true });
+    for (const tile of document.querySelectorAll(".tile")) tile.classList.add("before");
+    /** @type {any} */ (window).sockets.at(-1).close();
+  });
+  const again = ann.locator(".tile:not(.local, .screen, .before)");
+  await again.getByRole("img", { name: "Hand raised" }).waitFor();
+  await ann.locator(".tile.screen:not(.before)").waitFor();
+  await ann.locator("#leave").click();
+  await ann.getByRole("heading", { name: "Join a call" }).waitFor();
+  assert.deepEqual(await ann.evaluate(() => /** @type {any} */ (window).noticed), []);
+});
+
 test("why somebody cannot be reached stays on the smallest tile and in People while it is tried again", async () => {
   const pages = [await open({ relayOnly: true }), await open({ relayOnly: true })];
   for (const page of pages) await join(page, "apart");

@@ -190,6 +190,26 @@ test("a lost link keeps the peers, since media may still flow, and a new one mee
   ]);
 });
 
+test("it is seated only when who is there has been met, and no longer when all are parted from", async () => {
+  const fake = fakeRoom();
+  /** @type {any[]} */
+  const seen = [];
+  for (const name of /** @type {const} */ (["mate-joined", "mate-left"])) {
+    fake.room.on(name, ({ clientId }) => seen.push([clientId, fake.room.seated]));
+  }
+  await seat(fake, "bob");
+  fake.lastSocket().serverSays({ type: "user-joined", ...member("cid") });
+  fake.lastSocket().serverSays({ type: "user-left", userId: null, clientId: "cid", reason: "left" });
+  fake.lastSocket().serverCloses(1006);
+  fake.clock.pass(1_000);
+  fake.lastSocket().serverSays(WELCOME);
+  await grant(fake, "bob");
+  fake.room.leave();
+  assert.deepEqual(seen, [
+    ["bob", false], ["cid", true], ["cid", true], ["bob", false], ["bob", false], ["bob", false],
+  ]);
+});
+
 test("a link lost while joining joins again on the next one", async () => {
   const fake = fakeRoom();
   fake.room.join({ roomId: "standup", displayName: "", stream: null });
