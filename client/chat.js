@@ -37,6 +37,9 @@ export class Chat {
     });
     box.addEventListener("input", () => this.#complain(tooLong(box.value)));
     room.on("chat", (message) => this.#append(message));
+    room.on("chat-failed", (message) => {
+      log.querySelector(`[data-id="${message.id}"]`)?.replaceWith(shown(message));
+    });
     room.on("left", () => (box.value = ""));
     inEachLanguage(() => this.#showAll());
   }
@@ -92,13 +95,16 @@ export class Chat {
 }
 
 /** @param {ChatMessage} message */
-function shown({ own, name, userId, fromId, text, at }) {
+function shown({ id, own, name, userId, fromId, text, at, failed }) {
   const author = make("bdi", "", own ? t("tile.you") : nameOf({ displayName: name, userId, clientId: fromId }));
   const time = make("time", "", new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   const said = make("p");
   said.dir = "auto";
   for (const piece of withLinks(text)) said.append(piece.href ? linkTo(piece.href, piece.text) : piece.text);
-  return make("article", own ? "message own" : "message", make("header", "", author, time), said);
+  const message = make("article", own ? "message own" : "message", make("header", "", author, time), said);
+  message.dataset.id = String(id);
+  if (failed) message.append(make("small", "", t("chat.failed")));
+  return message;
 }
 
 /** @param {string} href @param {string} text */

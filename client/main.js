@@ -16,6 +16,9 @@ const banner = element("link-banner", HTMLElement);
 const linkState = element("link-state", HTMLElement);
 const retryButton = button("link-retry");
 
+/** Refused signals to somebody who has just left, or from a seat that is just being taken again: no news to anybody. */
+const TOO_LATE = ["peer-not-found", "not-in-room"];
+
 drawIcons();
 inEachLanguage(() => translate(document));
 
@@ -33,6 +36,7 @@ let refusal = null;
 link.on("state", showLinkState);
 link.on("message", (message) => {
   if (message.type === "broadcast") notify(t("link.broadcast", { text: broadcastText(message.content) }));
+  if (message.type === "error" && !TOO_LATE.includes(message.code)) notify(causeText({ code: message.code, text: message.message }));
 });
 room.on("joined", ({ roomId }) => {
   const path = pathOf(roomId);

@@ -13,7 +13,7 @@
  * @typedef {{ type: "leave", roomId: string }} Leave
  * @typedef {{ type: "offer" | "answer", targetId: string, sdp: unknown }} DescriptionTo
  * @typedef {{ type: "candidate", targetId: string, candidate: unknown }} CandidateTo
- * @typedef {{ type: "message", targetId?: string | null, content: unknown }} MessageTo
+ * @typedef {{ type: "message", targetId?: string | null, content: unknown, requestId?: string }} MessageTo
  * @typedef {Request | Leave | DescriptionTo | CandidateTo | MessageTo} ClientMessage
  *
  * @typedef {{ type: "welcome", clientId: string, protocol: number, heartbeatMs: number, iceServers: RTCIceServer[] }} Welcome

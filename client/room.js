@@ -38,6 +38,7 @@ export { CHAT_LIMIT };
  * @property {string | null} name as it was when the message came
  * @property {string} text
  * @property {number} at milliseconds since 1970
+ * @property {boolean} failed one's own, refused or lost on its way
  *
  * @typedef {object} RoomEvents
  * @property {{ roomId: string, room: RoomInfo }} joined also after each reconnect, with new mates
@@ -54,6 +55,7 @@ export { CHAT_LIMIT };
  * @property {{ mate: Mate, state: RTCPeerConnectionState }} state
  * @property {{ mate: Mate, cause: Obstacle }} unreachable
  * @property {ChatMessage} chat
+ * @property {ChatMessage} chat-failed
  * @property {RoomInfo} room-updated
  */
 
@@ -176,14 +178,16 @@ export class Room extends Events {
 
   /**
    * @param {string} text
-   * @returns {boolean} false: it was not sent
+   * @returns {boolean} false: it was not sent; of what was sent, "chat-failed" tells if it did not get there
    */
   say(text) {
     const welcome = this.#link.welcome;
     if (!this.#seated || !welcome || !isSayable(text)) return false;
-    this.#link.send({ type: "message", content: { kind: "chat", text } });
+    this.#link.send({ type: "message", content: { kind: "chat", text }, requestId: chatRequestId(this.#nextChatId) });
     const { displayName = null } = this.#visit ?? {};
-    this.#keep({ own: true, fromId: welcome.clientId, userId: null, name: displayName || null, text });
+    const said = this.#keep({ own: true, fromId: welcome.clientId, userId: null, name: displayName || null, text });
+    // Only a refused message is answered; requests are handled in order, so the next one's answer serves for both.
+    this.#link.request({ type: "ping" }).catch(() => this.#fail(said));
     return true;
   }
 
@@ -247,6 +251,8 @@ export class Room extends Events {
         return this.#leaveAsTold(message);
       case "message":
         return this.#hear(message);
+      case "error":
+        return this.#fail(this.#chat.find(({ id }) => chatRequestId(id) === message.requestId));
       case "offer":
       case "answer":
       case "candidate":
@@ -312,12 +318,20 @@ export class Room extends Events {
     this.emit("presence", mate);
   }
 
-  /** @param {Omit<ChatMessage, "id" | "at">} said */
+  /** @param {Omit<ChatMessage, "id" | "at" | "failed">} said */
   #keep(said) {
-    const message = { ...said, id: this.#nextChatId++, at: Date.now() };
+    const message = { ...said, id: this.#nextChatId++, at: Date.now(), failed: false };
     this.#chat.push(message);
     if (this.#chat.length > LONGEST_HISTORY) this.#chat.shift();
     this.emit("chat", message);
+    return message;
+  }
+
+  /** @param {ChatMessage | undefined} message */
+  #fail(message) {
+    if (!message) return;
+    message.failed = true;
+    this.emit("chat-failed", message);
   }
 
   /** @param {string} [targetId] everybody unless told */
@@ -369,6 +383,11 @@ export class Room extends Events {
   #closePeers() {
     for (const clientId of [...this.#mates.keys()]) this.#part(clientId);
   }
+}
+
+/** @param {number} chatId */
+function chatRequestId(chatId) {
+  return `chat-${chatId}`;
 }
 
 /** @param {unknown} metadata */

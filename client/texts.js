@@ -125,6 +125,7 @@ export const TEXTS = {
   "chat.write": { en: "Write a message", zh: "输入消息" },
   "chat.send": { en: "Send", zh: "发送" },
   "chat.notSent": { en: "Not sent: the server cannot be reached. Your text stays here.", zh: "未发送：无法连接服务器。文字会保留在这里。" },
+  "chat.failed": { en: "Perhaps not sent", zh: "可能未发送" },
   "chat.tooLong": { en: "Too long: {length} of {limit} characters.", zh: "太长：{length}/{limit} 个字符。" },
   "chat.from": { en: "{name}: {text}", zh: "{name}：{text}" },
 

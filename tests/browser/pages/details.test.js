@@ -102,6 +102,24 @@ test("who comes back or goes is not told that the others came, left, raised a ha
   assert.deepEqual(await ann.evaluate(() => /** @type {any} */ (window).noticed), []);
 });
 
+test("what the server refuses is told in words, and a message that may not have got there is marked", async () => {
+  const ann = await open();
+  await join(ann, "refused");
+  await ann.locator("#chat-toggle").click();
+  // A server that does not know the type of what is said.
+  await ann.evaluate(() => {
+    const socket = /** @type {any} */ (window).sockets.at(-1);
+    const send = socket.send.bind(socket);
+    socket.send = (/** @type {string} */ text) => send(text.replace('"type":"message"', '"type":"massage"'));
+  });
+  await ann.locator("#chat-text").fill("hello");
+  await ann.keyboard.press("Enter");
+  await ann.locator(".message.own").getByText("Perhaps not sent").waitFor();
+  await ann.getByRole("status").getByText("The server is older than this page").waitFor();
+  await sayToPage(ann, { type: "error", code: "peer-not-found", message: "No such client in your room" });
+  assert.equal(await ann.locator("#notices p").count(), 1);
+});
+
 test("why somebody cannot be reached stays on the smallest tile and in People while it is tried again", async () => {
   const pages = [await open({ relayOnly: true }), await open({ relayOnly: true })];
   for (const page of pages) await join(page, "apart");

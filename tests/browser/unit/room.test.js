@@ -407,6 +407,31 @@ test("chat is attributed to who the server says it is from, and kept over a reco
   ]);
 });
 
+test("what one said counts as said when the server has handled it; refused, or lost with the link, it failed", async () => {
+  const fake = fakeRoom();
+  /** @type {string[]} */
+  const failed = [];
+  fake.room.on("chat-failed", ({ text }) => failed.push(text));
+  await seat(fake, "bob");
+  /** @param {string} text */
+  const saying = (text) => {
+    fake.room.say(text);
+    const [message, ping] = fake.lastSocket().sent.slice(-2);
+    assert.deepEqual([message.content.text, ping.type], [text, "ping"]);
+    return { message, pong: { type: "pong", requestId: ping.requestId } };
+  };
+  fake.lastSocket().serverSays(saying("handled").pong);
+  const { message, pong } = saying("refused");
+  fake.lastSocket().serverSays({ type: "error", code: "bad-message", message: "", requestId: message.requestId });
+  fake.lastSocket().serverSays(pong);
+  saying("lost");
+  await settled();
+  fake.lastSocket().serverCloses(1006);
+  await settled();
+  assert.deepEqual(failed, ["refused", "lost"]);
+  assert.deepEqual(fake.room.chat.map(({ failed }) => failed), [false, true, true]);
+});
+
 test("text that is empty or too long is neither sent nor taken", async () => {
   const fake = fakeRoom();
   await seat(fake, "bob");
