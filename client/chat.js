@@ -90,6 +90,8 @@ export class Chat {
     // Who reads further up must not be carried away.
     const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 60;
     log.append(shown(message));
+    // The room forgets the oldest of very many.
+    if (log.childElementCount > this.#room.chat.length) log.firstElementChild?.remove();
     if (atEnd || message.own) log.scrollTop = log.scrollHeight;
   }
 }
