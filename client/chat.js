@@ -3,7 +3,7 @@
 import { inEachLanguage, t } from "./i18n.js";
 import { withLinks } from "./links.js";
 import { nameOf } from "./names.js";
-import { element, make } from "./page.js";
+import { element, isComposing, make } from "./page.js";
 import { CHAT_LIMIT } from "./presence.js";
 
 /**
@@ -31,7 +31,7 @@ export class Chat {
     });
     box.addEventListener("keydown", (event) => {
       // While a Chinese word is being composed, Enter takes the word.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
       event.preventDefault();
       this.#send();
     });

@@ -85,6 +85,12 @@ export function drawIcons() {
   for (const holder of document.querySelectorAll("[data-icon]")) setIcon(holder, holder.getAttribute("data-icon") ?? "");
 }
 
+/** Whether a key belongs to a word that is being composed. @param {KeyboardEvent} event */
+export function isComposing({ isComposing, keyCode }) {
+  // Safari ends the composition before it sends the key that ended it; 229 stands for any such key.
+  return isComposing || keyCode === 229;
+}
+
 /** @param {string} tag @param {Record<string, string | number>} attributes */
 export function drawing(tag, attributes) {
   const made = document.createElementNS(SVG, tag);

@@ -1,7 +1,7 @@
 // The panel beside the stage: chat, people or statistics, one at a time.
 
 import { inEachLanguage, t } from "./i18n.js";
-import { button, element } from "./page.js";
+import { button, element, isComposing } from "./page.js";
 
 /** @typedef {"chat" | "people" | "statistics"} View */
 
@@ -27,7 +27,7 @@ export class Panel {
     toggles.people.addEventListener("click", () => this.toggle("people"));
     button("panel-close").addEventListener("click", () => this.close());
     panel.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.close();
+      if (event.key === "Escape" && !isComposing(event)) this.close();
     });
     inEachLanguage(() => this.#show());
   }
