@@ -28,6 +28,7 @@ const SHOWN_OF_MESSAGE = 120;
 const screen = element("call", HTMLElement);
 const roomTitle = element("room-title", HTMLElement);
 const lockedBadge = element("locked", HTMLElement);
+const moreButton = button("more");
 const menu = element("more-menu", HTMLElement);
 const chatToggle = button("chat-toggle");
 const unreadMark = element("unread", HTMLElement);
@@ -87,7 +88,7 @@ export class Call {
     this.#stage.close();
     this.#unread = 0;
     menu.hidePopover();
-    devicesDialog.close();
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
     if (document.fullscreenElement) document.exitFullscreen();
     screen.hidden = true;
   }
@@ -129,8 +130,11 @@ export class Call {
     button("statistics-toggle").addEventListener("click", () => this.#panel.toggle("statistics"));
     button("devices-open").addEventListener("click", () => devicesDialog.showModal());
     nameInput.addEventListener("change", () => this.#rename(nameInput.value.trim()));
-    // What was chosen in the menu closes it; what it opens then has the focus.
-    menu.addEventListener("click", () => menu.hidePopover());
+    // Before what was chosen is done: a dialog gives the focus back to where it was when it opened.
+    menu.addEventListener("click", () => {
+      menu.hidePopover();
+      moreButton.focus();
+    }, { capture: true });
     fullScreenButton.hidden = !document.fullscreenEnabled;
     fullScreenButton.addEventListener("click", toggleFullScreen);
     document.addEventListener("fullscreenchange", showFullScreen);

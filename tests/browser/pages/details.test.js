@@ -120,6 +120,51 @@ test("what the server refuses is told in words, and a message that may not have 
   assert.equal(await ann.locator("#notices p").count(), 1);
 });
 
+test("a very long chat keeps to its limit on the page too", async () => {
+  const ann = await open();
+  await join(ann, "long");
+  const mate = { clientId: "talker", userId: null, displayName: "Bob", metadata: null };
+  await sayToPage(ann, { type: "user-joined", ...mate });
+  await sayToPage(ann, ...Array.from({ length: 2_003 }, (_, index) =>
+    ({ type: "message", fromId: "talker", fromUserId: null, content: { text: String(index + 1) } })));
+  await ann.locator("#chat-toggle").click();
+  assert.equal(await ann.locator(".message").count(), 2_000);
+  assert.equal(await ann.locator(".message p").first().textContent(), "4");
+});
+
+test("keys with which a Chinese word is composed neither send the message nor close the panel, in Safari too", async () => {
+  const ann = await open();
+  await join(ann, "pinyin");
+  await ann.locator("#chat-toggle").click();
+  await ann.locator("#chat-text").fill("ni");
+  await ann.locator("#chat-text").evaluate((box) => {
+    for (const key of ["Enter", "Escape"]) {
+      for (const composing of [{ isComposing: true }, { keyCode: 229 }]) {
+        box.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...composing }));
+      }
+    }
+  });
+  assert.equal(await ann.locator(".message").count(), 0);
+  assert.ok(await ann.locator("#chat-text").isVisible());
+});
+
+test("dialogs opened from the menu give the focus back to its button, and close with the call", async () => {
+  const ann = await open();
+  await join(ann, "dialogs");
+  for (const opener of ["#devices-open", "#shortcuts-open"]) {
+    await ann.locator("#more").press("Enter");
+    await ann.locator(opener).press("Enter");
+    await ann.locator("dialog[open]").waitFor();
+    await ann.keyboard.press("Escape");
+    await ann.waitForFunction(() => document.activeElement?.id === "more");
+  }
+  await ann.keyboard.press("?");
+  await ann.locator("#shortcuts-dialog").waitFor();
+  await sayToPage(ann, { type: "removed", code: "removed", reason: "" });
+  await ann.getByRole("alert").getByText("An administrator removed you").waitFor();
+  assert.equal(await ann.locator("dialog[open]").count(), 0);
+});
+
 test("why somebody cannot be reached stays on the smallest tile and in People while it is tried again", async () => {
   const pages = [await open({ relayOnly: true }), await open({ relayOnly: true })];
   for (const page of pages) await join(page, "apart");
@@ -145,12 +190,12 @@ test("why somebody cannot be reached stays on the smallest tile and in People wh
     note.clientHeight <= /** @type {HTMLElement} */ (note.parentElement).clientHeight), "the words fit");
 });
 
-/** What a server would say if it had a reason to. @param {Page} page @param {object} message */
-function sayToPage(page, message) {
-  return page.evaluate((message) => {
+/** What a server would say if it had a reason to. @param {Page} page @param {object[]} messages */
+function sayToPage(page, ...messages) {
+  return page.evaluate((messages) => {
     const socket = /** @type {any} */ (window).sockets.at(-1);
-    socket.onmessage({ data: JSON.stringify(message) });
-  }, message);
+    for (const message of messages) socket.onmessage({ data: JSON.stringify(message) });
+  }, messages);
 }
 
 /** @param {{ camera?: boolean, at?: string, relayOnly?: boolean }} [options] a page without devices, since most here are no matter of them */
