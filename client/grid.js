@@ -20,6 +20,8 @@ export class Grid {
   #tiles = [];
   /** @type {Tile | null} */
   #pinned = null;
+  /** Screens that nobody wants large any more. @type {WeakSet<Tile>} */
+  #small = new WeakSet();
   #page = 0;
   #pages = 1;
 
@@ -57,7 +59,8 @@ export class Grid {
 
   /** The one that is shown large, if any. */
   get large() {
-    return this.#pinned ?? this.#tiles.findLast(({ isScreen, local }) => isScreen && !local) ?? null;
+    const isLarge = (/** @type {Tile} */ tile) => tile.isScreen && !tile.local && !this.#small.has(tile);
+    return this.#pinned ?? this.#tiles.findLast(isLarge) ?? null;
   }
 
   /** Brings who speaks to the first page, in the place of who was there last. @param {Tile} tile */
@@ -72,7 +75,10 @@ export class Grid {
 
   /** @param {Tile} tile */
   #togglePin(tile) {
-    this.#pinned = this.#pinned === tile ? null : tile;
+    const wasLarge = tile === this.large;
+    this.#pinned = wasLarge ? null : tile;
+    // "Show everyone alike" means the screens too, until another one is shared.
+    if (wasLarge) for (const other of this.#tiles) this.#small.add(other);
     this.#arrange();
   }
 

@@ -165,6 +165,25 @@ test("dialogs opened from the menu give the focus back to its button, and close 
   assert.equal(await ann.locator("dialog[open]").count(), 0);
 });
 
+test("a shared screen is large until everyone is to be alike, and again when somebody wants it so", async () => {
+  const [ann, bob] = [await open(), await open()];
+  await ann.emulateMedia({ reducedMotion: "reduce" });
+  await join(ann, "sizes", "Ann");
+  await join(bob, "sizes", "Bob");
+  await bob.locator("#share").click();
+  const screen = ann.locator(".tile.screen");
+  await screen.waitFor();
+  const widths = async () => {
+    const boxes = await Promise.all([screen, ann.locator(".tile.local")].map((tile) => tile.boundingBox()));
+    return boxes.map((box) => box?.width ?? 0);
+  };
+  for (const [label, large] of /** @type {const} */ ([["Show everyone alike", false], ["Show Screen of Bob large", true]])) {
+    await screen.getByRole("button", { name: label }).press("Enter");
+    const [shared, own] = await widths();
+    assert.equal(shared > 2 * own, large, `${label}: ${shared} beside ${own}`);
+  }
+});
+
 test("why somebody cannot be reached stays on the smallest tile and in People while it is tried again", async () => {
   const pages = [await open({ relayOnly: true }), await open({ relayOnly: true })];
   for (const page of pages) await join(page, "apart");
