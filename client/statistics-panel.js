@@ -2,7 +2,7 @@
 
 import { inEachLanguage, t } from "./i18n.js";
 import { nameOf } from "./names.js";
-import { drawing, element, make } from "./page.js";
+import { drawing, element, make, setText } from "./page.js";
 import { StatsSampler } from "./stats.js";
 
 /**
@@ -21,13 +21,17 @@ export class StatisticsPanel {
   #sampler;
   #noteOn;
   #open = false;
+  #alone = make("p", "empty");
+  /** @type {Map<string, MateStatistics>} */
+  #shown = new Map();
 
   /** @param {Room} room @param {(clientId: string) => string} noteOn what there is to say of the connection */
   constructor(room, noteOn) {
     this.#room = room;
     this.#noteOn = noteOn;
     this.#sampler = new StatsSampler(room, { keep: KEPT });
-    this.#sampler.on("sample", () => this.show());
+    this.#sampler.on("sampled", () => this.show());
+    view.append(this.#alone);
     inEachLanguage(() => this.show());
   }
 
@@ -48,47 +52,99 @@ export class StatisticsPanel {
 
   show() {
     if (!this.#open) return;
-    const mates = [...this.#room.mates.values()];
-    const scrolled = view.scrollTop;
-    view.replaceChildren(...(mates.length
-      ? mates.map((mate) => this.#describe(mate))
-      : [make("p", "empty", t("statistics.alone"))]));
-    view.scrollTop = scrolled;
+    const { mates } = this.#room;
+    this.#alone.hidden = mates.size > 0;
+    setText(this.#alone, t("statistics.alone"));
+    for (const [clientId, { element }] of this.#shown) {
+      if (mates.has(clientId)) continue;
+      element.remove();
+      this.#shown.delete(clientId);
+    }
+    for (const mate of mates.values()) this.#showMate(mate);
   }
 
   /** @param {Mate} mate */
-  #describe(mate) {
-    const history = this.#sampler.history(mate.clientId);
-    const last = history.at(-1);
-    const plots = make("div", "plots",
-      plot("roundTrip", history.map(({ roundTripMs }) => roundTripMs), milliseconds(last?.roundTripMs)),
-      plot("loss", history.map(({ lossDown }) => lossDown), percent(last?.lossDown)),
-      plot("down", history.map(({ bitsDown }) => bitsDown), rate(last?.bitsDown)));
-    const facts = make("dl", "facts");
-    const add = (/** @type {string} */ name, /** @type {string} */ value) =>
-      facts.append(make("dt", "", t(`statistics.${name}`)), make("dd", "", value));
-    add("camera", picture(last?.camera));
-    if (last?.screen) add("screen", picture(last.screen));
-    add("sent", picture(last?.sent));
-    add("up", rate(last?.bitsUp));
-    add("path", path(last));
-    const note = this.#noteOn(mate.clientId) || t("state.connected");
-    return make("article", "mate", make("h3", "", nameOf(mate)), make("p", "hint", note), plots, facts);
+  #showMate(mate) {
+    const shown = this.#shown.get(mate.clientId) ?? new MateStatistics();
+    shown.show(nameOf(mate), this.#noteOn(mate.clientId) || t("state.connected"), this.#sampler.history(mate.clientId));
+    if (this.#shown.has(mate.clientId)) return;
+    this.#shown.set(mate.clientId, shown);
+    view.append(shown.element);
   }
 }
 
-/** @param {string} name @param {(number | null)[]} values @param {string} now */
-function plot(name, values, now) {
-  const title = t(`statistics.${name}`);
-  const svg = drawing("svg", {
+/** The numbers of one connection, which change in place: whoever reads or selects them is not disturbed. */
+class MateStatistics {
+  #name = make("h3");
+  #note = make("p", "hint");
+  #plots = { roundTrip: new Plot("roundTrip"), loss: new Plot("loss"), down: new Plot("down") };
+  #facts = { camera: new Fact("camera"), screen: new Fact("screen"), sent: new Fact("sent"), up: new Fact("up"), path: new Fact("path") };
+  element = make("article", "mate", this.#name, this.#note,
+    make("div", "plots", ...Object.values(this.#plots).map(({ element }) => element)),
+    make("dl", "facts", ...Object.values(this.#facts).flatMap(({ elements }) => elements)));
+
+  /** @param {string} name @param {string} note @param {readonly Sample[]} history */
+  show(name, note, history) {
+    const last = history.at(-1);
+    setText(this.#name, name);
+    setText(this.#note, note);
+    this.#plots.roundTrip.show(history.map(({ roundTripMs }) => roundTripMs), milliseconds(last?.roundTripMs));
+    this.#plots.loss.show(history.map(({ lossDown }) => lossDown), percent(last?.lossDown));
+    this.#plots.down.show(history.map(({ bitsDown }) => bitsDown), rate(last?.bitsDown));
+    this.#facts.camera.show(picture(last?.camera));
+    this.#facts.screen.show(last?.screen ? picture(last.screen) : null);
+    this.#facts.sent.show(picture(last?.sent));
+    this.#facts.up.show(rate(last?.bitsUp));
+    this.#facts.path.show(path(last));
+  }
+}
+
+class Plot {
+  #key;
+  #title = make("figcaption");
+  #now = make("b");
+  #line = drawing("polyline", { "vector-effect": "non-scaling-stroke" });
+  #svg = drawing("svg", {
     viewBox: `0 0 ${PLOT.width} ${PLOT.height}`,
     preserveAspectRatio: "none",
     class: "plot",
     role: "img",
-    "aria-label": t("statistics.plot", { what: title }),
   });
-  svg.append(drawing("polyline", { points: pointsOf(values), "vector-effect": "non-scaling-stroke" }));
-  return make("figure", "", make("figcaption", "", title), make("b", "", now), svg);
+  element = make("figure", "", this.#title, this.#now, this.#svg);
+
+  /** @param {string} name of what is plotted */
+  constructor(name) {
+    this.#key = `statistics.${name}`;
+    this.#svg.append(this.#line);
+  }
+
+  /** @param {(number | null)[]} values @param {string} now */
+  show(values, now) {
+    const title = t(this.#key);
+    setText(this.#title, title);
+    setText(this.#now, now);
+    this.#svg.setAttribute("aria-label", t("statistics.plot", { what: title }));
+    this.#line.setAttribute("points", pointsOf(values));
+  }
+}
+
+class Fact {
+  #key;
+  #name = make("dt");
+  #value = make("dd");
+  elements = [this.#name, this.#value];
+
+  /** @param {string} name */
+  constructor(name) {
+    this.#key = `statistics.${name}`;
+  }
+
+  /** @param {string | null} value null hides it */
+  show(value) {
+    for (const element of this.elements) element.hidden = value === null;
+    setText(this.#name, t(this.#key));
+    setText(this.#value, value ?? "");
+  }
 }
 
 /** From the right edge backwards, as high as the highest. @param {(number | null)[]} values */

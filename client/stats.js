@@ -22,7 +22,7 @@ import { Events } from "./events.js";
  * @property {boolean | null} relayed null while there is no path
  */
 
-/** @extends {Events<{ sample: { clientId: string, sample: Sample } }>} */
+/** @extends {Events<{ sample: { clientId: string, sample: Sample }, sampled: {} }>} sampled: once a round, after the last sample */
 export class StatsSampler extends Events {
   #room;
   #intervalMs;
@@ -64,6 +64,7 @@ export class StatsSampler extends Events {
 
   async #sampleAll() {
     await Promise.all([...this.#room.mates.keys()].map((clientId) => this.#sample(clientId)));
+    this.emit("sampled", {});
   }
 
   /** @param {string} clientId */

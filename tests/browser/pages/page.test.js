@@ -145,6 +145,10 @@ test("statistics show numbers and plots of each connection", async () => {
   await ann.waitForFunction(() => [...document.querySelectorAll(".plot polyline")].length === 3 &&
     [...document.querySelectorAll(".plot polyline")].every((line) => (line.getAttribute("points") ?? "").split(" ").length > 2));
   await photograph(ann, "statistics");
+  await ann.evaluate(() => getSelection()?.selectAllChildren(/** @type {Element} */ (document.querySelector(".facts dt"))));
+  const points = await view.locator("polyline").first().getAttribute("points");
+  await ann.waitForFunction((points) => document.querySelector(".plot polyline")?.getAttribute("points") !== points, points);
+  assert.equal(await ann.evaluate(() => String(getSelection())), "Picture", "what is selected stays so");
 });
 
 test("everyone in the room is told that somebody records, also who comes later, and that it ended; the file is offered", async () => {
