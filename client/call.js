@@ -5,8 +5,8 @@ import { Controls } from "./controls.js";
 import { DevicePicker } from "./devices.js";
 import { inEachLanguage, switchLanguage, t } from "./i18n.js";
 import { nameOf } from "./names.js";
-import { notify } from "./notices.js";
-import { button, element } from "./page.js";
+import { notify, notifyForGood } from "./notices.js";
+import { button, element, make } from "./page.js";
 import { Panel } from "./panel.js";
 import { showPeople } from "./people.js";
 import { RecordingControl } from "./recording.js";
@@ -213,7 +213,9 @@ async function copyLink() {
     await navigator.clipboard.writeText(location.href);
     notify(t("link.copied"));
   } catch {
-    notify(t("link.show", { link: location.href }));
+    const link = Object.assign(make("input"), { readOnly: true, value: location.href, ariaLabel: t("link.show") });
+    link.addEventListener("focus", () => link.select());
+    notifyForGood(`${t("link.show")}: `, link);
   }
 }
 

@@ -4,8 +4,8 @@ import { Call } from "./call.js";
 import { causeText, inEachLanguage, switchLanguage, t, translate } from "./i18n.js";
 import { Lobby } from "./lobby.js";
 import { LocalMedia, ScreenShare } from "./media.js";
-import { notify } from "./notices.js";
-import { button, drawIcons, element } from "./page.js";
+import { notify, notifyForGood } from "./notices.js";
+import { button, drawIcons, element, setText } from "./page.js";
 import { Room } from "./room.js";
 import { pathOf, roomFromPath } from "./room-name.js";
 import { SignalingLink } from "./signaling.js";
@@ -35,7 +35,7 @@ let refusal = null;
 
 link.on("state", showLinkState);
 link.on("message", (message) => {
-  if (message.type === "broadcast") notify(t("link.broadcast", { text: broadcastText(message.content) }));
+  if (message.type === "broadcast") notifyForGood(t("link.broadcast", { text: broadcastText(message.content) }));
   if (message.type === "error" && !TOO_LATE.includes(message.code)) notify(causeText({ code: message.code, text: message.message }));
 });
 room.on("joined", ({ roomId }) => {
@@ -44,7 +44,7 @@ room.on("joined", ({ roomId }) => {
   document.title = `${roomId} – Signalpost`;
   showRefusal(null);
   // A reconnect must not take the focus from where somebody just is.
-  if (call.isOpen) return;
+  if (call.isOpen) return notify(t("link.back"));
   lobby.close();
   call.open(roomId, wish?.displayName ?? "");
 });
@@ -88,11 +88,11 @@ function showRefusal(cause) {
 
 function showLinkState() {
   const { state } = link;
-  const text = linkText(state);
-  banner.hidden = !text;
-  retryButton.hidden = state.phase !== "waiting" && state.phase !== "ended";
-  // Each change is read out, so what stays the same is left alone.
-  if (linkState.textContent !== text) linkState.textContent = text;
+  const retryable = state.phase === "waiting" || state.phase === "ended";
+  if (!retryable && document.activeElement === retryButton) banner.focus();
+  retryButton.hidden = !retryable;
+  // The region itself never hides: what a region holds when it appears, few screen readers read out.
+  setText(linkState, linkText(state));
 }
 
 /** @param {import("./signaling.js").LinkState} state */

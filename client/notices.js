@@ -1,4 +1,4 @@
-// Short notices at the foot of the page, read out by screen readers, gone after a while.
+// Notices, read out by screen readers: most are gone after a while, some stay until they are dismissed.
 
 import { t } from "./i18n.js";
 import { element, make } from "./page.js";
@@ -6,34 +6,30 @@ import { element, make } from "./page.js";
 const SHOWN_MS = 7_000;
 const AT_ONCE = 3;
 
-const notices = element("notices", HTMLElement);
+const region = element("notices", HTMLElement);
 
-/** @param {string} text @param {Node[]} extra such as a link */
+/** @param {string} text @param {Node[]} extra such as a link, which waits for whoever follows it */
 export function notify(text, ...extra) {
-  const notice = make("p", "", text, ...extra);
-  notices.append(notice);
-  // What can be acted on waits for it.
-  if (extra.length) {
-    notice.append(dismissal(notice));
-    return;
-  }
-  notice.className = "passing";
+  if (extra.length) return notifyForGood(text, ...extra);
+  // Beside a modal dialog nothing is read out.
+  const holder = document.querySelector("dialog[open] .notices") ?? region;
+  const notice = make("p", "passing", text);
+  holder.append(notice);
   setTimeout(() => notice.remove(), SHOWN_MS);
-  const passing = notices.querySelectorAll(".passing");
+  const passing = holder.querySelectorAll(".passing");
   if (passing.length > AT_ONCE) passing[0].remove();
+}
+
+/** @param {string} text @param {Node[]} extra */
+export function notifyForGood(text, ...extra) {
+  const dismiss = make("button", "quiet small", t("control.dismiss"));
+  dismiss.type = "button";
+  dismiss.addEventListener("click", keepNotice(text, ...extra, dismiss));
 }
 
 /** @param {string} text @param {Node[]} actions @returns {() => void} takes it away, as nothing else does */
 export function keepNotice(text, ...actions) {
   const notice = make("p", "", text, ...actions);
-  notices.append(notice);
+  region.append(notice);
   return () => notice.remove();
-}
-
-/** @param {HTMLElement} notice */
-function dismissal(notice) {
-  const dismiss = make("button", "quiet small", t("control.dismiss"));
-  dismiss.type = "button";
-  dismiss.addEventListener("click", () => notice.remove());
-  return dismiss;
 }

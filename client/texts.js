@@ -172,9 +172,10 @@ export const TEXTS = {
 
   "link.connecting": { en: "Connecting…", zh: "正在连接…" },
   "link.again": { en: "{why} Connecting again…", zh: "{why}正在重新连接…" },
+  "link.back": { en: "Connected again.", zh: "已重新连接。" },
   "link.offline": { en: "You are offline. The call goes on by itself when the network is back.", zh: "你已离线。网络恢复后通话会自动继续。" },
   "link.tryNow": { en: "Try now", zh: "立即重试" },
   "link.copied": { en: "Link copied.", zh: "链接已复制。" },
-  "link.show": { en: "The link to this room: {link}", zh: "此房间的链接：{link}" },
+  "link.show": { en: "The link to this room", zh: "此房间的链接" },
   "link.broadcast": { en: "From the administrator: {text}", zh: "管理员通知：{text}" },
 };

@@ -99,7 +99,7 @@ test("who comes back or goes is not told that the others came, left, raised a ha
   await ann.locator(".tile.screen:not(.before)").waitFor();
   await ann.locator("#leave").click();
   await ann.getByRole("heading", { name: "Join a call" }).waitFor();
-  assert.deepEqual(await ann.evaluate(() => /** @type {any} */ (window).noticed), []);
+  assert.deepEqual(await ann.evaluate(() => /** @type {any} */ (window).noticed), ["Connected again."]);
 });
 
 test("what the server refuses is told in words, and a message that may not have got there is marked", async () => {
@@ -182,6 +182,40 @@ test("a shared screen is large until everyone is to be alike, and again when som
     const [shared, own] = await widths();
     assert.equal(shared > 2 * own, large, `${label}: ${shared} beside ${own}`);
   }
+});
+
+test("notices reach who has a dialog open, and what must not be missed stays until it is dismissed", async () => {
+  const ann = await open();
+  await join(ann, "noticed");
+  await ann.keyboard.press("?");
+  await sayToPage(ann, { type: "user-joined", clientId: "bob", userId: null, displayName: "Bob", metadata: null });
+  await ann.locator("#shortcuts-dialog").getByRole("status").getByText("Bob joined").waitFor();
+  await ann.keyboard.press("Escape");
+
+  await sayToPage(ann, { type: "broadcast", content: { text: "Back at six." } });
+  await ann.evaluate(() => (navigator.clipboard.writeText = () => Promise.reject(new DOMException("No", "NotAllowedError"))));
+  await ann.locator("#copy-link").click();
+  const link = ann.getByRole("textbox", { name: "The link to this room" });
+  await link.click();
+  assert.equal(await ann.evaluate(() => getSelection()?.toString()), `${server.url}/r/noticed`);
+  const lasting = ann.locator("#notices p:not(.passing)");
+  assert.equal(await lasting.count(), 2);
+  for (let count = 2; count > 0; count--) await lasting.getByRole("button", { name: "Dismiss" }).first().click();
+  assert.equal(await lasting.count(), 0);
+});
+
+test("the words for a lost link are in a region that was there before them, and its button keeps the focus near", async () => {
+  const ann = await open();
+  await join(ann, "lost");
+  const region = await ann.getByRole("status").filter({ has: ann.locator("#link-state") }).elementHandle();
+  assert.ok(await region?.evaluate((region) => getComputedStyle(region).display !== "none"));
+  assert.ok(await ann.locator("#link-banner").isHidden());
+  await ann.evaluate(() => {
+    const socket = /** @type {any} */ (window).sockets.at(-1);
+    socket.onclose({ code: 4500, reason: "" });
+  });
+  await ann.getByRole("button", { name: "Try now" }).press("Enter");
+  await ann.waitForFunction(() => document.activeElement?.id === "link-banner");
 });
 
 test("why somebody cannot be reached stays on the smallest tile and in People while it is tried again", async () => {
