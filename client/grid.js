@@ -2,7 +2,7 @@
 
 import { inEachLanguage, t } from "./i18n.js";
 import { GAP, gridOf, spotlightOf, tilesPerPage } from "./layout.js";
-import { button, element } from "./page.js";
+import { button, element, setText } from "./page.js";
 
 /** @typedef {import("./tile.js").Tile} Tile */
 
@@ -112,8 +112,9 @@ export class Grid {
 
   #showPager() {
     pager.hidden = this.#pages === 1;
-    previousButton.disabled = this.#page === 0;
-    nextButton.disabled = this.#page === this.#pages - 1;
-    pageNumber.textContent = this.#pages === 1 ? "" : t("stage.page", { page: this.#page + 1, pages: this.#pages });
+    // Not disabled: that would take the focus from whoever turned to the last page.
+    previousButton.ariaDisabled = String(this.#page === 0);
+    nextButton.ariaDisabled = String(this.#page === this.#pages - 1);
+    setText(pageNumber, this.#pages === 1 ? "" : t("stage.page", { page: this.#page + 1, pages: this.#pages }));
   }
 }

@@ -4,7 +4,7 @@ import { DevicePicker } from "./devices.js";
 import { inEachLanguage, t } from "./i18n.js";
 import { LevelMeter, unlockAudio } from "./levels.js";
 import { notify } from "./notices.js";
-import { button, element, make, setIcon } from "./page.js";
+import { button, element, make, setIcon, setText } from "./page.js";
 import { recall, remember } from "./remembered.js";
 import { roomMeant } from "./room-name.js";
 
@@ -66,7 +66,7 @@ export class Lobby {
     });
     // A browser may keep the level at zero until the page was touched.
     screen.addEventListener("pointerdown", () => void unlockAudio(), { once: true });
-    startButton.addEventListener("click", () => this.preview());
+    startButton.addEventListener("click", () => this.#tryPreview());
     microphoneButton.addEventListener("click", () => this.#toggle("microphone"));
     cameraButton.addEventListener("click", () => this.#toggle("camera"));
     media.on("changed", () => this.#show());
@@ -118,7 +118,14 @@ export class Lobby {
     this.#show();
   }
 
+  /** The button that asked for it goes. */
+  #tryPreview() {
+    cameraButton.focus();
+    this.preview();
+  }
+
   #submit() {
+    if (this.#joining) return;
     const { roomId, problem } = roomMeant(roomInput.value);
     if (problem) {
       this.fail(() => t(`problem.room.${problem}`));
@@ -176,9 +183,10 @@ export class Lobby {
     else note.textContent = state.camera.on ? "" : t("lobby.cameraOff");
     this.#showProblems();
     joinButton.textContent = t(this.#joining ? "lobby.joining" : "lobby.join");
-    joinButton.disabled = this.#joining;
+    // Not disabled: that would take the focus, and nobody would give it back when the room refuses.
+    joinButton.ariaDisabled = String(this.#joining);
     cancelButton.hidden = !this.#joining;
-    errorLine.textContent = this.#error();
+    setText(errorLine, this.#error());
     this.#watchLevel();
   }
 
@@ -191,7 +199,7 @@ export class Lobby {
     if (!texts.length) return;
     const again = make("button", "small", t("problem.tryAgain"));
     again.type = "button";
-    again.addEventListener("click", () => this.preview());
+    again.addEventListener("click", () => this.#tryPreview());
     problemBox.append(...texts.map((text) => make("p", "", text)), make("p", "hint", t("lobby.withoutDevices")), again);
   }
 

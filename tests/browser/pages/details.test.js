@@ -218,6 +218,35 @@ test("the words for a lost link are in a region that was there before them, and 
   await ann.waitForFunction(() => document.activeElement?.id === "link-banner");
 });
 
+test("the focus stays near what it was on: the preview's buttons, a refused Join, the last page of the stage", async () => {
+  const ann = await open();
+  const focused = (/** @type {string} */ id) => ann.waitForFunction((id) => document.activeElement?.id === id, id);
+  await ann.getByRole("button", { name: "Try again" }).press("Enter");
+  await focused("preview-camera");
+  await ann.evaluate(() => {
+    const alert = /** @type {Element} */ (document.querySelector("#error"));
+    Object.assign(window, { said: 0 });
+    new MutationObserver(() => /** @type {any} */ (window).said++).observe(alert, { childList: true });
+  });
+  await ann.locator("#room").fill("x".repeat(200));
+  await ann.locator("#join").press("Enter");
+  await ann.getByRole("alert").getByText("This is not a valid room name.").waitFor();
+  await focused("join");
+  await ann.getByRole("button", { name: "Camera" }).click();
+  assert.equal(await ann.evaluate(() => /** @type {any} */ (window).said), 1, "what stays the same is not said again");
+
+  const others = Array.from({ length: 3 }, (_, index) =>
+    ({ type: "user-joined", clientId: `mate-${index}`, userId: null, displayName: null, metadata: null }));
+  await join(ann, "pages");
+  await ann.setViewportSize({ width: 210, height: 300 });
+  await sayToPage(ann, ...others);
+  await ann.getByText("1 of 2").waitFor();
+  await ann.locator("#page-next").press("Enter");
+  await ann.getByText("2 of 2").waitFor();
+  await focused("page-next");
+  assert.ok(await ann.locator("#page-next").isDisabled());
+});
+
 test("why somebody cannot be reached stays on the smallest tile and in People while it is tried again", async () => {
   const pages = [await open({ relayOnly: true }), await open({ relayOnly: true })];
   for (const page of pages) await join(page, "apart");
