@@ -7,6 +7,8 @@ import { TEXTS } from "./texts.js";
 /** @typedef {"en" | "zh"} Language */
 
 const ALL = { ...TEXTS, ...CAUSES };
+// The blocks of scripts that run from right to left.
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 const listeners = /** @type {Set<() => void>} */ (new Set());
 /** @type {Language} */
 let language = preferredLanguage(recall("language"), globalThis.navigator?.languages ?? []);
@@ -17,7 +19,7 @@ let language = preferredLanguage(recall("language"), globalThis.navigator?.langu
  */
 export function t(key, values = {}) {
   const text = ALL[key]?.[language] ?? key;
-  return text.replace(/\{(\w+)\}/g, (_, name) => String(values[name] ?? ""));
+  return text.replace(/\{(\w+)\}/g, (_, name) => isolated(String(values[name] ?? "")));
 }
 
 /**
@@ -59,6 +61,12 @@ export function preferredLanguage(chosen, wished) {
   if (chosen === "en" || chosen === "zh") return chosen;
   const known = wished.map((tag) => tag.slice(0, 2).toLowerCase()).find((tag) => tag === "en" || tag === "zh");
   return known === "zh" ? "zh" : "en";
+}
+
+/** A name must not turn around the sentence it stands in. @param {string} value */
+function isolated(value) {
+  const plain = value.replace(/\p{Bidi_Control}/gu, "");
+  return RIGHT_TO_LEFT.test(plain) ? `\u2068${plain}\u2069` : plain;
 }
 
 /** @param {Element} element @param {string} attribute */

@@ -38,6 +38,12 @@ test("each key that the page uses is in the table, and each of the table is used
   }
 });
 
+test("a name from right to left stays in its place in a sentence, and none can turn the rest around", () => {
+  assert.equal(t("people.joined", { name: "\u05d3\u05e0\u05d9" }), "\u2068\u05d3\u05e0\u05d9\u2069 joined");
+  assert.equal(t("chat.from", { name: "A\u202enn", text: "\u2069\u202e\u0627" }), "Ann: \u2068\u0627\u2069");
+  assert.equal(t("people.joined", { name: "👩‍👩‍👧 Ünal 王" }), "👩‍👩‍👧 Ünal 王 joined");
+});
+
 test("blanks are filled in as they are, and the language can be switched and back", () => {
   assert.equal(t("people.joined", { name: "<b>$& Ann" }), "<b>$& Ann joined");
   switchLanguage();
