@@ -115,6 +115,7 @@ export class Lobby {
   fail(text) {
     this.#joining = false;
     this.#error = text;
+    if (document.activeElement === cancelButton) joinButton.focus();
     this.#show();
   }
 
