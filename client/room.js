@@ -228,6 +228,7 @@ export class Room extends Events {
     this.#closePeers();
     this.#retriesMs = [...SEAT_RETRIES_MS];
     this.emit("joined", { roomId, room });
+    if (!this.#visit) return;
     for (const member of peers) this.#meet(member, { polite: false });
     this.#seated = true;
     if (peers.length > 0) this.#tellPresence();

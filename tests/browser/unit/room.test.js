@@ -321,6 +321,14 @@ test("left before `joined` came: the late reply seats nobody", async () => {
   assert.deepEqual(fake.events, []);
 });
 
+test("who leaves on hearing that one has joined meets nobody", async () => {
+  const fake = fakeRoom();
+  fake.room.on("joined", () => fake.room.leave());
+  await seat(fake, "bob");
+  assert.equal(fake.peers.length, 0);
+  assert.equal(fake.room.seated, false);
+});
+
 test("left before the refusal came: nobody is told of it any more", async () => {
   const { room, events, lastSocket } = fakeRoom();
   room.join({ roomId: "standup", displayName: "", stream: null });
