@@ -2,6 +2,7 @@
 // https://www.w3.org/TR/webrtc/#perfect-negotiation-example
 
 import { Events } from "./events.js";
+import { fromOtherSources, hasFragment, isRelay } from "./sdp.js";
 import { Sender } from "./sender.js";
 
 /**
@@ -213,6 +214,9 @@ export class Peer extends Events {
     this.#ignoringOffer = collision && !this.#polite;
     if (this.#ignoringOffer) return;
 
+    // Chromium and its kin lose the pictures of an m-line whose offer is rolled back: they are decoded, but
+    // not shown until the line has another source. So it gets another one, and then its own again.
+    if (collision) await this.#connection.setRemoteDescription({ ...description, sdp: fromOtherSources(description.sdp) });
     await this.#connection.setRemoteDescription(description);
     if (isOffer) {
       if (!this.#sender.ready) await this.#sender.answerAll();
@@ -261,17 +265,7 @@ export class Peer extends Events {
   }
 }
 
-/** @param {string} sdp @param {string} fragment */
-function hasFragment(sdp, fragment) {
-  return sdp.split("\r\n").includes(`a=ice-ufrag:${fragment}`);
-}
-
 /** @param {RTCIceServer} server */
 function isTurn({ urls }) {
   return [urls].flat().some((url) => url.startsWith("turn"));
-}
-
-/** @param {RTCIceCandidateInit | null} candidate */
-function isRelay(candidate) {
-  return / typ relay( |$)/.test(candidate?.candidate ?? "");
 }

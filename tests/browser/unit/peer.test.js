@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
 
 import { Peer } from "../../../client/peer.js";
+import { fromOtherSources } from "../../../client/sdp.js";
 import { FakeConnection, present, settled } from "./fakes.js";
 
 /** @type {Peer[]} */
@@ -175,6 +176,13 @@ test("glare: the polite side rolls its offer back and answers", async () => {
   assert.equal(connection.signalingState, "stable");
   assert.deepEqual(sent.map(({ type }) => type), ["answer", "offer", "answer"]);
   assert.deepEqual(faults, []);
+});
+
+test("an offer as if from other sources: each m-line of media has one, whether it had one or not, and all else stays", () => {
+  const offer = "v=0\r\nm=audio 9\r\na=ssrc:7 cname:x\r\na=mid:0\r\nm=video 9\na=ssrc-group:FID 1 2\na=ssrc:1 cname:x\na=ssrc:2 cname:x\n" +
+    "m=video 9\r\na=mid:2\r\nm=application 9\r\n";
+  assert.equal(fromOtherSources(offer), "v=0\r\nm=audio 9\r\na=mid:0\r\na=ssrc:1 cname:other\r\nm=video 9\r\na=ssrc:2 cname:other\r\n" +
+    "m=video 9\r\na=mid:2\r\na=ssrc:3 cname:other\r\nm=application 9\r\n");
 });
 
 test("an offer right behind an answer is no glare: both are taken", async () => {
