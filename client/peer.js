@@ -219,13 +219,15 @@ export class Peer extends Events {
     if (collision) await this.#connection.setRemoteDescription({ ...description, sdp: fromOtherSources(description.sdp) });
     await this.#connection.setRemoteDescription(description);
     if (isOffer) {
-      if (!this.#sender.ready) await this.#sender.answerAll();
-      await this.#describe();
       this.#mayOffer = true;
+      // An answer without the camera is better than none.
+      if (!this.#sender.ready) await this.#sender.answerAll().catch((error) => this.#report(error));
+      await this.#describe();
     }
     const candidates = this.#earlyCandidates.splice(0);
     for (const candidate of candidates) await this.#receiveCandidate(candidate);
-    await this.#sender.applyBudget();
+    // Not waited for: the next signals must not wait for an encoder.
+    void this.#sender.applyBudget();
   }
 
   async #describe() {

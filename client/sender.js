@@ -56,18 +56,21 @@ export class Sender {
 
   /** After the first offer came: its m-lines are used in both directions, instead of more of them. */
   async answerAll() {
-    this.#ready = true;
+    const adopting = [];
     for (const slot of deviceSlots) {
       const offered = this.#offered(slot);
-      if (offered) await this.#adopt(slot, offered, this.#tracks[slot], this.#stream);
+      if (offered) adopting.push(this.#adopt(slot, offered, this.#tracks[slot], this.#stream));
       // The other side offered no such kind; there is something to negotiate only if there is something to send.
       else if (this.#tracks[slot]) this.#add(slot, this.#tracks[slot], this.#stream);
     }
     for (const slot of this.#screenSlots ? screenSlots : []) {
       const offered = this.#offered(slot);
-      if (offered) await this.#adopt(slot, offered, null, null);
+      if (offered) adopting.push(this.#adopt(slot, offered, null, null));
     }
+    // Before anything is waited for: a track that is set meanwhile must find its m-line.
+    this.#ready = true;
     this.setScreen(this.#screen);
+    await Promise.all(adopting);
   }
 
   /** Whether this is the m-line of the other's camera or microphone. @param {RTCRtpTransceiver} transceiver */
@@ -80,7 +83,7 @@ export class Sender {
     this.#tracks[slot] = track;
     if (!this.#ready) return;
     const transceiver = this.#transceivers.get(slot);
-    if (transceiver) await transceiver.sender.replaceTrack(track);
+    if (isUsable(transceiver)) await transceiver.sender.replaceTrack(track);
     else if (track) this.#add(slot, track, this.#stream);
     // Another camera may give another size.
     await this.applyBudget();
@@ -114,7 +117,7 @@ export class Sender {
   /** @param {Slot} slot @param {MediaStreamTrack | null} track @param {MediaStream | null} stream */
   #share(slot, track, stream) {
     const transceiver = this.#transceivers.get(slot);
-    if (!transceiver || transceiver.direction === "stopped") {
+    if (!isUsable(transceiver)) {
       if (track) this.#add(slot, track, stream, "sendonly");
       return;
     }
@@ -151,13 +154,25 @@ export class Sender {
 
   /** The m-line that is this slot's by its place: the first of its kind for a device, the second for a screen. @param {Slot} slot */
   #offered(slot) {
-    const ofKind = this.#connection.getTransceivers().filter(({ receiver }) => receiver.track.kind === KINDS[slot]);
+    // Without slots, our own screen has m-lines that the other side did not offer.
+    const ownScreen = this.#screenSlots ? [] : screenSlots.map((slot) => this.#transceivers.get(slot));
+    const ofKind = this.#connection.getTransceivers().filter((transceiver) =>
+      transceiver.receiver.track.kind === KINDS[slot] && isUsable(transceiver) && !ownScreen.includes(transceiver));
     return slot === "microphone" || slot === "camera" ? ofKind[0] : ofKind[1];
   }
 }
 
 const deviceSlots = /** @type {const} */ (["microphone", "camera"]);
 const screenSlots = /** @type {const} */ (["screenSound", "screen"]);
+
+/**
+ * A refused or removed m-line stops its transceiver for good.
+ * @param {RTCRtpTransceiver | undefined} transceiver
+ * @returns {transceiver is RTCRtpTransceiver}
+ */
+function isUsable(transceiver) {
+  return transceiver !== undefined && transceiver.direction !== "stopped";
+}
 
 /** @param {MediaStream | null} stream @param {TrackKind} kind */
 function trackOf(stream, kind) {

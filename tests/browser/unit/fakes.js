@@ -157,6 +157,8 @@ export class FakeConnection {
   transceivers = [];
   /** @type {any[]} */
   candidates = [];
+  /** For a test to meddle with those that the other side's offer makes. @type {(transceiver: FakeTransceiver) => void} */
+  onOffered = () => {};
   /** @type {any} */
   onnegotiationneeded;
   /** @type {any} */
@@ -218,7 +220,9 @@ export class FakeConnection {
       // An m-line that the other side offers and that is not known here gets a transceiver.
       const kinds = [...description.sdp.matchAll(/^m=(\w+)/gm)].map(([, kind]) => kind);
       for (const kind of kinds.slice(this.transceivers.length)) {
-        this.transceivers.push(new FakeTransceiver(kind, null, "recvonly"));
+        const transceiver = new FakeTransceiver(kind, null, "recvonly");
+        this.onOffered(transceiver);
+        this.transceivers.push(transceiver);
       }
     });
   }

@@ -89,6 +89,68 @@ test("what the offer has no room for, the polite side adds", async () => {
   assert.deepEqual(lines(connection), [["audio", "sendrecv", "audio"], ["video", "sendrecv", "video"]]);
 });
 
+test("a camera that comes while the first answer is being made goes on the offered m-line", async () => {
+  const { peer, connection, sent } = fakePeer({ polite: true, stream: stream("audio") });
+  /** @type {() => void} */
+  let release = () => {};
+  const released = new Promise((resolve) => (release = () => resolve(null)));
+  connection.onOffered = ({ sender }) => {
+    sender.replaceTrack = async (track) => {
+      await released;
+      sender.track = track;
+    };
+  };
+  const answering = peer.receive(description("offer", "other1", "audio", "video"));
+  await settled();
+  const setting = peer.setTrack("camera", /** @type {any} */ (track("video")));
+  release();
+  await Promise.all([answering, setting]);
+  assert.deepEqual(lines(connection), [["audio", "sendrecv", "audio"], ["video", "sendrecv", "video"]]);
+  assert.deepEqual(sent.map(({ type }) => type), ["answer"]);
+});
+
+test("a track that cannot be sent is reported, and the offer answered without it", async () => {
+  const { peer, connection, sent, faults } = fakePeer({ polite: true, stream: stream("audio", "video") });
+  connection.onOffered = ({ sender, receiver }) => {
+    if (receiver.track.kind === "audio") sender.replaceTrack = () => Promise.reject(new Error("no"));
+  };
+  await peer.receive(description("offer", "other1", "audio", "video"));
+  assert.deepEqual(sent.map(({ type }) => type), ["answer"]);
+  assert.equal(faults.length, 1);
+  assert.deepEqual(lines(connection)[1], ["video", "sendrecv", "video"]);
+});
+
+test("a camera whose m-line was refused gets another one", async () => {
+  const { peer, connection, faults } = fakePeer({ polite: false, stream: stream("audio") });
+  present(connection.transceivers[1]).direction = "stopped";
+  await peer.setTrack("camera", /** @type {any} */ (track("video")));
+  assert.deepEqual(lines(connection)[2], ["video", "sendrecv", "video"]);
+  assert.deepEqual(faults, []);
+});
+
+test("the own screen is not taken for the place of the other's camera", async () => {
+  const { peer, connection } = fakePeer({ polite: true, screen: stream("video") });
+  await peer.receive(description("offer", "other1", "audio"));
+  assert.deepEqual(lines(connection).map(([kind]) => kind), ["audio", "video"]);
+  /** @type {string[]} */
+  const shown = [];
+  for (const name of /** @type {const} */ (["stream", "screen"])) peer.on(name, () => shown.push(name));
+  await peer.receive(description("offer", "other2", "audio", "video", "video"));
+  connection.ontrack({ track: track("video"), streams: [new MediaStream()], transceiver: connection.transceivers[2] });
+  assert.deepEqual(shown, ["stream"]);
+});
+
+test("an encoder that never takes its parameters holds up no signal", async () => {
+  const { peer, connection } = fakePeer({ polite: true, stream: stream("video") });
+  connection.onOffered = ({ sender }) => {
+    sender.setParameters = () => new Promise(() => {});
+  };
+  peer.receive(description("offer", "other1", "audio", "video"));
+  peer.receive(candidate({ candidate: "1" }));
+  await settled();
+  assert.equal(connection.candidates.length, 1);
+});
+
 test("once there was an offer, the polite side may offer too", async () => {
   const { peer, connection, sent } = fakePeer({ polite: true });
   await peer.receive(description("offer", "other1"));
