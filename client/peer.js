@@ -23,7 +23,7 @@ import { Sender } from "./sender.js";
  *   no-path: not even over a relay; no-answer: the other side never described itself
  *
  * @typedef {object} PeerEvents
- * @property {MediaStream} stream the other side sends this one
+ * @property {MediaStream} stream always the same; a track of it came or went
  * @property {MediaStream | null} screen the other side shares its screen, or no more
  * @property {RTCPeerConnectionState} state
  * @property {{ cause: Obstacle }} unreachable for now; it goes on trying
@@ -51,12 +51,11 @@ export class Peer extends Events {
   #earlyCandidates = [];
   #sawRelay;
   #wasConnected = false;
-  /** @type {MediaStream | null} */
-  #unnamedStream = null;
-  /** @type {MediaStream | null} */
-  #screen = null;
-  /** @type {MediaStream | null} */
-  #slotScreen = null;
+  // Streams of our own: some clients name one for each track, the same one for camera and screen, or none.
+  #devices = new MediaStream();
+  #screen = new MediaStream();
+  #screenSlots;
+  #showsScreen = false;
   #patienceTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #restartTimer;
@@ -66,11 +65,11 @@ export class Peer extends Events {
     super();
     this.#polite = polite;
     this.#mayOffer = !polite;
+    this.#screenSlots = screenSlots;
     this.#send = send;
     this.#sawRelay = iceServers.some(isTurn);
     this.#connection = new Connection({ iceServers });
     this.#sender = new Sender(this.#connection, stream, screen, screenSlots);
-    if (screenSlots) this.#slotScreen = new MediaStream();
     this.#listen();
     if (!polite) this.#sender.offerAll();
     this.#patienceTimer = setTimeout(() => this.#explain(), PATIENCE_MS);
@@ -109,11 +108,7 @@ export class Peer extends Events {
 
   /** Whether the other side uses its screen's m-lines. @param {boolean} sharing */
   setSharing(sharing) {
-    if (!this.#slotScreen) return;
-    const screen = sharing ? this.#slotScreen : null;
-    if (screen === this.#screen) return;
-    this.#screen = screen;
-    this.emit("screen", screen);
+    if (this.#screenSlots) this.#showScreen(sharing);
   }
 
   /** How many share what this device can encode and upload. @param {number} peerCount */
@@ -170,22 +165,30 @@ export class Peer extends Events {
 
   /** @param {RTCTrackEvent} event */
   #showTrack({ track, streams, transceiver }) {
-    if (this.#sender.isForDevice(transceiver)) {
-      // Some clients send their tracks without a stream.
-      this.#unnamedStream ??= streams[0] ?? new MediaStream();
-      if (!streams[0]) this.#unnamedStream.addTrack(track);
-      return this.emit("stream", streams[0] ?? this.#unnamedStream);
-    }
-    if (this.#slotScreen) return this.#slotScreen.addTrack(track);
-    const [stream] = streams;
-    if (!stream || stream === this.#screen) return;
-    this.#screen = stream;
-    stream.onremovetrack = () => {
-      if (stream !== this.#screen || stream.getTracks().length > 0) return;
-      this.#screen = null;
-      this.emit("screen", null);
+    const isForDevice = this.#sender.isForDevice(transceiver);
+    // Of a screen without a stream nobody would ever tell the end.
+    if (!isForDevice && !this.#screenSlots && streams.length === 0) return;
+    const shown = isForDevice ? this.#devices : this.#screen;
+    const show = () => {
+      if (isForDevice) this.emit("stream", shown);
+      else if (!this.#screenSlots) this.#showScreen(shown.getTracks().length > 0);
     };
-    this.emit("screen", stream);
+    shown.addTrack(track);
+    show();
+    for (const stream of streams) {
+      stream.addEventListener("removetrack", (event) => {
+        if (event.track !== track || !shown.getTracks().includes(track)) return;
+        shown.removeTrack(track);
+        show();
+      });
+    }
+  }
+
+  /** @param {boolean} shown */
+  #showScreen(shown) {
+    if (shown === this.#showsScreen) return;
+    this.#showsScreen = shown;
+    this.emit("screen", shown ? this.#screen : null);
   }
 
   #explain() {

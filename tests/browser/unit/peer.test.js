@@ -44,10 +44,12 @@ const track = (kind) => ({ kind, getSettings: () => ({ height: 720 }) });
 const stream = (...kinds) => ({ getTracks: () => kinds.map(track) });
 // Node has no media; the peer only collects tracks in it.
 Object.assign(globalThis, {
-  MediaStream: class {
+  MediaStream: class extends EventTarget {
     /** @type {object[]} */
     tracks = [];
-    addTrack = this.tracks.push.bind(this.tracks);
+    getTracks = () => this.tracks;
+    addTrack = (/** @type {object} */ track) => void this.tracks.push(track);
+    removeTrack = (/** @type {object} */ track) => void this.tracks.splice(this.tracks.indexOf(track), 1);
   },
 });
 /** What is sent on each m-line. @param {FakeConnection} connection */
@@ -375,6 +377,43 @@ test("with slots for screens, a share changes no direction, and setSharing() sho
   peer.on("screen", (screen) => shown.push(screen !== null));
   for (const sharing of [true, true, false]) peer.setSharing(sharing);
   assert.deepEqual(shown, [true, false]);
+});
+
+/** What the other side shows, by the kinds of its tracks, at each change. @param {Peer} peer */
+function shownBy(peer) {
+  /** @type {string[]} */
+  const shown = [];
+  for (const name of /** @type {const} */ (["stream", "screen"])) {
+    peer.on(name, (stream) => shown.push(`${name}: ${stream?.getTracks().map(({ kind }) => kind).join(" ") ?? "none"}`));
+  }
+  return shown;
+}
+
+/** @param {MediaStream} stream @param {object} track */
+const removeFrom = (stream, track) => stream.dispatchEvent(Object.assign(new Event("removetrack"), { track }));
+
+test("sound and picture of one who names a stream for each, or none at all, are one stream; what goes is gone", async () => {
+  const { peer, connection } = fakePeer({ polite: true });
+  await peer.receive(description("offer", "other1", "audio", "video"));
+  const shown = shownBy(peer);
+  const [named, camera] = [new MediaStream(), track("video")];
+  connection.ontrack({ track: track("audio"), streams: [], transceiver: connection.transceivers[0] });
+  connection.ontrack({ track: camera, streams: [named], transceiver: connection.transceivers[1] });
+  removeFrom(named, camera);
+  removeFrom(named, camera);
+  assert.deepEqual(shown, ["stream: audio", "stream: audio video", "stream: audio"]);
+});
+
+test("a screen in the stream of the camera is shown beside it, and ends with its track", async () => {
+  const { peer, connection } = fakePeer({ polite: true });
+  await peer.receive(description("offer", "other1", "video", "video"));
+  const shown = shownBy(peer);
+  const [named, screen] = [new MediaStream(), track("video")];
+  for (const [index, each] of [track("video"), screen].entries()) {
+    connection.ontrack({ track: each, streams: [named], transceiver: connection.transceivers[index] });
+  }
+  removeFrom(named, screen);
+  assert.deepEqual(shown, ["stream: video", "screen: video", "screen: none"]);
 });
 
 test("the more peers there are, the less each is sent", async () => {
