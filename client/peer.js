@@ -58,6 +58,8 @@ export class Peer extends Events {
   #showsScreen = false;
   #patienceTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #answerTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #restartTimer;
 
   /** @param {PeerOptions} options @param {typeof RTCPeerConnection} Connection */
@@ -130,8 +132,7 @@ export class Peer extends Events {
   }
 
   close() {
-    clearTimeout(this.#patienceTimer);
-    clearTimeout(this.#restartTimer);
+    for (const timer of [this.#patienceTimer, this.#answerTimer, this.#restartTimer]) clearTimeout(timer);
     this.#connection.close();
   }
 
@@ -235,10 +236,20 @@ export class Peer extends Events {
 
   async #describe() {
     await this.#connection.setLocalDescription();
+    this.#sendDescription();
+  }
+
+  #sendDescription() {
     const description = this.#connection.localDescription;
-    if (description?.type === "offer" || description?.type === "answer") {
-      this.#send({ type: description.type, sdp: description });
-    }
+    if (description?.type !== "offer" && description?.type !== "answer") return;
+    this.#send({ type: description.type, sdp: description });
+    clearTimeout(this.#answerTimer);
+    // While an offer is unanswered no other can be made, and one side takes none: it is asked again.
+    if (description.type === "offer") this.#answerTimer = setTimeout(() => this.#insist(), PATIENCE_MS);
+  }
+
+  #insist() {
+    if (this.#connection.signalingState === "have-local-offer") this.#sendDescription();
   }
 
   /** @param {RTCIceCandidateInit | null} candidate */

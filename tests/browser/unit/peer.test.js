@@ -318,6 +318,19 @@ test("a failed connection restarts ICE, the polite side a moment later and only 
   assert.deepEqual([impolite, polite, mended].map(({ connection }) => connection.restarts), [1, 1, 0]);
 });
 
+test("an offer that nobody answers is sent again, until it is answered", async () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const { peer, connection, sent } = fakePeer({ polite: false });
+  connection.onnegotiationneeded();
+  await settled();
+  mock.timers.tick(20_000);
+  mock.timers.tick(20_000);
+  assert.deepEqual(sent, Array(3).fill({ type: "offer", sdp: { type: "offer", sdp: sdp("own1") } }));
+  await peer.receive(description("answer", "other1"));
+  mock.timers.tick(20_000);
+  assert.equal(sent.length, 3);
+});
+
 test("why a peer cannot be reached: no relay on either side, no path over one, or no answer at all", async () => {
   const relay = { candidate: "candidate:1 1 udp 1 192.0.2.1 3478 typ relay raddr 0.0.0.0 rport 0" };
   for (const [candidates, cause] of /** @type {const} */ ([[[], "needs-turn"], [[relay], "no-path"]])) {
