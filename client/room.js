@@ -73,6 +73,8 @@ export class Room extends Events {
   /** @type {Visit | null} */
   #visit = null;
   #seated = false;
+  /** Where the server has a seat for us: while a move is under way, and after one was refused, in the old room. @type {string | null} */
+  #seatedIn = null;
   /** @type {number[]} when to ask again for a seat that was lost */
   #retriesMs = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -97,7 +99,10 @@ export class Room extends Events {
     super();
     this.#link = link;
     this.#makePeer = makePeer;
-    link.on("welcome", () => this.#enter());
+    link.on("welcome", () => {
+      this.#seatedIn = null;
+      this.#enter();
+    });
     link.on("message", (message) => this.#receive(message));
     link.on("state", (state) => {
       if (state.phase === "ended") this.#end(state.cause);
@@ -140,7 +145,7 @@ export class Room extends Events {
 
   leave() {
     if (!this.#visit) return;
-    this.#link.send({ type: "leave", roomId: this.#visit.roomId });
+    this.#freeSeat(this.#visit);
     this.#forget();
     this.emit("left", {});
   }
@@ -197,12 +202,12 @@ export class Room extends Events {
     // A seat is lost with its link; its peers go on until the others are met anew.
     this.#seated = false;
     clearTimeout(this.#retryTimer);
+    let joined;
     try {
-      const [, joined] = await Promise.all([
+      [, joined] = await Promise.all([
         this.#register(visit.displayName),
         this.#link.request({ type: "join", roomId: visit.roomId, metadata: ABILITIES }),
       ]);
-      if (this.#visit === visit) this.#sit(joined);
     } catch (error) {
       // A link that is lost, or not there yet, needs nothing here: its next welcome leads back to this method.
       if (!(error instanceof Refused) || this.#visit !== visit) return;
@@ -212,9 +217,16 @@ export class Room extends Events {
         this.#retryTimer = setTimeout(() => this.#enter(), retryInMs);
         return this.emit("refused", { cause });
       }
-      this.#link.send({ type: "leave", roomId: visit.roomId });
-      this.#end(cause);
+      this.#freeSeat(visit);
+      return this.#end(cause);
     }
+    this.#seatedIn = joined.roomId;
+    if (this.#visit === visit) this.#sit(joined);
+  }
+
+  /** The server ignores the room in which we are not. @param {Visit} visit */
+  #freeSeat(visit) {
+    for (const roomId of new Set([this.#seatedIn ?? visit.roomId, visit.roomId])) this.#link.send({ type: "leave", roomId });
   }
 
   /** @param {string} displayName */
@@ -373,6 +385,7 @@ export class Room extends Events {
   #forget() {
     this.#visit = null;
     this.#seated = false;
+    this.#seatedIn = null;
     this.#retriesMs = [];
     clearTimeout(this.#retryTimer);
     this.#closePeers();

@@ -285,6 +285,21 @@ test("a room that stays full ends the visit after a minute, and leaving ends the
   }
 });
 
+test("a move that is refused, or given up before its answer, leaves no seat behind", async () => {
+  for (const isRefused of [true, false]) {
+    const fake = fakeRoom();
+    await seat(fake, "bob");
+    fake.room.join({ roomId: "full", displayName: "Ann", stream: null });
+    const { requestId } = fake.lastSocket().sent.at(-1);
+    if (!isRefused) fake.room.leave();
+    fake.lastSocket().serverSays({ type: "join-error", error: "Room is full", code: "room-full", requestId });
+    await settled();
+    const left = fake.lastSocket().sent.filter(({ type }) => type === "leave").map(({ roomId }) => roomId);
+    assert.deepEqual(left, ["standup", "full"]);
+    assert.ok(fake.peers[0]?.closed);
+  }
+});
+
 test("a link that ended for good ends the visit with its cause", async () => {
   const fake = fakeRoom();
   await seat(fake, "bob");
