@@ -1,7 +1,7 @@
 // Links in what others wrote.
 
 const ADDRESS = /https?:\/\/[^\s<>"'`。，；：！？（）【】「」]+/gi;
-const TRAILING = /[.,;:!?)\]}。，；：！？）】」]+$/;
+const TRAILING = ".,;:!?)]}。，；：！？）】」";
 
 /**
  * The text in pieces: those with an href lead to a web page, and nothing but http and https does.
@@ -12,7 +12,7 @@ export function withLinks(text) {
   const pieces = [];
   let end = 0;
   for (const { 0: found, index } of text.matchAll(ADDRESS)) {
-    const address = found.replace(TRAILING, "");
+    const address = trimmed(found);
     if (!URL.canParse(address)) continue;
     if (index > end) pieces.push({ text: text.slice(end, index), href: null });
     pieces.push({ text: address, href: new URL(address).href });
@@ -20,4 +20,11 @@ export function withLinks(text) {
   }
   if (end < text.length) pieces.push({ text: text.slice(end), href: null });
   return pieces;
+}
+
+/** A pattern that ends in `+$` would try every dot of a long row of them. @param {string} address */
+function trimmed(address) {
+  let end = address.length;
+  while (end > 0 && TRAILING.includes(address.charAt(end - 1))) end--;
+  return address.slice(0, end);
 }

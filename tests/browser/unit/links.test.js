@@ -18,3 +18,10 @@ for (const [text, hrefs] of /** @type {[string, string[]][]} */ ([
     assert.equal(pieces.map((piece) => piece.text).join(""), text, "nothing is lost or added");
   });
 }
+
+test("a long row of dots in what others wrote takes no time", () => {
+  const text = `http://a${".".repeat(100_000)}a`;
+  const before = performance.now();
+  withLinks(text);
+  assert.ok(performance.now() - before < 1_000);
+});
