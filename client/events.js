@@ -7,9 +7,12 @@ export class Events extends EventTarget {
    * @template {keyof Details & string} Name
    * @param {Name} name
    * @param {(detail: Details[Name]) => void} listener
+   * @returns {() => void} ends it
    */
   on(name, listener) {
-    this.addEventListener(name, (event) => listener(/** @type {CustomEvent} */ (event).detail));
+    const hear = (/** @type {Event} */ event) => listener(/** @type {CustomEvent} */ (event).detail);
+    this.addEventListener(name, hear);
+    return () => this.removeEventListener(name, hear);
   }
 
   /**

@@ -88,7 +88,7 @@ function showRefusal(cause) {
 
 function showLinkState() {
   const { state } = link;
-  const retryable = state.phase === "waiting" || state.phase === "ended";
+  const retryable = ["waiting", "offline", "ended"].includes(state.phase);
   if (!retryable && document.activeElement === retryButton) banner.focus();
   retryButton.hidden = !retryable;
   // The region itself never hides: what a region holds when it appears, few screen readers read out.

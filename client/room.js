@@ -90,6 +90,7 @@ export class Room extends Events {
   /** @type {ChatMessage[]} */
   #chat = [];
   #nextChatId = 1;
+  #subscriptions;
 
   /**
    * @param {SignalingLink} link
@@ -99,17 +100,19 @@ export class Room extends Events {
     super();
     this.#link = link;
     this.#makePeer = makePeer;
-    link.on("welcome", () => {
-      this.#seatedIn = null;
-      this.#enter();
-    });
-    link.on("message", (message) => this.#receive(message));
-    link.on("state", (state) => {
-      if (state.phase === "ended") this.#end(state.cause);
-    });
-    onNetworkChange(() => {
-      for (const { peer } of this.#mates.values()) peer.restart();
-    });
+    this.#subscriptions = [
+      link.on("welcome", () => {
+        this.#seatedIn = null;
+        this.#enter();
+      }),
+      link.on("message", (message) => this.#receive(message)),
+      link.on("state", (state) => {
+        if (state.phase === "ended") this.#end(state.cause);
+      }),
+      onNetworkChange(() => {
+        for (const { peer } of this.#mates.values()) peer.restart();
+      }),
+    ];
   }
 
   /** Whether there is a seat, and all who were there are met: who comes and goes now does so in truth. */
@@ -132,7 +135,8 @@ export class Room extends Events {
   }
 
   /**
-   * Joins now, or as soon as there is a link, and again after each loss of the link until leave().
+   * Joins now, or as soon as link.connect() leads to a link, and again after each loss of it until leave().
+   * The visit's stream is sent as it is, and never stopped here.
    * @param {Visit} visit
    */
   join(visit) {
@@ -148,6 +152,12 @@ export class Room extends Events {
     this.#freeSeat(this.#visit);
     this.#forget();
     this.emit("left", {});
+  }
+
+  /** Leaves, and lets go of the link, for good. The link itself stays open. */
+  close() {
+    this.leave();
+    for (const end of this.#subscriptions) end();
   }
 
   /** @param {string} displayName */

@@ -17,7 +17,8 @@ import { REPLY_TYPES, closureCause, isFinal } from "./messages.js";
  * @property {() => number} now milliseconds
  * @property {() => number} random at least 0, below 1
  * @property {() => boolean} isOnline
- * @property {(callback: () => void) => void} whenOnline calls back each time the device finds a network
+ * @property {(callback: () => void) => () => void} whenOnline calls back each time the device finds a network,
+ *   until what it returned is called
  *
  * @typedef {{ phase: "idle" }
  *   | { phase: "connecting", cause: Cause | null }
@@ -47,7 +48,10 @@ const browser = {
   random: Math.random,
   // Only a clear "no" counts: elsewhere than in browsers nobody says.
   isOnline: () => globalThis.navigator?.onLine !== false,
-  whenOnline: (callback) => globalThis.addEventListener?.("online", callback),
+  whenOnline: (callback) => {
+    globalThis.addEventListener?.("online", callback);
+    return () => globalThis.removeEventListener?.("online", callback);
+  },
 };
 
 /** The server's answer to a request was no. */
@@ -88,17 +92,14 @@ export class SignalingLink extends Events {
   #retryTimer;
   /** @type {any} */
   #silenceTimer;
+  /** @type {(() => void) | null} */
+  #stopWaitingForNetwork = null;
 
   /** @param {string} url @param {Surroundings} env */
   constructor(url, env = browser) {
     super();
     this.#url = url;
     this.#env = env;
-    env.whenOnline(() => {
-      // A link over the network that was lost may be dead without knowing it.
-      if (this.#welcome) this.#probe();
-      else if (this.#wanted) this.connect();
-    });
   }
 
   get state() {
@@ -107,16 +108,21 @@ export class SignalingLink extends Events {
 
   /** Opens the link, unless it is open or opening, and from then on whenever it is lost. */
   connect() {
-    if (this.#socket) return;
     this.#wanted = true;
+    this.#stopWaitingForNetwork ??= this.#env.whenOnline(() => this.#useNetwork());
+    // Even if the device says that it has no network: some are wrong.
+    this.#open();
+  }
+
+  /** Gives the link up, with the seat and whatever was asked, until connect(). */
+  close() {
+    this.#wanted = false;
+    this.#stopWaitingForNetwork?.();
+    this.#stopWaitingForNetwork = null;
     this.#env.clearTimeout(this.#retryTimer);
-    if (!this.#env.isOnline()) return this.#enter({ phase: "offline", cause: this.#cause });
-    const socket = new this.#env.WebSocket(this.#url);
-    socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
-    socket.onclose = (event) => this.#lose(event.code, event.reason);
-    this.#socket = socket;
-    this.#expectWithin(PATIENCE_MS);
-    this.#enter({ phase: "connecting", cause: this.#cause });
+    this.#drop();
+    this.#cause = null;
+    this.#enter({ phase: "idle" });
   }
 
   /**
@@ -148,12 +154,30 @@ export class SignalingLink extends Events {
     return this.#welcome;
   }
 
+  #open() {
+    if (this.#socket) return;
+    this.#env.clearTimeout(this.#retryTimer);
+    const socket = new this.#env.WebSocket(this.#url);
+    socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
+    socket.onclose = (event) => this.#lose(event.code, event.reason);
+    this.#socket = socket;
+    this.#expectWithin(PATIENCE_MS);
+    this.#enter({ phase: "connecting", cause: this.#cause });
+  }
+
+  #useNetwork() {
+    // A link over the network that was lost may be dead without knowing it.
+    if (this.#welcome) this.#probe();
+    else if (this.#wanted) this.#open();
+  }
+
   /** @param {ServerMessage & { requestId?: string }} message */
   #receive(message) {
     if (message.type === "welcome") {
       this.#welcome = message;
       this.#welcomedAt = this.#env.now();
       this.#cause = null;
+      this.#removal = "";
       this.#enter({ phase: "online" });
       this.emit("welcome", message);
     } else if (!this.#settle(message)) {
@@ -208,9 +232,14 @@ export class SignalingLink extends Events {
     // That it cannot be reached while it restarts is no better explanation than that it restarts.
     const cause = (this.#cause ??= closureCause(code, reason));
     const retryInMs = this.#retryDelayMs();
-    this.#retryTimer = this.#env.setTimeout(() => this.connect(), retryInMs);
+    this.#retryTimer = this.#env.setTimeout(() => this.#retry(), retryInMs);
     if (this.#env.isOnline()) this.#enter({ phase: "waiting", cause, retryInMs });
     else this.#enter({ phase: "offline", cause });
+  }
+
+  #retry() {
+    if (this.#env.isOnline()) this.#open();
+    else this.#enter({ phase: "offline", cause: this.#cause });
   }
 
   #drop() {

@@ -106,7 +106,10 @@ export function fakeLink({ random = 0.5 } = {}) {
     now: clock.now,
     random: () => random,
     isOnline: () => network.online,
-    whenOnline: (callback) => void network.listeners.push(callback),
+    whenOnline: (callback) => {
+      network.listeners.push(callback);
+      return () => void network.listeners.splice(network.listeners.indexOf(callback), 1);
+    },
   });
   const lastSocket = () => {
     const socket = sockets.at(-1);

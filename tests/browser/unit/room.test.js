@@ -322,6 +322,18 @@ test("after leaving, the room's last words are ignored and no reconnect leads ba
   assert.deepEqual(fake.lastSocket().sent, []);
 });
 
+test("a closed room has left, and hears of its link no more", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  fake.room.close();
+  assert.deepEqual(fake.lastSocket().sent.at(-1), { type: "leave", roomId: "standup" });
+  assert.ok(fake.peers[0]?.closed);
+  fake.room.join({ roomId: "standup", displayName: "", stream: null });
+  const { length } = fake.lastSocket().sent;
+  fake.lastSocket().serverSays(WELCOME);
+  assert.equal(fake.lastSocket().sent.length, length);
+});
+
 test("left before `joined` came: the late reply seats nobody", async () => {
   const fake = fakeRoom();
   fake.room.join({ roomId: "standup", displayName: "", stream: null });

@@ -249,6 +249,45 @@ test("without a network no socket is opened, however long; with one again, at on
   assert.equal(sockets.length, 2);
 });
 
+test("who asks for a link gets a try even without a network: devices are wrong about it", () => {
+  const { link, clock, network, sockets, lastSocket } = connected(fakeLink());
+  network.turn(false);
+  lastSocket().serverCloses(1006);
+  clock.pass(1_000);
+  link.connect();
+  assert.equal(sockets.length, 2);
+  lastSocket().serverSays(WELCOME);
+  assert.equal(link.state.phase, "online");
+});
+
+test("a closed link is silent and stays closed, until it is asked for again", async () => {
+  const { link, clock, network, sockets, lastSocket } = connected(fakeLink());
+  const asked = link.request({ type: "ping" });
+  link.close();
+  await assert.rejects(asked, LinkLost);
+  assert.ok(lastSocket().closedByClient);
+  assert.equal(link.state.phase, "idle");
+  clock.pass(3_600_000);
+  network.turn(true);
+  assert.deepEqual([sockets.length, network.listeners.length], [1, 0]);
+  link.connect();
+  lastSocket().serverCloses(1006);
+  link.close();
+  clock.pass(3_600_000);
+  assert.equal(sockets.length, 2);
+});
+
+test("the reason of a removal is not that of a later one", () => {
+  const { link, clock, lastSocket } = connected(fakeLink());
+  lastSocket().serverSays({ type: "removed", code: 4002, reason: "another page took over" });
+  lastSocket().serverCloses(4002);
+  clock.pass(1_000);
+  lastSocket().serverSays(WELCOME);
+  lastSocket().serverCloses(4501, "be kind");
+  const { state } = link;
+  assert.equal("cause" in state && state.cause?.text, "be kind");
+});
+
 test("a network that comes wakes neither a link that nobody asked for nor one that ended", () => {
   const { link, network, sockets, lastSocket } = fakeLink();
   network.turn(true);
