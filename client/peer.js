@@ -123,6 +123,11 @@ export class Peer extends Events {
     this.#connection.restartIce();
   }
 
+  /** By which the cameras' m-line goes in descriptions and statistics, as soon as it has one. */
+  get cameraMid() {
+    return this.#sender.cameraMid;
+  }
+
   getStats() {
     return this.#connection.getStats();
   }

@@ -78,6 +78,10 @@ export class Sender {
     return deviceSlots.some((slot) => this.#offered(slot) === transceiver);
   }
 
+  get cameraMid() {
+    return this.#offered("camera")?.mid ?? null;
+  }
+
   /** @param {DeviceKind} slot @param {MediaStreamTrack | null} track */
   async setTrack(slot, track) {
     this.#tracks[slot] = track;

@@ -33,6 +33,8 @@ export class StatsSampler extends Events {
   #reports = new Map();
   /** @type {Map<string, Sample[]>} */
   #histories = new Map();
+  /** @type {WeakSet<object>} peers that have not answered yet */
+  #asked = new WeakSet();
 
   /** @param {Room} room @param {{ intervalMs?: number, keep?: number }} options */
   constructor(room, { intervalMs = 1_000, keep = 60 } = {}) {
@@ -70,13 +72,17 @@ export class StatsSampler extends Events {
   /** @param {string} clientId */
   async #sample(clientId) {
     const peer = this.#room.mates.get(clientId)?.peer;
-    const report = await peer?.getStats();
+    if (!peer || this.#asked.has(peer)) return;
+    this.#asked.add(peer);
+    // A connection that does not tell leaves a gap.
+    const report = await peer.getStats().catch(() => null);
+    this.#asked.delete(peer);
     // Somebody may have left, or sampling stopped, meanwhile.
     if (!report || this.#room.mates.get(clientId)?.peer !== peer || this.#timer === undefined) return;
     const before = this.#reports.get(clientId) ?? null;
     this.#reports.set(clientId, report);
     if (!before) return;
-    const sample = summarize(before, report);
+    const sample = summarize(before, report, peer.cameraMid);
     const history = this.#histories.get(clientId) ?? [];
     this.#histories.set(clientId, [...history, sample].slice(-this.#keep));
     this.emit("sample", { clientId, sample });
@@ -86,17 +92,16 @@ export class StatsSampler extends Events {
 /**
  * @param {RTCStatsReport} before
  * @param {RTCStatsReport} now
+ * @param {string | null} cameraMid which m-line is the cameras'
  * @returns {Sample}
  */
-export function summarize(before, now) {
+export function summarize(before, now, cameraMid) {
   const inbound = entries(now, "inbound-rtp");
   const outbound = entries(now, "outbound-rtp");
   const pair = selectedPair(now);
   const path = pair && pathOf(now, pair);
-  const videos = inbound.filter(({ kind }) => kind === "video").sort((a, b) => Number(a.mid) - Number(b.mid));
-  const ownVideos = outbound.filter(({ kind }) => kind === "video").sort((a, b) => Number(a.mid) - Number(b.mid));
-  // The camera has the first m-line of its kind: see sender.js.
-  const cameraMid = [...videos, ...ownVideos].map(({ mid }) => mid).sort((a, b) => Number(a) - Number(b))[0];
+  const videos = inbound.filter(({ kind }) => kind === "video");
+  const ownVideos = outbound.filter(({ kind }) => kind === "video");
   return {
     at: Math.round(pair?.timestamp ?? Date.now()),
     roundTripMs: typeof pair?.currentRoundTripTime === "number" ? pair.currentRoundTripTime * 1_000 : null,

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
 
-import { summarize } from "../../../client/stats.js";
+import { Events } from "../../../client/events.js";
+import { StatsSampler, summarize } from "../../../client/stats.js";
 import { durationAt, withDuration } from "../../../client/webm.js";
+import { settled } from "./fakes.js";
 
 /** @param {any[]} entries @returns {any} */
 const report = (...entries) => new Map(entries.map((entry) => [entry.id, entry]));
@@ -25,7 +27,7 @@ test("two reports become rates, loss, size and path", () => {
     bytesSent: second * 20_000, framesEncoded: second * 30,
   });
   const told = { id: "X", type: "remote-inbound-rtp", fractionLost: 0.25 };
-  assert.deepEqual(summarize(report(video(1), sent(1)), report(...PATH, video(2), sent(2), told)), {
+  assert.deepEqual(summarize(report(video(1), sent(1)), report(...PATH, video(2), sent(2), told), "1"), {
     at: 2_000, roundTripMs: 50, lossDown: 0.1, lossUp: 0.25, bitsDown: 80_000, bitsUp: 160_000,
     camera: { width: 640, height: 360, framesPerSecond: 24 }, screen: null,
     sent: { width: 1280, height: 720, framesPerSecond: 30 },
@@ -33,23 +35,41 @@ test("two reports become rates, loss, size and path", () => {
   });
 });
 
-test("the second picture is a screen; one that stands still is none", () => {
+test("a picture on another m-line than the camera's is a screen; one that stands still is none", () => {
   const screen = (/** @type {number} */ second, /** @type {number} */ framesDecoded) =>
-    video(second, { id: "S", mid: "3", frameWidth: 1920, frameHeight: 1080, framesDecoded });
-  const moving = summarize(report(video(1), screen(1, 5)), report(video(2), screen(2, 15)));
+    video(second, { id: "S", mid: "0", frameWidth: 1920, frameHeight: 1080, framesDecoded });
+  const moving = summarize(report(video(1), screen(1, 5)), report(video(2), screen(2, 15)), "1");
   assert.deepEqual(moving.screen, { width: 1920, height: 1080, framesPerSecond: 10 });
   assert.equal(moving.camera?.width, 640);
-  assert.equal(summarize(report(video(1), screen(1, 5)), report(video(2), screen(2, 5))).screen, null);
+  assert.equal(summarize(report(video(1), screen(1, 5)), report(video(2), screen(2, 5)), "1").screen, null);
 });
 
 test("without a path or packets nothing is made up", () => {
-  const { path, relayed, roundTripMs, lossDown, lossUp, camera, bitsDown } = summarize(report(), report());
+  const { path, relayed, roundTripMs, lossDown, lossUp, camera, bitsDown } = summarize(report(), report(), null);
   assert.deepEqual({ path, relayed, roundTripMs, lossDown, lossUp, camera, bitsDown },
     { path: null, relayed: null, roundTripMs: null, lossDown: null, lossUp: null, camera: null, bitsDown: 0 });
 });
 
 test("packets that were found again are no negative loss", () => {
-  assert.equal(summarize(report(video(1)), report(video(2, { packetsLost: 3 }))).lossDown, 0);
+  assert.equal(summarize(report(video(1)), report(video(2, { packetsLost: 3 })), "1").lossDown, 0);
+});
+
+test("a peer that is slow to tell, or fails to, is not asked meanwhile, and is asked again", async () => {
+  mock.timers.enable({ apis: ["setInterval"] });
+  /** @type {((error: Error) => void)[]} */
+  const asked = [];
+  const peer = { cameraMid: null, getStats: () => new Promise((_, reject) => asked.push(reject)) };
+  const room = Object.assign(new Events(), { mates: new Map([["bob", { peer }]]) });
+  const sampler = new StatsSampler(/** @type {any} */ (room), { intervalMs: 1_000 });
+  sampler.start();
+  mock.timers.tick(3_000);
+  assert.equal(asked.length, 1);
+  asked[0]?.(new Error("closed"));
+  await settled();
+  mock.timers.tick(1_000);
+  assert.equal(asked.length, 2);
+  sampler.stop();
+  mock.timers.reset();
 });
 
 // EBML header, Segment of unknown size, Info with TimecodeScale, and the start of Tracks.
