@@ -252,6 +252,7 @@ export class Room extends Events {
     this.emit("joined", { roomId, room });
     if (!this.#visit) return;
     for (const member of peers) this.#meet(member, { polite: false });
+    this.#shareBudget();
     this.#seated = true;
     if (peers.length > 0) this.#tellPresence();
   }
@@ -263,11 +264,13 @@ export class Room extends Events {
     switch (message.type) {
       case "user-joined":
         this.#meet(message, { polite: true });
+        this.#shareBudget();
         return this.#tellPresence(message.clientId);
       case "user-updated":
         return this.#rename(message);
       case "user-left":
-        return this.#part(message.clientId);
+        this.#part(message.clientId);
+        return this.#shareBudget();
       case "room-updated":
         return this.emit("room-updated", message.room);
       case "removed":
@@ -285,6 +288,7 @@ export class Room extends Events {
 
   /** @param {Member} member @param {{ polite: boolean }} role */
   #meet({ clientId, userId, displayName, metadata }, { polite }) {
+    this.#part(clientId);
     const peer = this.#makePeer({
       polite,
       iceServers: this.#link.welcome?.iceServers ?? [],
@@ -297,12 +301,10 @@ export class Room extends Events {
     const mate = {
       clientId, userId, displayName, metadata, peer, presence: null, handRaisedAt: null, stream: null, screen: null,
     };
-    this.#mates.get(clientId)?.peer.close();
     this.#mates.set(clientId, mate);
     for (const [kind, track] of Object.entries(this.#tracks)) peer.setTrack(/** @type {DeviceKind} */ (kind), track);
     this.#watch(mate);
     this.emit("mate-joined", mate);
-    this.#shareBudget();
   }
 
   /** @param {Mate} mate */
@@ -371,7 +373,6 @@ export class Room extends Events {
     mate.peer.close();
     this.#mates.delete(clientId);
     this.emit("mate-left", mate);
-    this.#shareBudget();
   }
 
   #shareBudget() {

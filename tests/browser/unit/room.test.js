@@ -140,6 +140,21 @@ test("who leaves has its peer closed and its tile removed, once", async () => {
   assert.deepEqual(fake.events.slice(2), [["mate-left", "bob"]]);
 });
 
+test("in a large room each peer learns once how many there are, and none on the way out", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob", "cid", "dan");
+  fake.room.leave();
+  assert.deepEqual(fake.peers.map(({ calls }) => calls), Array(3).fill([["count", 3]]));
+});
+
+test("a mate that is announced twice is met anew, and the first one left", async () => {
+  const fake = fakeRoom();
+  await seat(fake, "bob");
+  fake.lastSocket().serverSays({ type: "user-joined", ...member("bob") });
+  assert.deepEqual(fake.peers.map(({ closed }) => closed), [true, false]);
+  assert.deepEqual(fake.events.slice(2), [["mate-left", "bob"], ["mate-joined", "bob"]]);
+});
+
 test("names and locks that change are passed on, unknown message types ignored", async () => {
   const fake = fakeRoom();
   await seat(fake, "bob");
