@@ -1,4 +1,4 @@
-// What clients of this kind tell each other in the protocol's `message`. Nothing that comes from the
+// What clients of this kind tell each other in the protocol's `message`, and in `join`. Nothing that comes from the
 // network is used before it is read here: types and lengths are checked, the rest is dropped.
 
 /**
@@ -15,6 +15,9 @@
 
 /** In UTF-16 units, as `maxlength` counts. */
 export const CHAT_LIMIT = 10_000;
+
+/** The metadata of a seat, which others know before the first offer: see PROTOCOL.md. */
+export const ABILITIES = { screenSlots: true };
 
 /** @type {Presence} */
 export const QUIET = { muted: false, cameraOff: false, handRaised: false, recording: false, sharing: false };
@@ -52,4 +55,9 @@ function readPresence(fields) {
 /** @param {unknown} text @returns {ChatContent | null} */
 function readChat(text) {
   return typeof text === "string" && isSayable(text) ? { kind: "chat", text } : null;
+}
+
+/** @param {unknown} metadata */
+export function hasScreenSlots(metadata) {
+  return typeof metadata === "object" && metadata !== null && "screenSlots" in metadata && metadata.screenSlots === true;
 }

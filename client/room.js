@@ -1,15 +1,17 @@
 // One's seat in a room: who else is there, a Peer for each of them, and what they say.
 
+import { ChatHistory } from "./chat-history.js";
 import { Events } from "./events.js";
 import { isFinal } from "./messages.js";
 import { onNetworkChange } from "./network.js";
 import { Peer } from "./peer.js";
-import { CHAT_LIMIT, QUIET, isSayable, readContent } from "./presence.js";
+import { ABILITIES, CHAT_LIMIT, QUIET, hasScreenSlots, isSayable, readContent } from "./presence.js";
 import { Refused } from "./signaling.js";
 
 export { CHAT_LIMIT };
 
 /**
+ * @typedef {import("./chat-history.js").ChatMessage} ChatMessage
  * @typedef {import("./messages.js").Cause} Cause
  * @typedef {import("./messages.js").Member} Member
  * @typedef {import("./messages.js").Names} Names
@@ -30,16 +32,6 @@ export { CHAT_LIMIT };
  * @property {MediaStream | null} stream camera and microphone
  * @property {MediaStream | null} screen
  *
- * @typedef {object} ChatMessage
- * @property {number} id counted here, for keys of a list
- * @property {boolean} own
- * @property {string} fromId
- * @property {string | null} userId
- * @property {string | null} name as it was when the message came
- * @property {string} text
- * @property {number} at milliseconds since 1970
- * @property {boolean} failed one's own, refused or lost on its way
- *
  * @typedef {object} RoomEvents
  * @property {{ roomId: string, room: RoomInfo }} joined also after each reconnect, with new mates
  * @property {{ cause: Cause }} refused the seat that was lost with its link is not free yet; it is asked for again
@@ -59,9 +51,6 @@ export { CHAT_LIMIT };
  * @property {RoomInfo} room-updated
  */
 
-// What a client of this kind tells of itself before the first offer: see PROTOCOL.md.
-const ABILITIES = { screenSlots: true };
-const LONGEST_HISTORY = 2_000;
 const PASSING = ["room-full", "unavailable"];
 // About as long as the server may take to find that a lost link is dead, and to free its seat.
 const SEAT_RETRIES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000];
@@ -87,9 +76,7 @@ export class Room extends Events {
   #tracks = {};
   /** @type {MediaStream | null} */
   #screen = null;
-  /** @type {ChatMessage[]} */
-  #chat = [];
-  #nextChatId = 1;
+  #chat = new ChatHistory();
   #subscriptions;
 
   /**
@@ -131,7 +118,7 @@ export class Room extends Events {
 
   /** @returns {readonly ChatMessage[]} of the whole visit, oldest first */
   get chat() {
-    return this.#chat;
+    return this.#chat.messages;
   }
 
   /**
@@ -143,7 +130,7 @@ export class Room extends Events {
     this.#visit = { ...visit };
     this.#retriesMs = [];
     this.#tracks = {};
-    this.#chat = [];
+    this.#chat.clear();
     this.#enter();
   }
 
@@ -198,7 +185,7 @@ export class Room extends Events {
   say(text) {
     const welcome = this.#link.welcome;
     if (!this.#seated || !welcome || !isSayable(text)) return false;
-    this.#link.send({ type: "message", content: { kind: "chat", text }, requestId: chatRequestId(this.#nextChatId) });
+    this.#link.send({ type: "message", content: { kind: "chat", text }, requestId: this.#chat.nextRequestId });
     const { displayName = null } = this.#visit ?? {};
     const said = this.#keep({ own: true, fromId: welcome.clientId, userId: null, name: displayName || null, text });
     // Only a refused message is answered; requests are handled in order, so the next one's answer serves for both.
@@ -278,7 +265,7 @@ export class Room extends Events {
       case "message":
         return this.#hear(message);
       case "error":
-        return this.#fail(this.#chat.find(({ id }) => chatRequestId(id) === message.requestId));
+        return this.#fail(this.#chat.find(message.requestId));
       case "offer":
       case "answer":
       case "candidate":
@@ -343,11 +330,9 @@ export class Room extends Events {
     this.emit("presence", mate);
   }
 
-  /** @param {Omit<ChatMessage, "id" | "at" | "failed">} said */
+  /** @param {import("./chat-history.js").Said} said */
   #keep(said) {
-    const message = { ...said, id: this.#nextChatId++, at: Date.now(), failed: false };
-    this.#chat.push(message);
-    if (this.#chat.length > LONGEST_HISTORY) this.#chat.shift();
+    const message = this.#chat.keep(said);
     this.emit("chat", message);
     return message;
   }
@@ -408,14 +393,4 @@ export class Room extends Events {
   #closePeers() {
     for (const clientId of [...this.#mates.keys()]) this.#part(clientId);
   }
-}
-
-/** @param {number} chatId */
-function chatRequestId(chatId) {
-  return `chat-${chatId}`;
-}
-
-/** @param {unknown} metadata */
-function hasScreenSlots(metadata) {
-  return typeof metadata === "object" && metadata !== null && "screenSlots" in metadata && metadata.screenSlots === true;
 }
