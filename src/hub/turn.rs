@@ -9,7 +9,7 @@ use super::Client;
 
 /// Flushes in a row. A thousand system calls would hold up every other room on the thread by milliseconds;
 /// after this many, other tasks come first.
-const MOST_FLUSHES: usize = 128;
+const MOST_FLUSHES: usize = 64;
 
 thread_local! {
     /// Whom the turn on this thread has said something to; None between turns.
