@@ -50,7 +50,7 @@ async function main() {
   for (let round = 1; round <= ROUNDS; round += 1) {
     // Who goes first alternates, so that a drift of the machine favours nobody.
     const order = round % 2 ? ['signalpost', 'baseline'] : ['baseline', 'signalpost'];
-    for (const row of ['candidates', 'outstanding', 'offers', 'fanOut', 'calls', 'idle', 'large']) {
+    for (const row of ['candidates', 'outstanding', 'offers', 'fanOut', 'fanOutLarge', 'calls', 'idle', 'large']) {
       for (const kind of order) await measure(round, row, kind);
     }
     for (const row of ['watched', 'workers1', 'workers2']) await measure(round, row, 'signalpost');
@@ -85,16 +85,17 @@ const rows = {
   outstanding: plain('outstanding', '--scenario candidates --rooms 100 --outstanding 8'),
   offers: plain('offers', '--scenario offers --rooms 100'),
   fanOut: plain('fanOut', '--scenario fan-out --rooms 20 --members 10'),
+  fanOutLarge: plain('fanOutLarge', '--scenario fan-out --rooms 1 --members 1000', { members: 1000 }),
   calls: plain('calls', '--scenario calls --rooms 50'),
   idle: plain('idle', `--scenario idle --rooms ${IDLE_ROOMS}`),
   // One full room, and in another room a pair that notices when the server is busy for long.
   large: (kind) =>
     withServer(kind, { members: 1000 }, async (pid) => {
-      const [large, beside] = await Promise.all([
+      const [, beside] = await Promise.all([
         load(pid, '--scenario fan-out --rooms 1 --members 1000 --rate 20'),
         load(pid, '--scenario candidates --rooms 1 --rate 100'),
       ]);
-      return { large, beside };
+      return { beside };
     }),
   watched: plain('watched', `--scenario candidates --rooms 100 --watchers 10 --admin 127.0.0.1:${PORT + 1}`),
   workers1: plain('workers1', '--scenario candidates --rooms 100', { workers: 1, free: true }),
