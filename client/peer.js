@@ -224,8 +224,12 @@ export class Peer extends Events {
     if (this.#ignoringOffer) return;
 
     // Chromium and its kin lose the pictures of an m-line whose offer is rolled back: they are decoded, but
-    // not shown until the line has another source. So it gets another one, and then its own again.
-    if (collision) await this.#connection.setRemoteDescription({ ...description, sdp: fromOtherSources(description.sdp) });
+    // not shown until the line has another source. So it gets another one, and then its own again. A browser
+    // that refuses the first of the two still takes the second.
+    if (collision) {
+      const sdp = fromOtherSources(description.sdp);
+      await this.#connection.setRemoteDescription({ ...description, sdp }).catch(() => {});
+    }
     await this.#connection.setRemoteDescription(description);
     if (isOffer) {
       this.#mayOffer = true;
