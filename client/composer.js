@@ -42,8 +42,12 @@ export class Composer {
     this.#draw();
     const ticker = (this.#ticker = new Worker(new URL("./ticker.js", import.meta.url)));
     ticker.onmessage = () => {
-      this.#draw();
-      ticker.postMessage(null);
+      try {
+        this.#draw();
+      } finally {
+        // A picture that could not be drawn must not be the last.
+        ticker.postMessage(null);
+      }
     };
     ticker.postMessage(1_000 / FRAMES_PER_SECOND);
     const picture = this.#canvas.captureStream(FRAMES_PER_SECOND);

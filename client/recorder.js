@@ -152,7 +152,12 @@ class Session {
     this.#store = store;
     this.#fileName = fileName;
     const options = { mimeType, videoBitsPerSecond: VIDEO_BITS_PER_SECOND };
-    this.#recorder = new MediaRecorder(this.composer.start(), options);
+    try {
+      this.#recorder = new MediaRecorder(this.composer.start(), options);
+    } catch (error) {
+      this.composer.stop();
+      throw error;
+    }
     this.#recorder.ondataavailable = ({ data }) => this.#keep(data);
     this.#recorder.onerror = () => this.stop("error");
     this.#recorder.onstop = () => this.#close();
