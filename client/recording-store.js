@@ -55,7 +55,7 @@ async function openPrivate(fileName) {
 
 /**
  * Private recordings of pages that are gone, with what was committed. They are kept for a day.
- * @returns {Promise<{ fileName: string, file: File, discard: () => Promise<void> }[]>}
+ * @returns {Promise<{ fileName: string, open: () => Promise<File>, discard: () => Promise<void> }[]>}
  */
 export async function leftBehind() {
   const folder = await privateFolder();
@@ -65,7 +65,7 @@ export async function leftBehind() {
     const file = await handle.getFile();
     const discard = () => folder.removeEntry(handle.name);
     const fileName = handle.name.slice(handle.name.indexOf(" ") + 1);
-    if (file.size > 0 && Date.now() - file.lastModified < KEPT_MS) left.push({ fileName, file, discard });
+    if (file.size > 0 && Date.now() - file.lastModified < KEPT_MS) left.push({ fileName, open: () => handle.getFile(), discard });
     else await discard();
   }
   return left;

@@ -91,7 +91,7 @@ export class RecordingControl {
     if (reason === "limit") notify(t("recording.limit"));
     if (reason === "error") notify(bytes ? t("recording.brokeOff", { time: clock(durationMs) }) : t("recording.lost"));
     if (saved) notify(t("recording.saved", { name: fileName }));
-    if (file) offerRecording(t("recording.ready"), { fileName, file, discard });
+    if (file) offerRecording(t("recording.ready"), { fileName, open: async () => file, discard });
   }
 
   #show() {

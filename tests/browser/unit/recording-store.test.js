@@ -53,7 +53,7 @@ test("what a page left behind is found by the next one for a day, without what w
   files.leavePage();
   const [left, ...others] = await leftBehind();
   assert.equal(left.fileName, "call.webm");
-  assert.equal(await left.file.text(), "committed");
+  assert.equal(await (await left.open()).text(), "committed");
   assert.equal(others.length, 0);
   assert.equal(files.recordings().length, 1, "the empty one is gone");
 
