@@ -117,18 +117,18 @@ test("a recording whose disk gets full breaks off, and what was committed up to 
     // A minute in a second.
     const real = performance.now.bind(performance);
     performance.now = () => real() * 60;
-    const { write } = FileSystemWritableFileStream.prototype;
+    const { write, close } = FileSystemWritableFileStream.prototype;
     FileSystemWritableFileStream.prototype.write = function (data) {
       if (Reflect.has(window, "full")) throw new DOMException("The disk is full", "QuotaExceededError");
       return write.call(this, data);
     };
+    FileSystemWritableFileStream.prototype.close = async function () {
+      await close.call(this);
+      Object.assign(window, { committed: true });
+    };
   });
   await record(page);
-  await until(page, async () => {
-    const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle("recordings");
-    const { value: handle } = await /** @type {any} */ (folder).values().next();
-    return (await handle.getFile()).size > 50_000;
-  });
+  await until(page, () => Reflect.has(window, "committed"));
   await withEngine(page, () => Object.assign(window, { full: true }) && null);
   await until(page, () => Reflect.get(window, "stopped"));
   const stopped = await withEngine(page, async () => {
