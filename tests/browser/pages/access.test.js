@@ -1,34 +1,15 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 
-import { join, launchBrowser, openPage, photograph, seesMoving, seesTiles, startServer } from "./harness.js";
+import { join, photograph, seesMoving, seesTiles, useServerAndBrowser } from "./harness.js";
 
 /** @typedef {import("./harness.js").Page} Page */
 
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof openPage>>[]} */
-let opened = [];
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  const problems = opened.flatMap(({ problems }) => problems);
-  await Promise.all(opened.map(({ page }) => page.context().close()));
-  opened = [];
-  assert.deepEqual(problems, [], "errors and warnings on the pages' consoles");
-});
+const setup = useServerAndBrowser();
 
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   test(`axe finds no serious fault in lobby and call, ${colorScheme}`, async () => {
@@ -164,8 +145,7 @@ test("on a phone nothing overlaps or scrolls sideways, in lobby, call, chat, men
 
 /** @param {{ camera?: boolean }} [options] */
 async function open(options) {
-  const page = await openPage(browser, server.url, options);
-  opened.push(page);
+  const page = await setup.open(setup.server.url, options);
   return page.page;
 }
 

@@ -1,30 +1,19 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { join, launchBrowser, openPage, photograph, seesMoving, startServer } from "./harness.js";
+import { join, launchBrowser, openPage, photograph, seesMoving, useServerAndBrowser } from "./harness.js";
 
 // Thirty pictures are encoded, decoded and painted on one machine here, where a call has but five at each end.
 const FRAMES_PER_SECOND = 4;
 const SMALL = { width: 320, height: 320 };
 const NAMES = ["Ann", "Bob", "Cid", "Dora", "Eve", "陈小明"];
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(["--max-members", "6"]), launchBrowser(undefined, FRAMES_PER_SECOND)]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const setup = useServerAndBrowser({ args: ["--max-members", "6"], launch: () => launchBrowser(undefined, FRAMES_PER_SECOND) });
 
 test("six pages each see five moving videos, and one more is refused in words", async () => {
   const opened = [];
   for (const name of NAMES) {
-    const page = await openPage(browser, `${server.url}/r/six`, { remembered: { microphoneOn: false } });
+    const page = await openPage(setup.browser, `${setup.server.url}/r/six`, { remembered: { microphoneOn: false } });
     opened.push(page);
     page.page.setDefaultTimeout(120_000);
     await page.page.setViewportSize(name === "Ann" ? { width: 1280, height: 760 } : SMALL);
@@ -39,7 +28,7 @@ test("six pages each see five moving videos, and one more is refused in words", 
   await Promise.all(pages.map((page) => seesMoving(page, 5)));
   await photograph(pages[0], "call-6");
 
-  const { page: seventh, problems } = await openPage(browser, `${server.url}/r/six`);
+  const { page: seventh, problems } = await openPage(setup.browser, `${setup.server.url}/r/six`);
   await seventh.locator("#join").click();
   await seventh.getByRole("alert").getByText("This room is full. Ask somebody inside to leave, or choose another room.").waitFor();
   assert.ok(await seventh.locator("#room").isVisible());

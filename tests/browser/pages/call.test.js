@@ -1,34 +1,15 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import {
-  join, launchBrowser, launchKillableBrowser, leave, openPage, seesMoving, seesTiles, startServer, tileIds,
+  join, launchKillableBrowser, leave, openPage, seesMoving, seesTiles, startServer, tileIds, useServerAndBrowser,
 } from "./harness.js";
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof openPage>>[]} */
-let opened = [];
+const setup = useServerAndBrowser();
 let rooms = 0;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  const problems = opened.flatMap(({ problems }) => problems);
-  await Promise.all(opened.map(({ page }) => page.context().close()));
-  opened = [];
-  assert.deepEqual(problems, [], "errors and warnings on the pages' consoles");
-});
 
 test("two pages, then three, see each other's moving pictures; one goes and comes back", async () => {
   const room = freshRoom();
@@ -52,7 +33,7 @@ test("a browser that is killed disappears from the other pages", async () => {
   const { browser: doomed, kill } = await launchKillableBrowser();
   try {
     const [ann, bob] = [await open(), await open()];
-    const { page: victim } = await openPage(doomed, server.url);
+    const { page: victim } = await openPage(doomed, setup.server.url);
     for (const page of [ann, bob, victim]) await join(page, room);
     await Promise.all([seesMoving(ann, 2), seesMoving(bob, 2)]);
     await kill();
@@ -80,14 +61,14 @@ test("a room link with spaces, slashes and letters of other alphabets leads into
   const ann = await open();
   await join(ann, room);
   const link = ann.url();
-  assert.equal(link, `${server.url}/r/${encodeURIComponent(room)}`);
+  assert.equal(link, `${setup.server.url}/r/${encodeURIComponent(room)}`);
 
   const bob = await open(new URL(link).pathname);
   assert.equal(await bob.locator("#room").inputValue(), room);
   await bob.locator("#join").click();
   await seesMoving(ann, 1);
   await leave(bob);
-  assert.equal(bob.url(), `${server.url}/`);
+  assert.equal(bob.url(), `${setup.server.url}/`);
 });
 
 test("a page without devices is told so with what to do, sees the others' pictures, and is a tile to them", async () => {
@@ -207,7 +188,7 @@ for (const [signal, how] of /** @type {const} */ ([["SIGKILL", "killed"], ["SIGT
       await Promise.all([seesMoving(ann, 1), seesMoving(bob, 1)]);
       await ann.locator("#link-banner").waitFor({ state: "hidden" });
       // The browser itself reports each attempt that found no server.
-      for (const { problems } of opened) {
+      for (const { problems } of setup.opened) {
         problems.splice(0, Infinity, ...problems.filter((problem) => !/^WebSocket connection to .* failed/.test(problem)));
       }
     } finally {
@@ -221,9 +202,8 @@ function freshRoom() {
 }
 
 /** @param {string} path @param {{ camera?: boolean, at?: string }} options */
-async function open(path = "/", { camera, at = server.url } = {}) {
-  const page = await openPage(browser, at + path, { camera });
-  opened.push(page);
+async function open(path = "/", { camera, at = setup.server.url } = {}) {
+  const page = await setup.open(at + path, { camera });
   return page.page;
 }
 
@@ -237,6 +217,6 @@ async function administer(method, request) {
   const buf = fileURLToPath(new URL("../node_modules/.bin/buf", import.meta.url));
   await promisify(execFile)(buf, [
     "curl", "--http2-prior-knowledge", "--protocol", "grpc", "--data", JSON.stringify(request),
-    `http://${server.adminAddress}/signalpost.admin.v1.AdminService/${method}`,
+    `http://${setup.server.adminAddress}/signalpost.admin.v1.AdminService/${method}`,
   ]);
 }

@@ -1,30 +1,11 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 
-import { join, launchBrowser, openPage, photograph, seesTiles, startServer } from "./harness.js";
+import { join, photograph, seesTiles, startServer, useServerAndBrowser } from "./harness.js";
 
 /** @typedef {import("./harness.js").Page} Page */
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof openPage>>[]} */
-let opened = [];
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  const problems = opened.flatMap(({ problems }) => problems);
-  await Promise.all(opened.map(({ page }) => page.context().close()));
-  opened = [];
-  assert.deepEqual(problems, [], "errors and warnings on the pages' consoles");
-});
+const setup = useServerAndBrowser();
 
 test("markup, right-to-left text, ten thousand characters and emoji are shown as text, and the layout holds", async () => {
   const [ann, bob] = [await open(), await open()];
@@ -119,7 +100,7 @@ test("the server stops and starts: what was said and what is being typed is ther
     await bob.getByRole("status").getByText("Ann: half a sentence").waitFor();
     assert.deepEqual(await ann.locator(".message p").allTextContents(), ["before", "half a sentence"]);
     // The browser itself reports each attempt that found no server.
-    for (const { problems } of opened) {
+    for (const { problems } of setup.opened) {
       problems.splice(0, Infinity, ...problems.filter((problem) => !/^WebSocket connection to .* failed/.test(problem)));
     }
   } finally {
@@ -127,9 +108,8 @@ test("the server stops and starts: what was said and what is being typed is ther
   }
 });
 
-async function open(url = server.url) {
-  const page = await openPage(browser, url);
-  opened.push(page);
+async function open(url = setup.server.url) {
+  const page = await setup.open(url);
   return page.page;
 }
 

@@ -1,30 +1,11 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 
-import { join, launchBrowser, openPage, startServer } from "./harness.js";
+import { join, startServer, useServerAndBrowser } from "./harness.js";
 
 /** @typedef {import("./harness.js").Page} Page */
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof openPage>>[]} */
-let opened = [];
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  const problems = opened.flatMap(({ problems }) => problems);
-  await Promise.all(opened.map(({ page }) => page.context().close()));
-  opened = [];
-  assert.deepEqual(problems, [], "errors and warnings on the pages' consoles");
-});
+const setup = useServerAndBrowser();
 
 test("in a quiet call one's own row says at once what one does, and one's own screen comes and goes", async () => {
   const ann = await open({ camera: true });
@@ -197,7 +178,7 @@ test("notices reach who has a dialog open, and what must not be missed stays unt
   await ann.locator("#copy-link").click();
   const link = ann.getByRole("textbox", { name: "The link to this room" });
   await link.click();
-  assert.equal(await ann.evaluate(() => getSelection()?.toString()), `${server.url}/r/noticed`);
+  assert.equal(await ann.evaluate(() => getSelection()?.toString()), `${setup.server.url}/r/noticed`);
   const lasting = ann.locator("#notices p:not(.passing)");
   assert.equal(await lasting.count(), 2);
   for (let count = 2; count > 0; count--) await lasting.getByRole("button", { name: "Dismiss" }).first().click();
@@ -281,9 +262,8 @@ function sayToPage(page, ...messages) {
 }
 
 /** @param {{ camera?: boolean, at?: string, relayOnly?: boolean }} [options] a page without devices, since most here are no matter of them */
-async function open({ camera = false, at = server.url, relayOnly = false } = {}) {
-  const { page, problems } = await openPage(browser, "about:blank");
-  opened.push({ page, problems });
+async function open({ camera = false, at = setup.server.url, relayOnly = false } = {}) {
+  const { page } = await setup.open("about:blank");
   await page.addInitScript(({ camera, relayOnly }) => {
     if (!camera) navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("None", "NotFoundError"));
     // The longest back-off, so that what a test does meanwhile is done.

@@ -18,14 +18,11 @@ import { openPage } from "./harness.js";
  * @property {string[]} phases of the link
  */
 
-/**
- * @param {import("./harness.js").Browser} browser
- * @param {string} url
- */
-export async function openEngine(browser, url) {
+/** @param {{ browser: import("./harness.js").Browser, server: import("./harness.js").Server }} setup */
+export async function openEngine({ browser, server }) {
   const { page, problems } = await openPage(browser, "about:blank");
   await page.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
-  await page.goto(`${url}/events.js`);
+  await page.goto(`${server.url}/events.js`);
   await page.evaluate(async () => {
     // Videos below the fold are paused.
     document.body.replaceChildren();

@@ -1,26 +1,15 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
 import { enter, fakeScreen, openEngine, until, withEngine } from "./engine.js";
-import { launchBrowser, seesMoving, startServer } from "./harness.js";
+import { seesMoving, useServerAndBrowser } from "./harness.js";
 
 const ROUNDS = 20;
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const setup = useServerAndBrowser();
 
 test(`both start a screen share within 50 ms, ${ROUNDS} times: both screens move, nothing is stuck`, async () => {
-  const pages = [await openEngine(browser, server.url), await openEngine(browser, server.url)];
+  const pages = [await openEngine(setup), await openEngine(setup)];
   const [ann, bob] = pages.map(({ page }) => page);
   for (const page of [ann, bob]) {
     await fakeScreen(page);
@@ -55,7 +44,7 @@ test(`both start a screen share within 50 ms, ${ROUNDS} times: both screens move
 });
 
 test("who joins while somebody shares sees camera and screen apart, and the screen's end", async () => {
-  const [{ page: ann }, { page: bob }] = [await openEngine(browser, server.url), await openEngine(browser, server.url)];
+  const [{ page: ann }, { page: bob }] = [await openEngine(setup), await openEngine(setup)];
   await fakeScreen(ann);
   await enter(ann, "late");
   await withEngine(ann, ({ screen }) => screen.start());

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { after, afterEach, before } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
@@ -46,6 +47,39 @@ export async function startServer(args = [], address = "127.0.0.1:0") {
       await ended;
     },
   };
+}
+
+/**
+ * One server and one browser for all tests of a file. A page of open() goes after its test, and must not have complained.
+ * @param {{ args?: string[], launch?: () => Promise<Browser> }} options
+ */
+export function useServerAndBrowser({ args = [], launch = launchBrowser } = {}) {
+  /** @typedef {Awaited<ReturnType<typeof openPage>>} Opened */
+  const setup = {
+    server: /** @type {Server} */ ({}),
+    browser: /** @type {Browser} */ ({}),
+    opened: /** @type {Opened[]} */ ([]),
+    /** @param {string} url @param {Parameters<typeof openPage>[2]} [options] */
+    open: async (url, options) => {
+      const page = await openPage(setup.browser, url, options);
+      setup.opened.push(page);
+      return page;
+    },
+  };
+  before(async () => {
+    [setup.server, setup.browser] = await Promise.all([startServer(args), launch()]);
+  });
+  after(async () => {
+    await setup.browser.close?.();
+    await setup.server.stop?.();
+  });
+  afterEach(async () => {
+    const problems = setup.opened.flatMap(({ problems }) => problems);
+    await Promise.all(setup.opened.map(({ page }) => page.context().close()));
+    setup.opened = [];
+    assert.deepEqual(problems, [], "errors and warnings on the pages' consoles");
+  });
+  return setup;
 }
 
 /** @param {NodeJS.ReadableStream} output */

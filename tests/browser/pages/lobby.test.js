@@ -1,28 +1,9 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 
-import { join, launchBrowser, leave, openPage, seesMoving, startServer } from "./harness.js";
+import { join, leave, seesMoving, useServerAndBrowser } from "./harness.js";
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof openPage>>[]} */
-let opened = [];
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  const problems = opened.flatMap(({ problems }) => problems);
-  await Promise.all(opened.map(({ page }) => page.context().close()));
-  opened = [];
-  assert.deepEqual(problems, [], "errors and warnings on the pages' consoles");
-});
+const setup = useServerAndBrowser();
 
 test("one joins before the browser's question is answered, and is seen when it is; a refusal is told in the call", async () => {
   const [ann, bob] = [await openAsked(), await openAsked()];
@@ -34,8 +15,7 @@ test("one joins before the browser's question is answered, and is seen when it i
 });
 
 test("the lobby keeps what was changed in the call: the name, and that microphone and camera are off", async () => {
-  const { page, problems } = await openPage(browser, server.url);
-  opened.push({ page, problems });
+  const { page } = await setup.open(setup.server.url);
   await join(page, "kept", "Ann");
   await page.getByRole("button", { name: "Camera off" }).click();
   await page.getByRole("button", { name: "Mute" }).click();
@@ -54,19 +34,17 @@ test("the lobby keeps what was changed in the call: the name, and that microphon
 });
 
 test("a link without a room is refused in words, and one with a slash at its end leads into its room", async () => {
-  const { page, problems } = await openPage(browser, server.url);
-  opened.push({ page, problems });
-  await page.locator("#room").fill(`${server.url}/`);
+  const { page } = await setup.open(setup.server.url);
+  await page.locator("#room").fill(`${setup.server.url}/`);
   await page.locator("#join").click();
   await page.getByRole("alert").getByText("This link leads to no room.").waitFor();
-  await page.goto(`${server.url}/r/slashed/`);
+  await page.goto(`${setup.server.url}/r/slashed/`);
   assert.equal(await page.locator("#room").inputValue(), "slashed");
 });
 
 /** A page whose browser asks for camera and microphone until the test answers. */
 async function openAsked() {
-  const { page, problems } = await openPage(browser, "about:blank");
-  opened.push({ page, problems });
+  const { page } = await setup.open("about:blank");
   await page.addInitScript(() => {
     const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
     const answered = new Promise((resolve) => Object.assign(window, { answer: resolve }));
@@ -75,7 +53,7 @@ async function openAsked() {
       throw new DOMException("no", "NotAllowedError");
     };
   });
-  await page.goto(server.url);
+  await page.goto(setup.server.url);
   return page;
 }
 

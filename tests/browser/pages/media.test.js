@@ -1,31 +1,20 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
 import { chromium } from "playwright-core";
 
 import { enter, hum, openEngine, until, withEngine } from "./engine.js";
-import { launchOptions, seesMoving, startServer } from "./harness.js";
+import { launchOptions, seesMoving, useServerAndBrowser } from "./harness.js";
 
 /** @typedef {import("./harness.js").Page} Page */
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-
-before(async () => {
-  const options = launchOptions();
-  // The second and third give formats that are not sent as they are; the fourth is like the first.
-  options.args.push("--use-fake-device-for-media-stream=device-count=4");
-  [server, browser] = await Promise.all([startServer(), chromium.launch(options)]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const options = launchOptions();
+// The second and third give formats that are not sent as they are; the fourth is like the first.
+options.args.push("--use-fake-device-for-media-stream=device-count=4");
+const setup = useServerAndBrowser({ launch: () => chromium.launch(options) });
 
 test("camera switched, muted, off and on again in a call: the far side sees and hears it, nothing is negotiated", async () => {
-  const [{ page: ann, problems }, { page: bob }] = [await openEngine(browser, server.url), await openEngine(browser, server.url)];
+  const [{ page: ann, problems }, { page: bob }] = [await openEngine(setup), await openEngine(setup)];
   await hum(ann, 700);
   await enter(bob, "devices");
   await enter(ann, "devices", { displayName: "Ann" });
@@ -70,7 +59,7 @@ test("camera switched, muted, off and on again in a call: the far side sees and 
 });
 
 test("a device that is gone leaves the old one in use; one joins without a camera and turns it on later", async () => {
-  const [{ page: ann }, { page: bob }] = [await openEngine(browser, server.url), await openEngine(browser, server.url)];
+  const [{ page: ann }, { page: bob }] = [await openEngine(setup), await openEngine(setup)];
   await enter(bob, "later", { camera: false });
   await enter(ann, "later");
   await seesMoving(bob, 1, "video.camera");
@@ -84,7 +73,7 @@ for (const [name, problem] of [
   ["NotAllowedError", "denied"], ["NotFoundError", "missing"], ["NotReadableError", "busy"], ["TypeError", "failed"],
 ]) {
   test(`a camera that throws ${name} is "${problem}", and the microphone works without it`, async () => {
-    const { page } = await openEngine(browser, server.url);
+    const { page } = await openEngine(setup);
     const state = await withEngine(page, async ({ media }, name) => {
       const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
       navigator.mediaDevices.getUserMedia = async (constraints) => {

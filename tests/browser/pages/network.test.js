@@ -1,28 +1,17 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
 import { enter, openEngine, until, withEngine } from "./engine.js";
-import { launchBrowser, seesMoving, startServer } from "./harness.js";
+import { seesMoving, startServer, useServerAndBrowser } from "./harness.js";
 
 /** @typedef {import("./harness.js").Page} Page */
 
 const OUTAGE_MS = 5_000;
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const setup = useServerAndBrowser();
 
 test("the server is gone for 5 s: the pages come back by themselves, with moving pictures and what they had told", async () => {
-  const pages = [await openEngine(browser, server.url), await openEngine(browser, server.url)].map(({ page }) => page);
+  const pages = [await openEngine(setup), await openEngine(setup)].map(({ page }) => page);
   const [ann, bob] = pages;
   for (const page of pages) await enter(page, "outage", { displayName: "somebody" });
   await withEngine(ann, ({ room }) => room.setPresence({ handRaised: true }));
@@ -30,11 +19,11 @@ test("the server is gone for 5 s: the pages come back by themselves, with moving
   await until(bob, ({ room }) => room.chat.length === 1);
   await Promise.all(pages.map((page) => seesMoving(page, 1, "video.camera")));
 
-  await server.stop();
+  await setup.server.stop();
   await Promise.all(pages.map((page) => until(page, ({ link }) => ["waiting", "connecting"].includes(link.state.phase))));
   assert.equal(await withEngine(ann, ({ room }) => room.say("meanwhile")), false, "the page keeps what it could not send");
   await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
-  server = await startServer([], server.address);
+  setup.server = await startServer([], setup.server.address);
 
   await Promise.all(pages.map((page) => until(page, ({ room }) => room.seated && room.mates.size === 1)));
   await Promise.all(pages.map((page) => seesMoving(page, 1, "video.camera")));
@@ -44,20 +33,20 @@ test("the server is gone for 5 s: the pages come back by themselves, with moving
 });
 
 test("a device without a network waits, and comes back as soon as there is one", async () => {
-  const { page } = await openEngine(browser, server.url);
+  const { page } = await openEngine(setup);
   await enter(page, "offline");
   await page.context().setOffline(true);
   // Emulation leaves an open WebSocket alone; the server's end does what a cut cable would.
-  const { address } = server;
-  await server.stop("SIGKILL");
+  const { address } = setup.server;
+  await setup.server.stop("SIGKILL");
   await until(page, ({ link }) => link.state.phase === "offline");
-  server = await startServer([], address);
+  setup.server = await startServer([], address);
   await page.context().setOffline(false);
   await until(page, ({ link, room }) => link.state.phase === "online" && room.seated);
 });
 
 test("both change their network at once: they look for a new path, and the pictures go on", async () => {
-  const pages = [await openEngine(browser, server.url), await openEngine(browser, server.url)].map(({ page }) => page);
+  const pages = [await openEngine(setup), await openEngine(setup)].map(({ page }) => page);
   for (const page of pages) await enter(page, "roaming");
   await Promise.all(pages.map((page) => seesMoving(page, 1, "video.camera")));
   const before = await fragment(pages[0]);
@@ -69,7 +58,7 @@ test("both change their network at once: they look for a new path, and the pictu
 });
 
 test("statistics of a call: a path, a round trip, bits both ways and the size of the picture", async () => {
-  const pages = [await openEngine(browser, server.url), await openEngine(browser, server.url)].map(({ page }) => page);
+  const pages = [await openEngine(setup), await openEngine(setup)].map(({ page }) => page);
   for (const page of pages) await enter(page, "numbers");
   await Promise.all(pages.map((page) => seesMoving(page, 1, "video.camera")));
   const sample = await withEngine(pages[0], ({ room, statsModule }) => {

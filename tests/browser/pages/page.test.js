@@ -1,28 +1,9 @@
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 
-import { join, launchBrowser, leave, openPage, photograph, seesMoving, seesTiles, startServer } from "./harness.js";
+import { join, leave, photograph, seesMoving, seesTiles, useServerAndBrowser } from "./harness.js";
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-/** @type {Awaited<ReturnType<typeof openPage>>[]} */
-let opened = [];
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-afterEach(async () => {
-  const problems = opened.flatMap(({ problems }) => problems);
-  await Promise.all(opened.map(({ page }) => page.context().close()));
-  opened = [];
-  assert.deepEqual(problems, [], "errors and warnings on the pages' consoles");
-});
+const setup = useServerAndBrowser();
 
 test("the lobby shows a moving preview and the microphone's level, and what is chosen there is kept", async () => {
   const ann = await open();
@@ -37,7 +18,7 @@ test("the lobby shows a moving preview and the microphone's level, and what is c
   assert.equal(await ann.locator("#camera").textContent(), "Camera on");
   assert.equal(await ann.locator("#microphone").textContent(), "Unmute");
 
-  await ann.goto(server.url);
+  await ann.goto(setup.server.url);
   assert.equal(await ann.locator("#name").inputValue(), "Ann");
   await ann.getByRole("button", { name: "Camera on" }).click();
   await ann.locator("#preview-video").waitFor();
@@ -81,10 +62,10 @@ for (const [fault, words] of /** @type {const} */ ([
 }
 
 test("the page speaks the browser's language, and the other one when it is switched, also the next time", async () => {
-  const context = await browser.newContext({ locale: "zh-CN" });
+  const context = await setup.browser.newContext({ locale: "zh-CN" });
   const page = await context.newPage();
   try {
-    await page.goto(server.url);
+    await page.goto(setup.server.url);
     await page.getByRole("heading", { name: "加入通话" }).waitFor();
     assert.equal(await page.locator("html").getAttribute("lang"), "zh-CN");
     await page.locator("#lobby-language").click();
@@ -99,7 +80,7 @@ test("the page speaks the browser's language, and the other one when it is switc
 
 test("a pasted link leads into its room, a suggested name into a new one, and leaving shows the lobby without a camera", async () => {
   const ann = await open();
-  await join(ann, `${server.url}/r/caf%C3%A9%2F1`, "Ann");
+  await join(ann, `${setup.server.url}/r/caf%C3%A9%2F1`, "Ann");
   assert.equal(await ann.locator("#room-title").textContent(), "café/1");
   await leave(ann);
   await ann.getByText("Your camera and microphone are off.").waitFor();
@@ -197,15 +178,13 @@ test("who does not fit on the stage is on another page of it", async () => {
 
 /** @param {{ camera?: boolean, remembered?: Record<string, unknown> }} [options] */
 async function open(options) {
-  const page = await openPage(browser, server.url, options);
-  opened.push(page);
+  const page = await setup.open(setup.server.url, options);
   return page.page;
 }
 
 /** A page whose camera and microphone fail until it calls `repair`. @param {string} fault */
 async function openFailing(fault) {
-  const { page, problems } = await openPage(browser, "about:blank");
-  opened.push({ page, problems });
+  const { page } = await setup.open("about:blank");
   await page.addInitScript((fault) => {
     const working = navigator.mediaDevices.getUserMedia;
     navigator.mediaDevices.getUserMedia = async () => {
@@ -213,6 +192,6 @@ async function openFailing(fault) {
     };
     Object.assign(window, { repair: () => (navigator.mediaDevices.getUserMedia = working) });
   }, fault);
-  await page.goto(server.url);
+  await page.goto(setup.server.url);
   return page;
 }

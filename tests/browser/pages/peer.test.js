@@ -1,23 +1,12 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
-import { launchBrowser, openPage, startServer } from "./harness.js";
+import { openPage, useServerAndBrowser } from "./harness.js";
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const setup = useServerAndBrowser();
 
 test("two peers of a real browser renegotiate at once, again and again: always stable, connected, no fault", async () => {
-  const { page, problems } = await openPage(browser, server.url);
+  const { page, problems } = await openPage(setup.browser, setup.server.url);
   const outcome = await page.evaluate(async () => {
     // A path that only the page knows; the type checker must not look for it.
     const path = "/peer.js";
@@ -85,7 +74,7 @@ test("two peers of a real browser renegotiate at once, again and again: always s
 
 for (const screenSlots of [true, false]) {
   test(`both sides share a screen, then look for a new path, at once, ${screenSlots ? "with" : "without"} slots: all pictures go on`, async () => {
-    const { page, problems } = await openPage(browser, server.url);
+    const { page, problems } = await openPage(setup.browser, setup.server.url);
     const outcome = await page.evaluate(async (screenSlots) => {
       const path = "/peer.js";
       /** @type {typeof import("../../../client/peer.js")} */

@@ -1,29 +1,18 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 
 import { enter, hum, openEngine, until, withEngine } from "./engine.js";
-import { join, launchBrowser, openPage, seesMoving, startServer } from "./harness.js";
+import { join, openPage, seesMoving, useServerAndBrowser } from "./harness.js";
 
 /** @typedef {import("./harness.js").Page} Page */
 
 const SECONDS = 20;
 const TONES = [500, 1_100, 1_900];
 
-/** @type {import("./harness.js").Server} */
-let server;
-/** @type {import("./harness.js").Browser} */
-let browser;
-
-before(async () => {
-  [server, browser] = await Promise.all([startServer(), launchBrowser()]);
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+const setup = useServerAndBrowser();
 
 test(`${SECONDS} s with three people: a file that plays, with all pictures and voices, and no chunk is kept in memory`, async () => {
-  const pages = [await openEngine(browser, server.url), await openEngine(browser, server.url), await openEngine(browser, server.url)];
+  const pages = [await openEngine(setup), await openEngine(setup), await openEngine(setup)];
   const [ann] = pages.map(({ page }) => page);
   for (const [index, { page }] of pages.entries()) {
     await hum(page, TONES[index]);
@@ -57,7 +46,7 @@ test(`${SECONDS} s with three people: a file that plays, with all pictures and v
 });
 
 test("a recording that fills its store ends by itself, says so, and can be played", async () => {
-  const { page } = await openEngine(browser, server.url);
+  const { page } = await openEngine(setup);
   await hum(page, 700);
   await enter(page, "limit");
   await page.evaluate(() => {
@@ -81,7 +70,7 @@ test("a recording that fills its store ends by itself, says so, and can be playe
 });
 
 test("a file that people choose is written as the recording goes on, and nothing is left to download", async () => {
-  const { page } = await openEngine(browser, server.url);
+  const { page } = await openEngine(setup);
   await hum(page, 700);
   await enter(page, "chosen");
   await page.evaluate(() => {
@@ -110,7 +99,7 @@ test("a file that people choose is written as the recording goes on, and nothing
 });
 
 test("a recording whose disk gets full breaks off, and what was committed up to then can be played", async () => {
-  const { page } = await openEngine(browser, server.url);
+  const { page } = await openEngine(setup);
   await hum(page, 700);
   await enter(page, "full");
   await page.evaluate(() => {
@@ -147,7 +136,7 @@ test("a recording whose disk gets full breaks off, and what was committed up to 
 });
 
 test("who reloads while it records is asked first, and finds afterwards what was recorded", async () => {
-  const { page, problems } = await openPage(browser, "about:blank");
+  const { page, problems } = await openPage(setup.browser, "about:blank");
   await page.addInitScript(() => {
     Reflect.deleteProperty(window, "showSaveFilePicker");
     // A minute in a second.
@@ -160,7 +149,7 @@ test("who reloads while it records is asked first, and finds afterwards what was
     asked.push(dialog.type());
     dialog.accept();
   });
-  await page.goto(server.url);
+  await page.goto(setup.server.url);
   await join(page, "reloaded");
   await page.locator("#more").click();
   await page.locator("#record").click();
