@@ -8,7 +8,7 @@ const AT_ONCE = 3;
 
 const region = element("notices", HTMLElement);
 
-/** @param {string} text @param {Node[]} extra such as a link, which waits for whoever follows it */
+/** @param {string} text @param {Node[]} extra such as a button, which waits for whoever presses it */
 export function notify(text, ...extra) {
   if (extra.length) return notifyForGood(text, ...extra);
   // Beside a modal dialog nothing is read out.

@@ -1,39 +1,44 @@
 // Recordings that lie in the browser, each offered in a notice until people delete it.
 
 import { t } from "./i18n.js";
-import { keepNotice } from "./notices.js";
+import { keepNotice, notify } from "./notices.js";
 import { make } from "./page.js";
 
 /** @typedef {{ fileName: string, open: () => Promise<File>, discard: () => Promise<void> }} KeptRecording */
 
 /** @param {string} text @param {KeptRecording} recording */
 export function offerRecording(text, { fileName, open, discard }) {
-  const link = make("a", "", t("recording.download"));
-  link.href = "#";
-  link.download = fileName;
-  let url = "";
+  const download = makeButton(t("recording.download"));
+  const remove = makeButton(t("recording.delete"));
+  const end = keepNotice(`${text}: `, download, remove);
+  const link = Object.assign(make("a"), { download: fileName });
   let downloaded = false;
   const warn = (/** @type {Event} */ event) => event.preventDefault();
   addEventListener("beforeunload", warn);
-  link.addEventListener("click", async (event) => {
-    if (!url) {
-      event.preventDefault();
-      // Only now: a page that is just going may still commit what it wrote, and an older look at it is void.
-      url = URL.createObjectURL(await open());
-      link.href = url;
-      return link.click();
+  download.addEventListener("click", async () => {
+    try {
+      // Each time: a page that is just going may still commit what it wrote, and an older look at the file is void.
+      const file = await open();
+      URL.revokeObjectURL(link.href);
+      link.href = URL.createObjectURL(file);
+      link.click();
+      downloaded = true;
+      removeEventListener("beforeunload", warn);
+    } catch (error) {
+      console.warn("A recording could not be opened:", error);
+      notify(t("recording.notOpened"));
     }
-    downloaded = true;
-    removeEventListener("beforeunload", warn);
   });
-  const remove = make("button", "quiet small", t("recording.delete"));
-  remove.type = "button";
-  const end = keepNotice(`${text}: `, link, remove);
   remove.addEventListener("click", () => {
     if (!downloaded && !confirm(t("recording.deleteUnsaved"))) return;
     end();
     removeEventListener("beforeunload", warn);
-    URL.revokeObjectURL(url);
+    URL.revokeObjectURL(link.href);
     discard().catch((error) => console.warn("A recording could not be deleted:", error));
   });
+}
+
+/** @param {string} label */
+function makeButton(label) {
+  return Object.assign(make("button", "quiet small", label), { type: "button" });
 }

@@ -13,6 +13,8 @@
  */
 
 const FOLDER = "recordings";
+/** What Chromium has written and not committed lies beside its file, and is listed with it. */
+const UNCOMMITTED = ".crswap";
 const KEPT_MS = 24 * 60 * 60 * 1_000;
 const DISK_LIMIT_BYTES = 64 * 2 ** 30;
 /** What is committed takes room twice while more is written. */
@@ -50,7 +52,7 @@ async function openPrivate(fileName) {
   const entry = `${crypto.randomUUID()} ${fileName}`;
   await claim(entry);
   const handle = await folder.getFileHandle(entry, { create: true });
-  return storeIn(handle, { limitBytes, saved: false, remove: () => folder.removeEntry(entry) });
+  return storeIn(handle, { limitBytes, saved: false, remove: () => remove(folder, entry) });
 }
 
 /**
@@ -61,14 +63,22 @@ export async function leftBehind() {
   const folder = await privateFolder();
   const left = [];
   for await (const handle of folder.values()) {
-    if (handle.kind !== "file" || !(await claim(handle.name))) continue;
+    if (handle.kind !== "file" || handle.name.endsWith(UNCOMMITTED) || !(await claim(handle.name))) continue;
     const file = await handle.getFile();
-    const discard = () => folder.removeEntry(handle.name);
+    const discard = () => remove(folder, handle.name);
     const fileName = handle.name.slice(handle.name.indexOf(" ") + 1);
     if (file.size > 0 && Date.now() - file.lastModified < KEPT_MS) left.push({ fileName, open: () => handle.getFile(), discard });
-    else await discard();
+    // The browser may still be committing for the page that went; another visit will do.
+    else await discard().catch(() => {});
   }
   return left;
+}
+
+/** @param {FileSystemDirectoryHandle} folder @param {string} entry */
+async function remove(folder, entry) {
+  await folder.removeEntry(entry);
+  // Only a browser that crashed left one.
+  await folder.removeEntry(entry + UNCOMMITTED).catch(() => {});
 }
 
 async function privateFolder() {

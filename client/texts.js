@@ -148,6 +148,7 @@ export const TEXTS = {
   "recording.ready": { en: "Your recording is ready", zh: "录制已完成" },
   "recording.download": { en: "Download the recording", zh: "下载录制文件" },
   "recording.leftBehind": { en: "A recording of an earlier call is still here", zh: "先前通话的录制仍保存在此" },
+  "recording.notOpened": { en: "The recording cannot be opened just now. Try again.", zh: "暂时无法打开录制文件，请重试。" },
   "recording.delete": { en: "Delete", zh: "删除" },
   "recording.deleteUnsaved": { en: "This recording was not downloaded. Delete it all the same?", zh: "此录制尚未下载，仍要删除吗？" },
   "recording.unsupported": { en: "This browser cannot record. Chrome, Edge and Firefox can.", zh: "此浏览器不支持录制，请使用 Chrome、Edge 或 Firefox。" },

@@ -149,10 +149,10 @@ test("everyone in the room is told that somebody records, also who comes later, 
   await photograph(bob, "recording");
   await ann.locator("#more").click();
   await ann.getByRole("button", { name: "Stop recording" }).click();
-  const link = ann.getByRole("link", { name: "Download the recording" });
-  await link.waitFor();
+  const download = ann.getByRole("button", { name: "Download the recording" });
+  await download.waitFor();
   const saved = ann.waitForEvent("download");
-  await link.click();
+  await download.click();
   assert.match((await saved).suggestedFilename(), /^signalpost-[\d-]+\.webm$/);
   for (const page of [bob, cid]) await page.locator("#recording-badge").waitFor({ state: "hidden" });
 });
