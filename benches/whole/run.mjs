@@ -8,8 +8,8 @@ import { cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { write } from './report.mjs';
 
-const ROUNDS = Number(process.argv[2] ?? 5);
-const SECONDS = Number(process.argv[3] ?? 4);
+const ROUNDS = Number(process.argv[2] ?? 9);
+const SECONDS = Number(process.argv[3] ?? 2);
 const BINARY = `${process.env.CARGO_TARGET_DIR ?? 'target'}/release/signalpost`;
 const BASELINE = 'benches/whole/baseline/server.js';
 const MORE_FLAGS = (process.env.SIGNALPOST_ARGS ?? '').split(' ').filter(Boolean);
@@ -21,7 +21,7 @@ const FILES = Number(execFileSync('bash', ['-c', 'ulimit -Hn'], { encoding: 'utf
 const IDLE_ROOMS = Math.floor((Math.min(FILES, 20_000) - 1000) / 2);
 
 if (!(ROUNDS >= 1 && SECONDS > 0)) {
-  console.error('run.sh [ROUNDS [SECONDS]]: both are numbers above 0, such as 5 4');
+  console.error('run.sh [ROUNDS [SECONDS]]: both are numbers above 0, such as 9 2');
   process.exit(2);
 }
 
