@@ -2,14 +2,16 @@
 # Counts the instructions of the hot path, which repeat where times do not, and compares them with the budget.
 #   benches/check.sh           fails where a scenario takes 3 % more than its budget
 #   benches/check.sh rebase    writes the budget anew: in a commit of its own that says why
-set -eu
+set -euo pipefail
+# What measured nothing must not pass.
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 budget=benches/instructions.budget
 scenarios=(candidate candidates offer fan-out join)
 
 main() {
   local bench name counted allowed worse=0
-  bench=$(cargo bench --locked --bench instructions --no-run 2>&1 | sed -n 's/.*(\(target[^)]*\)).*/\1/p' | tail -1)
+  bench=$(executable)
   [ "${1:-}" != rebase ] || : >"$budget"
   for name in "${scenarios[@]}"; do
     counted=$(per_time "$bench" "$name")
@@ -26,11 +28,20 @@ main() {
   return "$worse"
 }
 
+executable() {
+  cargo bench --locked --bench instructions --no-run --message-format=json |
+    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1
+}
+
 # What one more time costs: start and end are the same in both runs.
 per_time() {
   local few many
   few=$(instructions "$1" "$2" 800)
   many=$(instructions "$1" "$2" 2400)
+  if [ "${many:-0}" -le "${few:-0}" ]; then
+    echo "$2: valgrind counted nothing" >&2
+    return 1
+  fi
   echo $(((many - few) / 1600))
 }
 
