@@ -18,6 +18,8 @@ const PORT = 20_000 + (process.pid % 5000) * 2;
 // With two processors, each side has one of its own.
 const PIN = cpus().length > 1;
 const FILES = Number(execFileSync('bash', ['-c', 'ulimit -Hn'], { encoding: 'utf8' })) || 1_000_000;
+const WARM_UP_SECONDS = 1.5;
+const WATCHERS = `--watchers 10 --admin 127.0.0.1:${PORT + 1}`;
 const IDLE_ROOMS = Math.floor((Math.min(FILES, 20_000) - 1000) / 2);
 
 if (!(ROUNDS >= 1 && SECONDS > 0)) {
@@ -59,7 +61,11 @@ async function main() {
 }
 
 /** What Signalpost's own figure in a row is compared with is measured right after it: the machine drifts. */
-const besides = { candidates: ['watched', 'workers1', 'workers2'], fanOutLarge: ['fanOutMany'] };
+const besides = {
+  candidates: ['watched', 'workers1', 'workers2'],
+  fanOutLarge: ['fanOutMany'],
+  calls: ['callsWatched'],
+};
 
 async function measure(round, row, kind) {
   console.error(`round ${round} of ${ROUNDS}: ${row}, ${kind}`);
@@ -93,16 +99,18 @@ const rows = {
   fanOutMany: plain('fanOutMany', '--scenario fan-out --rooms 100 --members 10'),
   calls: plain('calls', '--scenario calls --rooms 50'),
   idle: plain('idle', `--scenario idle --rooms ${IDLE_ROOMS}`),
-  // One full room, and in another room a pair that notices when the server is busy for long.
+  // One full room, and in another room a pair that notices when the server is busy for long. The room has filled
+  // before the pair comes, and goes on until it is gone.
   large: (kind) =>
     withServer(kind, { members: 1000 }, async (pid) => {
-      const [, beside] = await Promise.all([
-        load(pid, '--scenario fan-out --rooms 1 --members 1000 --rate 20'),
-        load(pid, '--scenario candidates --rooms 1 --rate 100'),
-      ]);
+      const flags = '--scenario fan-out --rooms 1 --members 1000 --rate 20';
+      const room = begin(pid, flags, { seconds: SECONDS + WARM_UP_SECONDS + 4 });
+      await Promise.race([room.flowing, room.result]);
+      const [beside] = await Promise.all([load(pid, '--scenario candidates --rooms 1 --rate 100'), room.result]);
       return { beside };
     }),
-  watched: plain('watched', `--scenario candidates --rooms 100 --watchers 10 --admin 127.0.0.1:${PORT + 1}`),
+  watched: plain('watched', `--scenario candidates --rooms 100 ${WATCHERS}`),
+  callsWatched: plain('callsWatched', `--scenario calls --rooms 50 ${WATCHERS}`),
   workers1: plain('workers1', '--scenario candidates --rooms 100', { workers: 1, free: true }),
   workers2: plain('workers2', '--scenario candidates --rooms 100', { workers: 2, free: true }),
 };
@@ -125,23 +133,33 @@ async function withServer(kind, options, use) {
   }
 }
 
-async function load(pid, flags, options = {}) {
-  const words = `bench ws://127.0.0.1:${PORT}/ ${flags} --seconds ${SECONDS} --warm-up 1.5 --pid ${pid} --json`;
-  const client = start(BINARY, words.split(' '), {
-    pin: options.free ? null : 1,
-    env: {},
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+function load(pid, flags, options) {
+  return begin(pid, flags, options).result;
+}
+
+/** flowing: everybody has joined, and something arrived. */
+function begin(pid, flags, { free = false, seconds = SECONDS } = {}) {
+  const words =
+    `bench ws://127.0.0.1:${PORT}/ ${flags} --seconds ${seconds} --warm-up ${WARM_UP_SECONDS} --pid ${pid} --json`;
+  const client = start(BINARY, words.split(' '), { pin: free ? null : 1, env: {}, stdio: ['ignore', 'pipe', 'pipe'] });
   let [out, err] = ['', ''];
   client.stdout.on('data', (data) => (out += data));
-  client.stderr.on('data', (data) => (err += data));
-  const overdue = setTimeout(() => client.kill('SIGKILL'), (SECONDS + 240) * 1000);
-  const [status] = await once(client, 'close');
-  clearTimeout(overdue);
-  if (status !== 0) throw new Error(`signalpost ${words}: ${out}${err.trim().split('\n').at(-1)}`);
-  const result = JSON.parse(out);
-  if (result.count === 0) throw new Error(`signalpost ${words}: nothing arrived in the measured time`);
-  return result;
+  const flowing = new Promise((resolve) => {
+    client.stderr.on('data', (data) => {
+      err += data;
+      if (/[1-9]\d* \w+ a second/.test(err)) resolve();
+    });
+  });
+  const result = async () => {
+    const overdue = setTimeout(() => client.kill('SIGKILL'), (seconds + 240) * 1000);
+    const [status] = await once(client, 'close');
+    clearTimeout(overdue);
+    if (status !== 0) throw new Error(`signalpost ${words}: ${out}${err.trim().split('\n').at(-1)}`);
+    const figures = JSON.parse(out);
+    if (figures.count === 0) throw new Error(`signalpost ${words}: nothing arrived in the measured time`);
+    return figures;
+  };
+  return { flowing, result: result() };
 }
 
 function start(command, args, { pin, env, stdio }) {
