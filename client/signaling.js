@@ -25,8 +25,9 @@ import { REPLY_TYPES, closureCause, isFinal } from "./messages.js";
  *   | { phase: "online" }
  *   | { phase: "offline", cause: Cause | null }
  *   | { phase: "waiting", cause: Cause, retryInMs: number }
- *   | { phase: "ended", cause: Cause }} LinkState offline: no network, goes on when there is one;
- *   waiting: lost, connects again by itself; ended: lost, and the server does not want it back
+ *   | { phase: "ended", cause: Cause }} LinkState offline: no network, goes on when there is one, and
+ *   before that where the server is this device; waiting: lost, connects again by itself; ended: lost, and the
+ *   server does not want it back
  *
  * @typedef {object} LinkEvents
  * @property {Welcome} welcome the link is up
@@ -38,6 +39,7 @@ const FIRST_BACKOFF_MS = 1_000;
 const LONGEST_BACKOFF_MS = 15_000;
 const PATIENCE_MS = 10_000;
 const ABNORMAL_CLOSURE = 1006;
+const LOOPBACK = /^wss?:\/\/(localhost|127\.|\[::1\])/;
 
 /** @type {Surroundings} */
 const browser = {
@@ -238,7 +240,8 @@ export class SignalingLink extends Events {
   }
 
   #retry() {
-    if (this.#env.isOnline()) this.#open();
+    // A device needs no network to reach itself.
+    if (this.#env.isOnline() || LOOPBACK.test(this.#url)) this.#open();
     else this.#enter({ phase: "offline", cause: this.#cause });
   }
 

@@ -45,6 +45,17 @@ test("a device without a network waits, and comes back as soon as there is one",
   await until(page, ({ link, room }) => link.state.phase === "online" && room.seated);
 });
 
+test("a device that never hears of a network comes back all the same to a server of its own", async () => {
+  const { page } = await openEngine(setup);
+  await page.evaluate(() => Object.defineProperty(navigator, "onLine", { value: false }));
+  await enter(page, "alone");
+  const { address } = setup.server;
+  await setup.server.stop("SIGKILL");
+  await until(page, ({ link }) => link.state.phase === "offline");
+  setup.server = await startServer([], address);
+  await until(page, ({ link, room }) => link.state.phase === "online" && room.seated);
+});
+
 test("both change their network at once: they look for a new path, and the pictures go on", async () => {
   const pages = [await openEngine(setup), await openEngine(setup)].map(({ page }) => page);
   for (const page of pages) await enter(page, "roaming");

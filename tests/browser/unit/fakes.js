@@ -75,9 +75,9 @@ export class FakeSocket {
 
 /**
  * A link whose sockets, time and luck are the test's.
- * @param {{ random?: number }} [options]
+ * @param {{ random?: number, url?: string }} [options]
  */
-export function fakeLink({ random = 0.5 } = {}) {
+export function fakeLink({ random = 0.5, url = "ws://test/ws" } = {}) {
   const clock = new FakeClock();
   const network = {
     online: true,
@@ -91,7 +91,7 @@ export function fakeLink({ random = 0.5 } = {}) {
   };
   /** @type {FakeSocket[]} */
   const sockets = [];
-  const link = new SignalingLink("ws://test/ws", {
+  const link = new SignalingLink(url, {
     WebSocket: /** @type {any} */ (
       class extends FakeSocket {
         /** @param {string} url */

@@ -249,6 +249,22 @@ test("without a network no socket is opened, however long; with one again, at on
   assert.equal(sockets.length, 2);
 });
 
+for (const host of ["localhost:8080", "127.0.0.1", "[::1]:8080"]) {
+  test(`a server at ${host} is tried again without a network: a device can reach itself`, () => {
+    const { link, clock, network, sockets, lastSocket } = connected(fakeLink({ url: `ws://${host}/ws` }));
+    network.turn(false);
+    lastSocket().serverCloses(1006);
+    assert.equal(link.state.phase, "offline");
+    clock.pass(500);
+    assert.equal(sockets.length, 2);
+    lastSocket().serverCloses(1006);
+    assert.equal(link.state.phase, "offline");
+    clock.pass(1_000);
+    lastSocket().serverSays(WELCOME);
+    assert.equal(link.state.phase, "online");
+  });
+}
+
 test("who asks for a link gets a try even without a network: devices are wrong about it", () => {
   const { link, clock, network, sockets, lastSocket } = connected(fakeLink());
   network.turn(false);
