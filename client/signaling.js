@@ -2,6 +2,7 @@
 
 import { Events } from "./events.js";
 import { REPLY_TYPES, closureCause, isFinal } from "./messages.js";
+import { onNetworkChange } from "./network.js";
 
 /**
  * @typedef {import("./messages.js").Cause} Cause
@@ -17,8 +18,8 @@ import { REPLY_TYPES, closureCause, isFinal } from "./messages.js";
  * @property {() => number} now milliseconds
  * @property {() => number} random at least 0, below 1
  * @property {() => boolean} isOnline
- * @property {(callback: () => void) => () => void} whenOnline calls back each time the device finds a network,
- *   until what it returned is called
+ * @property {(callback: () => void) => () => void} onNetworkChange calls back each time the device finds a network
+ *   or changes it, until what it returned is called
  *
  * @typedef {{ phase: "idle" }
  *   | { phase: "connecting", cause: Cause | null }
@@ -38,6 +39,7 @@ import { REPLY_TYPES, closureCause, isFinal } from "./messages.js";
 const FIRST_BACKOFF_MS = 1_000;
 const LONGEST_BACKOFF_MS = 15_000;
 const PATIENCE_MS = 10_000;
+const SHORT_PATIENCE_MS = 4_000;
 const ABNORMAL_CLOSURE = 1006;
 const LOOPBACK = /^wss?:\/\/(localhost|127\.|\[::1\])/;
 
@@ -50,10 +52,7 @@ const browser = {
   random: Math.random,
   // Only a clear "no" counts: elsewhere than in browsers nobody says.
   isOnline: () => globalThis.navigator?.onLine !== false,
-  whenOnline: (callback) => {
-    globalThis.addEventListener?.("online", callback);
-    return () => globalThis.removeEventListener?.("online", callback);
-  },
+  onNetworkChange: (callback) => onNetworkChange(callback),
 };
 
 /** The server's answer to a request was no. */
@@ -95,7 +94,7 @@ export class SignalingLink extends Events {
   /** @type {any} */
   #silenceTimer;
   /** @type {(() => void) | null} */
-  #stopWaitingForNetwork = null;
+  #stopWatchingNetwork = null;
 
   /** @param {string} url @param {Surroundings} env */
   constructor(url, env = browser) {
@@ -111,7 +110,7 @@ export class SignalingLink extends Events {
   /** Opens the link, unless it is open or opening, and from then on whenever it is lost. */
   connect() {
     this.#wanted = true;
-    this.#stopWaitingForNetwork ??= this.#env.whenOnline(() => this.#useNetwork());
+    this.#stopWatchingNetwork ??= this.#env.onNetworkChange(() => this.#useNetwork());
     // Even if the device says that it has no network: some are wrong.
     this.#open();
   }
@@ -119,8 +118,8 @@ export class SignalingLink extends Events {
   /** Gives the link up, with the seat and whatever was asked, until connect(). */
   close() {
     this.#wanted = false;
-    this.#stopWaitingForNetwork?.();
-    this.#stopWaitingForNetwork = null;
+    this.#stopWatchingNetwork?.();
+    this.#stopWatchingNetwork = null;
     this.#env.clearTimeout(this.#retryTimer);
     this.#drop();
     this.#cause = null;
@@ -168,8 +167,8 @@ export class SignalingLink extends Events {
   }
 
   #useNetwork() {
-    // A link over the network that was lost may be dead without knowing it.
-    if (this.#welcome) this.#probe();
+    // A link over the network that was left is most likely dead without knowing it.
+    if (this.#welcome) this.#probe(SHORT_PATIENCE_MS);
     else if (this.#wanted) this.#open();
   }
 
@@ -209,12 +208,13 @@ export class SignalingLink extends Events {
     const welcome = this.#welcome;
     if (!welcome) return;
     this.#env.clearTimeout(this.#silenceTimer);
-    this.#silenceTimer = this.#env.setTimeout(() => this.#probe(), welcome.heartbeatMs);
+    this.#silenceTimer = this.#env.setTimeout(() => this.#probe(PATIENCE_MS), welcome.heartbeatMs);
   }
 
-  #probe() {
+  /** @param {number} patienceMs */
+  #probe(patienceMs) {
     this.send({ type: "ping" });
-    this.#expectWithin(PATIENCE_MS);
+    this.#expectWithin(patienceMs);
   }
 
   /** @param {number} delayMs */

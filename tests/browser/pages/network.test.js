@@ -56,6 +56,23 @@ test("a device that never hears of a network comes back all the same to a server
   await until(page, ({ link, room }) => link.state.phase === "online" && room.seated);
 });
 
+test("from Wi-Fi to mobile, which no `online` tells: the link is asked at once whether it still lives", async () => {
+  const { page } = await openEngine(setup);
+  await page.evaluate(() => {
+    const connection = Object.assign(new EventTarget(), { type: "wifi" });
+    Object.defineProperty(navigator, "connection", { value: connection });
+  });
+  await enter(page, "moving");
+  // What goes over the old network is never answered.
+  await page.evaluate(() => void (WebSocket.prototype.send = () => {}));
+  await page.evaluate(() => {
+    Object.assign(/** @type {any} */ (navigator).connection, { type: "cellular" }).dispatchEvent(new Event("change"));
+  });
+  const left = Date.now();
+  await until(page, ({ phases }) => phases.includes("waiting"));
+  assert.ok(Date.now() - left < 10_000);
+});
+
 test("both change their network at once: they look for a new path, and the pictures go on", async () => {
   const pages = [await openEngine(setup), await openEngine(setup)].map(({ page }) => page);
   for (const page of pages) await enter(page, "roaming");

@@ -106,7 +106,7 @@ export function fakeLink({ random = 0.5, url = "ws://test/ws" } = {}) {
     now: clock.now,
     random: () => random,
     isOnline: () => network.online,
-    whenOnline: (callback) => {
+    onNetworkChange: (callback) => {
       network.listeners.push(callback);
       return () => void network.listeners.splice(network.listeners.indexOf(callback), 1);
     },

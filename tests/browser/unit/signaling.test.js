@@ -329,6 +329,18 @@ test("a link that stands when the network changes is asked whether it still live
   const { link, clock, network, lastSocket } = connected(fakeLink());
   network.turn(true);
   assert.deepEqual(lastSocket().sent, [{ type: "ping" }]);
-  clock.pass(10_000);
+  clock.pass(3_999);
+  assert.equal(link.state.phase, "online");
+  clock.pass(1);
+  assert.equal(link.state.phase, "waiting");
+});
+
+test("a link that answers after a change of network is watched as before", () => {
+  const { link, clock, network, lastSocket } = connected(fakeLink());
+  network.turn(true);
+  lastSocket().serverSays({ type: "pong" });
+  clock.pass(25_000 + 9_999);
+  assert.equal(link.state.phase, "online");
+  clock.pass(1);
   assert.equal(link.state.phase, "waiting");
 });
