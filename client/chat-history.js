@@ -1,4 +1,4 @@
-// What was said during a visit, oldest first; the oldest goes when it gets too long.
+// What was said in a room, oldest first; the oldest goes when it gets too long.
 
 /**
  * @typedef {object} ChatMessage
@@ -20,6 +20,7 @@ export class ChatHistory {
   /** @type {ChatMessage[]} */
   #messages = [];
   #nextId = 1;
+  #roomId = "";
 
   /** @returns {readonly ChatMessage[]} */
   get messages() {
@@ -44,9 +45,11 @@ export class ChatHistory {
     return this.#messages.find(({ id }) => requestIdOf(id) === requestId);
   }
 
-  clear() {
+  /** What was said in the same room before is still there. @param {string} roomId */
+  open(roomId) {
     // Who holds the earlier list keeps it as it was.
-    this.#messages = [];
+    if (roomId !== this.#roomId) this.#messages = [];
+    this.#roomId = roomId;
   }
 }
 

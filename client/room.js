@@ -116,7 +116,7 @@ export class Room extends Events {
     return this.#presence;
   }
 
-  /** @returns {readonly ChatMessage[]} of the whole visit, oldest first */
+  /** @returns {readonly ChatMessage[]} of all visits to this room since another one, oldest first */
   get chat() {
     return this.#chat.messages;
   }
@@ -130,7 +130,7 @@ export class Room extends Events {
     this.#visit = { ...visit };
     this.#retriesMs = [];
     this.#tracks = {};
-    this.#chat.clear();
+    this.#chat.open(visit.roomId);
     this.#enter();
   }
 

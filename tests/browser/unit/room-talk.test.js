@@ -75,6 +75,18 @@ test("chat is attributed to who the server says it is from, and kept over a reco
   ]);
 });
 
+test("chat is still there when one leaves and enters the same room again, and not in another one", async () => {
+  const fake = fakeRoom();
+  for (const [roomId, kept] of /** @type {const} */ ([["standup", []], ["standup", ["hello"]], ["other", []], ["standup", []]])) {
+    fake.room.join({ roomId, displayName: "", stream: null });
+    assert.deepEqual(fake.room.chat.map(({ text }) => text), kept);
+    await grant(fake);
+    fake.room.say("hello");
+    fake.room.leave();
+    if (kept.length) assert.equal(fake.room.chat.length, 2);
+  }
+});
+
 test("what one said counts as said when the server has handled it; refused, or lost with the link, it failed", async () => {
   const fake = fakeRoom();
   /** @type {string[]} */
