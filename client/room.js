@@ -199,11 +199,11 @@ export class Room extends Events {
     // A seat is lost with its link; its peers go on until the others are met anew.
     this.#seated = false;
     clearTimeout(this.#retryTimer);
-    let joined;
+    const join = /** @type {const} */ ({ type: "join", roomId: visit.roomId, metadata: ABILITIES });
     try {
-      [, joined] = await Promise.all([
+      await Promise.all([
         this.#register(visit.displayName),
-        this.#link.request({ type: "join", roomId: visit.roomId, metadata: ABILITIES }),
+        this.#link.request(join, (joined) => this.#sit(visit, joined)),
       ]);
     } catch (error) {
       // A link that is lost, or not there yet, needs nothing here: its next welcome leads back to this method.
@@ -215,10 +215,8 @@ export class Room extends Events {
         return this.emit("refused", { cause });
       }
       this.#freeSeat(visit);
-      return this.#end(cause);
+      this.#end(cause);
     }
-    this.#seatedIn = joined.roomId;
-    if (this.#visit === visit) this.#sit(joined);
   }
 
   /** The server ignores the room in which we are not. @param {Visit} visit */
@@ -231,8 +229,10 @@ export class Room extends Events {
     return this.#link.request({ type: "register", ...(displayName && { displayName }) });
   }
 
-  /** @param {import("./messages.js").Joined} joined */
-  #sit({ roomId, room, peers }) {
+  /** @param {Visit} visit @param {import("./messages.js").Joined} joined */
+  #sit(visit, { roomId, room, peers }) {
+    this.#seatedIn = roomId;
+    if (this.#visit !== visit) return;
     // The others know this page by a new id now, and gave up their ends of the old connections.
     this.#closePeers();
     this.#retriesMs = [...SEAT_RETRIES_MS];

@@ -130,13 +130,20 @@ export class SignalingLink extends Events {
    * Asks, and waits for the reply. Rejects with Refused or LinkLost.
    * @template {Request} R
    * @param {R} request
+   * @param {(reply: import("./messages.js").Replies[R["type"]]) => void} [use] is done with the reply before the message
+   *   behind it is told, which who awaits the promise may not be: both can come at once
    * @returns {Promise<import("./messages.js").Replies[R["type"]]>}
    */
-  request(request) {
+  request(request, use) {
     const requestId = String(this.#nextRequestId++);
     return new Promise((resolve, reject) => {
       if (!this.#welcome) return reject(new LinkLost());
-      this.#pendingById.set(requestId, { replyType: REPLY_TYPES[request.type], resolve, reject });
+      /** @param {any} reply */
+      const settle = (reply) => {
+        resolve(reply);
+        use?.(reply);
+      };
+      this.#pendingById.set(requestId, { replyType: REPLY_TYPES[request.type], resolve: settle, reject });
       this.send({ ...request, requestId });
     });
   }

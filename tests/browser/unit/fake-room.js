@@ -64,19 +64,18 @@ export function fakeRoom({ connect = true } = {}) {
 }
 
 /** @param {ReturnType<typeof fakeRoom>} fake @param {string[]} others */
-export async function seat(fake, ...others) {
+export function seat(fake, ...others) {
   fake.room.join({ roomId: "standup", displayName: "Ann", stream: null });
-  await grant(fake, ...others);
+  grant(fake, ...others);
 }
 
 /** @param {ReturnType<typeof fakeRoom>} fake @param {string[]} others */
-export async function grant({ lastSocket }, ...others) {
+export function grant({ lastSocket }, ...others) {
   const [register, join] = lastSocket().sent.slice(-2);
   lastSocket().serverSays({ type: "registered", userId: "me", requestId: register.requestId });
   lastSocket().serverSays({
     type: "joined", roomId: join.roomId, members: others, peers: others.map(member), room: ROOM, requestId: join.requestId,
   });
-  await settled();
 }
 
 /** @param {ReturnType<typeof fakeRoom>} fake @param {string} code */

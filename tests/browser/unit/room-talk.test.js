@@ -13,10 +13,10 @@ function say(fake, fromId, content) {
 /** @param {ReturnType<typeof fakeRoom>} fake */
 const told = ({ lastSocket }) => lastSocket().sent.filter(({ type }) => type === "message");
 
-test("presence is told to those who are there, to all when it changes, and to who comes later", async () => {
+test("presence is told to those who are there, to all when it changes, and to who comes later", () => {
   const fake = fakeRoom();
   fake.room.setPresence({ muted: true });
-  await seat(fake, "bob");
+  seat(fake, "bob");
   fake.room.setPresence({ handRaised: true });
   fake.room.setPresence({ handRaised: true });
   fake.lastSocket().serverSays({ type: "user-joined", ...member("cid") });
@@ -28,7 +28,7 @@ test("presence is told to those who are there, to all when it changes, and to wh
   ]);
 });
 
-test("one's own presence is told after it changed, once, and at the end of a visit too", async () => {
+test("one's own presence is told after it changed, once, and at the end of a visit too", () => {
   const fake = fakeRoom();
   /** @type {string[]} */
   const told = [];
@@ -36,7 +36,7 @@ test("one's own presence is told after it changed, once, and at the end of a vis
     assert.equal(presence, fake.room.presence);
     told.push(Object.entries(presence).filter(([, is]) => is).map(([name]) => name).join("+"));
   });
-  await seat(fake, "bob");
+  seat(fake, "bob");
   fake.room.setPresence({ muted: true });
   fake.room.setPresence({ muted: true });
   fake.room.setScreen(/** @type {any} */ ({}));
@@ -45,9 +45,9 @@ test("one's own presence is told after it changed, once, and at the end of a vis
   assert.deepEqual(told, ["muted", "muted+sharing", "muted+handRaised+sharing", "muted"]);
 });
 
-test("the presence of a mate is read field by field; a stranger's, or another form, is none", async () => {
+test("the presence of a mate is read field by field; a stranger's, or another form, is none", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   const bob = present(fake.room.mates.get("bob"));
   for (const content of [null, 7, "state", [], { kind: "else" }, { kind: "chat", text: 7 }]) say(fake, "bob", content);
   assert.equal(bob.presence, null);
@@ -58,9 +58,9 @@ test("the presence of a mate is read field by field; a stranger's, or another fo
   assert.equal(fake.room.mates.size, 1);
 });
 
-test("chat is attributed to who the server says it is from, and kept over a reconnect", async () => {
+test("chat is attributed to who the server says it is from, and kept over a reconnect", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   say(fake, "bob", { kind: "chat", text: "hello", fromId: "cid", name: "Cid" });
   assert.equal(fake.room.say("<img onerror>"), true);
   say(fake, "mallory", { kind: "chat", text: "hello" });
@@ -69,18 +69,18 @@ test("chat is attributed to who the server says it is from, and kept over a reco
   assert.equal(fake.room.say("lost"), false);
   fake.clock.pass(1_000);
   fake.lastSocket().serverSays({ ...WELCOME, clientId: "me again" });
-  await grant(fake);
+  grant(fake);
   assert.deepEqual(fake.room.chat.map(({ own, fromId, text }) => [own, fromId, text]), [
     [false, "bob", "hello"], [true, "me", "<img onerror>"], [false, "bob", "from a simple client"],
   ]);
 });
 
-test("chat is still there when one leaves and enters the same room again, and not in another one", async () => {
+test("chat is still there when one leaves and enters the same room again, and not in another one", () => {
   const fake = fakeRoom();
   for (const [roomId, kept] of /** @type {const} */ ([["standup", []], ["standup", ["hello"]], ["other", []], ["standup", []]])) {
     fake.room.join({ roomId, displayName: "", stream: null });
     assert.deepEqual(fake.room.chat.map(({ text }) => text), kept);
-    await grant(fake);
+    grant(fake);
     fake.room.say("hello");
     fake.room.leave();
     if (kept.length) assert.equal(fake.room.chat.length, 2);
@@ -92,7 +92,7 @@ test("what one said counts as said when the server has handled it; refused, or l
   /** @type {string[]} */
   const failed = [];
   fake.room.on("chat-failed", ({ text }) => failed.push(text));
-  await seat(fake, "bob");
+  seat(fake, "bob");
   /** @param {string} text */
   const saying = (text) => {
     fake.room.say(text);
@@ -112,9 +112,9 @@ test("what one said counts as said when the server has handled it; refused, or l
   assert.deepEqual(fake.room.chat.map(({ failed }) => failed), [false, true, true]);
 });
 
-test("text that is empty or too long is neither sent nor taken", async () => {
+test("text that is empty or too long is neither sent nor taken", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   for (const text of ["", "  ", "x".repeat(CHAT_LIMIT + 1)]) {
     assert.equal(fake.room.say(text), false);
     say(fake, "bob", { kind: "chat", text });
@@ -123,9 +123,9 @@ test("text that is empty or too long is neither sent nor taken", async () => {
   assert.equal(fake.room.say("x".repeat(CHAT_LIMIT)), true);
 });
 
-test("tracks and screen reach those who are there and those who come, and each learns how many there are", async () => {
+test("tracks and screen reach those who are there and those who come, and each learns how many there are", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   const [track, screen] = [/** @type {any} */ ({ kind: "video" }), /** @type {any} */ ({})];
   fake.room.setTrack("camera", track);
   fake.room.setScreen(screen);

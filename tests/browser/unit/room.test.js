@@ -20,9 +20,9 @@ test("without a display name none is sent, so that an earlier one is unset", () 
   assert.ok(!("displayName" in lastSocket().sent[0]));
 });
 
-test("those found in `joined` are met impolitely, those who come later politely", async () => {
+test("those found in `joined` are met impolitely, those who come later politely", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob", "cid");
+  seat(fake, "bob", "cid");
   fake.lastSocket().serverSays({ type: "user-joined", ...member("dan") });
   assert.deepEqual(fake.peers.map(({ options }) => options.polite), [false, false, true]);
   assert.deepEqual(fake.events, [
@@ -30,9 +30,24 @@ test("those found in `joined` are met impolitely, those who come later politely"
   ]);
 });
 
-test("a signal reaches the peer that it is from; one from a stranger reaches nobody", async () => {
+test("what comes in one go with `joined` is taken as well: who joins next, and an offer", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob", "cid");
+  fake.room.join({ roomId: "standup", displayName: "Ann", stream: null });
+  const [register, join] = fake.lastSocket().sent;
+  const offer = { type: "offer", fromUserId: null, sdp: { type: "offer", sdp: "v=0" } };
+  for (const message of [
+    { type: "registered", userId: "me", requestId: register.requestId },
+    { type: "joined", roomId: "standup", members: ["bob"], peers: [member("bob")], room: ROOM, requestId: join.requestId },
+    { type: "user-joined", ...member("cid") },
+    { ...offer, fromId: "bob" },
+    { ...offer, fromId: "cid" },
+  ]) fake.lastSocket().serverSays(message);
+  assert.deepEqual(fake.peers.map(({ options: { polite }, received }) => [polite, received.length]), [[false, 1], [true, 1]]);
+});
+
+test("a signal reaches the peer that it is from; one from a stranger reaches nobody", () => {
+  const fake = fakeRoom();
+  seat(fake, "bob", "cid");
   const offer = { type: "offer", fromId: "cid", fromUserId: null, sdp: { type: "offer", sdp: "v=0" } };
   fake.lastSocket().serverSays(offer);
   fake.lastSocket().serverSays({ ...offer, fromId: "mallory" });
@@ -41,16 +56,16 @@ test("a signal reaches the peer that it is from; one from a stranger reaches nob
   assert.equal(fake.peers.length, 2);
 });
 
-test("a peer's signals go to its own client", async () => {
+test("a peer's signals go to its own client", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   fake.peers[0]?.options.send({ type: "candidate", candidate: null });
   assert.deepEqual(fake.lastSocket().sent.at(-1), { type: "candidate", candidate: null, targetId: "bob" });
 });
 
-test("who leaves has its peer closed and its tile removed, once", async () => {
+test("who leaves has its peer closed and its tile removed, once", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   const left = { type: "user-left", userId: null, clientId: "bob", reason: "left" };
   fake.lastSocket().serverSays(left);
   fake.lastSocket().serverSays(left);
@@ -58,24 +73,24 @@ test("who leaves has its peer closed and its tile removed, once", async () => {
   assert.deepEqual(fake.events.slice(2), [["mate-left", "bob"]]);
 });
 
-test("in a large room each peer learns once how many there are, and none on the way out", async () => {
+test("in a large room each peer learns once how many there are, and none on the way out", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob", "cid", "dan");
+  seat(fake, "bob", "cid", "dan");
   fake.room.leave();
   assert.deepEqual(fake.peers.map(({ calls }) => calls), Array(3).fill([["count", 3]]));
 });
 
-test("a mate that is announced twice is met anew, and the first one left", async () => {
+test("a mate that is announced twice is met anew, and the first one left", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   fake.lastSocket().serverSays({ type: "user-joined", ...member("bob") });
   assert.deepEqual(fake.peers.map(({ closed }) => closed), [true, false]);
   assert.deepEqual(fake.events.slice(2), [["mate-left", "bob"], ["mate-joined", "bob"]]);
 });
 
-test("names and locks that change are passed on, unknown message types ignored", async () => {
+test("names and locks that change are passed on, unknown message types ignored", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   fake.lastSocket().serverSays({ type: "user-updated", clientId: "bob", userId: null, displayName: "Bob" });
   fake.lastSocket().serverSays({ type: "room-updated", room: { ...ROOM, locked: true } });
   fake.lastSocket().serverSays({ type: "from-the-future" });
@@ -109,34 +124,34 @@ test("a join asked for without a link is made at the next welcome", () => {
   assert.deepEqual(lastSocket().sent.map(({ type }) => type), ["register", "join"]);
 });
 
-test("a lost link keeps the peers, since media may still flow, and a new one meets all of them anew", async () => {
+test("a lost link keeps the peers, since media may still flow, and a new one meets all of them anew", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob", "cid");
+  seat(fake, "bob", "cid");
   fake.lastSocket().serverCloses(1006);
   assert.deepEqual(fake.peers.map(({ closed }) => closed), [false, false]);
   fake.clock.pass(1_000);
   fake.lastSocket().serverSays({ ...WELCOME, clientId: "me again" });
-  await grant(fake, "bob");
+  grant(fake, "bob");
   assert.deepEqual(fake.peers.map(({ closed }) => closed), [true, true, false]);
   assert.deepEqual(fake.events.slice(3), [
     ["mate-left", "bob"], ["mate-left", "cid"], ["joined", "standup"], ["mate-joined", "bob"],
   ]);
 });
 
-test("it is seated only when who is there has been met, and no longer when all are parted from", async () => {
+test("it is seated only when who is there has been met, and no longer when all are parted from", () => {
   const fake = fakeRoom();
   /** @type {any[]} */
   const seen = [];
   for (const name of /** @type {const} */ (["mate-joined", "mate-left"])) {
     fake.room.on(name, ({ clientId }) => seen.push([clientId, fake.room.seated]));
   }
-  await seat(fake, "bob");
+  seat(fake, "bob");
   fake.lastSocket().serverSays({ type: "user-joined", ...member("cid") });
   fake.lastSocket().serverSays({ type: "user-left", userId: null, clientId: "cid", reason: "left" });
   fake.lastSocket().serverCloses(1006);
   fake.clock.pass(1_000);
   fake.lastSocket().serverSays(WELCOME);
-  await grant(fake, "bob");
+  grant(fake, "bob");
   fake.room.leave();
   assert.deepEqual(seen, [
     ["bob", false], ["cid", true], ["cid", true], ["bob", false], ["bob", false], ["bob", false],
@@ -151,13 +166,13 @@ test("a link lost while joining joins again on the next one", async () => {
   assert.deepEqual(fake.events, []);
   fake.clock.pass(1_000);
   fake.lastSocket().serverSays(WELCOME);
-  await grant(fake);
+  grant(fake);
   assert.deepEqual(fake.events, [["joined", "standup"]]);
 });
 
 test("a rejoin that is refused closes the peers and says why", async () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   fake.lastSocket().serverCloses(1006);
   fake.clock.pass(1_000);
   fake.lastSocket().serverSays(WELCOME);
@@ -172,7 +187,7 @@ for (const code of ["room-full", "unavailable"]) {
   test(`a rejoin refused with ${code} is tried again for a minute: one's own ghost may hold the seat`, async () => {
     mock.timers.enable({ apis: ["setTimeout"] });
     const fake = fakeRoom();
-    await seat(fake, "bob");
+    seat(fake, "bob");
     fake.lastSocket().serverCloses(1006);
     fake.clock.pass(1_000);
     fake.lastSocket().serverSays(WELCOME);
@@ -185,7 +200,7 @@ for (const code of ["room-full", "unavailable"]) {
       assert.equal(fake.lastSocket().sent.length, asked + 2);
     }
     assert.equal(fake.peers[0]?.closed, false, "media may still flow");
-    await grant(fake, "bob");
+    grant(fake, "bob");
     assert.deepEqual(fake.events.slice(2), [
       ...Array(4).fill(["refused", code]), ["mate-left", "bob"], ["joined", "standup"], ["mate-joined", "bob"],
     ]);
@@ -196,7 +211,7 @@ test("a room that stays full ends the visit after a minute, and leaving ends the
   mock.timers.enable({ apis: ["setTimeout"] });
   for (const leaves of [false, true]) {
     const fake = fakeRoom();
-    await seat(fake);
+    seat(fake);
     fake.lastSocket().serverCloses(1006);
     fake.clock.pass(1_000);
     fake.lastSocket().serverSays(WELCOME);
@@ -221,7 +236,7 @@ test("a room that stays full ends the visit after a minute, and leaving ends the
 test("a move that is refused, or given up before its answer, leaves no seat behind", async () => {
   for (const isRefused of [true, false]) {
     const fake = fakeRoom();
-    await seat(fake, "bob");
+    seat(fake, "bob");
     fake.room.join({ roomId: "full", displayName: "Ann", stream: null });
     const { requestId } = fake.lastSocket().sent.at(-1);
     if (!isRefused) fake.room.leave();
@@ -233,17 +248,17 @@ test("a move that is refused, or given up before its answer, leaves no seat behi
   }
 });
 
-test("a link that ended for good ends the visit with its cause", async () => {
+test("a link that ended for good ends the visit with its cause", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   fake.lastSocket().serverCloses(4501, "Removed by an administrator");
   assert.ok(fake.peers[0]?.closed);
   assert.deepEqual(fake.events.slice(2), [["mate-left", "bob"], ["ended", "removed"]]);
 });
 
-test("after leaving, the room's last words are ignored and no reconnect leads back", async () => {
+test("after leaving, the room's last words are ignored and no reconnect leads back", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   fake.room.leave();
   assert.deepEqual(fake.lastSocket().sent.at(-1), { type: "leave", roomId: "standup" });
   fake.lastSocket().serverSays({ type: "user-joined", ...member("cid") });
@@ -255,9 +270,9 @@ test("after leaving, the room's last words are ignored and no reconnect leads ba
   assert.deepEqual(fake.lastSocket().sent, []);
 });
 
-test("a closed room has left, and hears of its link no more", async () => {
+test("a closed room has left, and hears of its link no more", () => {
   const fake = fakeRoom();
-  await seat(fake, "bob");
+  seat(fake, "bob");
   fake.room.close();
   assert.deepEqual(fake.lastSocket().sent.at(-1), { type: "leave", roomId: "standup" });
   assert.ok(fake.peers[0]?.closed);
@@ -281,10 +296,10 @@ test("left before `joined` came: the late reply seats nobody", async () => {
   assert.deepEqual(fake.events, []);
 });
 
-test("who leaves on hearing that one has joined meets nobody", async () => {
+test("who leaves on hearing that one has joined meets nobody", () => {
   const fake = fakeRoom();
   fake.room.on("joined", () => fake.room.leave());
-  await seat(fake, "bob");
+  seat(fake, "bob");
   assert.equal(fake.peers.length, 0);
   assert.equal(fake.room.seated, false);
 });
@@ -305,18 +320,18 @@ test("a link that ended for good while nobody was in a room ends no visit", () =
   assert.deepEqual(events, []);
 });
 
-test("removed from the seat, one is in no room; a removal that announces a new link keeps the visit", async () => {
+test("removed from the seat, one is in no room; a removal that announces a new link keeps the visit", () => {
   for (const [code, ends] of /** @type {const} */ ([["removed", true], [4501, true], [4002, false]])) {
     const fake = fakeRoom();
-    await seat(fake);
+    seat(fake);
     fake.lastSocket().serverSays({ type: "removed", code, reason: "be kind" });
     assert.deepEqual(fake.events.slice(1), ends ? [["ended", "removed"]] : []);
   }
 });
 
-test("another name is registered at once and again after a reconnect", async () => {
+test("another name is registered at once and again after a reconnect", () => {
   const fake = fakeRoom();
-  await seat(fake);
+  seat(fake);
   fake.room.rename("Anna");
   assert.equal(fake.lastSocket().sent.at(-1).displayName, "Anna");
   fake.lastSocket().serverCloses(1006);
