@@ -136,8 +136,7 @@ export class Room extends Events {
 
   leave() {
     if (!this.#visit) return;
-    this.#freeSeat(this.#visit);
-    this.#forget();
+    this.#forget(this.#visit);
     this.emit("left", {});
   }
 
@@ -214,14 +213,8 @@ export class Room extends Events {
         this.#retryTimer = setTimeout(() => this.#enter(), retryInMs);
         return this.emit("refused", { cause });
       }
-      this.#freeSeat(visit);
       this.#end(cause);
     }
-  }
-
-  /** The server ignores the room in which we are not. @param {Visit} visit */
-  #freeSeat(visit) {
-    for (const roomId of new Set([this.#seatedIn ?? visit.roomId, visit.roomId])) this.#link.send({ type: "leave", roomId });
   }
 
   /** @param {string} displayName */
@@ -237,8 +230,9 @@ export class Room extends Events {
     this.#closePeers();
     this.#retriesMs = [...SEAT_RETRIES_MS];
     this.emit("joined", { roomId, room });
-    if (!this.#visit) return;
-    for (const member of peers) this.#meet(member, { polite: false });
+    // Who hears of this may leave or go elsewhere at once, and the visit may end for want of a connection.
+    for (const member of peers) if (this.#visit === visit) this.#meet(member, { polite: false });
+    if (this.#visit !== visit) return;
     this.#shareBudget();
     this.#seated = true;
     if (peers.length > 0) this.#tellPresence();
@@ -276,14 +270,19 @@ export class Room extends Events {
   /** @param {Member} member @param {{ polite: boolean }} role */
   #meet({ clientId, userId, displayName, metadata }, { polite }) {
     this.#part(clientId);
-    const peer = this.#makePeer({
-      polite,
-      iceServers: this.#link.welcome?.iceServers ?? [],
-      stream: this.#visit?.stream ?? null,
-      screen: this.#screen,
-      screenSlots: hasScreenSlots(metadata),
-      send: (signal) => this.#link.send({ ...signal, targetId: clientId }),
-    });
+    let peer;
+    try {
+      peer = this.#makePeer({
+        polite,
+        iceServers: this.#link.welcome?.iceServers ?? [],
+        stream: this.#visit?.stream ?? null,
+        screen: this.#screen,
+        screenSlots: hasScreenSlots(metadata),
+        send: (signal) => this.#link.send({ ...signal, targetId: clientId }),
+      });
+    } catch (error) {
+      return this.#end({ code: "unsupported", text: String(error) });
+    }
     /** @type {Mate} */
     const mate = {
       clientId, userId, displayName, metadata, peer, presence: null, handRaisedAt: null, stream: null, screen: null,
@@ -374,11 +373,14 @@ export class Room extends Events {
   /** @param {Cause} cause */
   #end(cause) {
     if (!this.#visit) return;
-    this.#forget();
+    this.#forget(this.#visit);
     this.emit("ended", { cause });
   }
 
-  #forget() {
+  /** @param {Visit} visit */
+  #forget({ roomId }) {
+    // The server ignores the room in which we are not.
+    for (const each of new Set([this.#seatedIn ?? roomId, roomId])) this.#link.send({ type: "leave", roomId: each });
     this.#visit = null;
     this.#seated = false;
     this.#seatedIn = null;

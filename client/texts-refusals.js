@@ -24,6 +24,7 @@ export const CAUSES = {
   "cause.removed": { en: "An administrator removed you from the room.", zh: "管理员已将你移出房间。" },
   "cause.room-closed": { en: "An administrator closed the room.", zh: "管理员已关闭房间。" },
   "cause.not-authorised": { en: "You need permission to enter. Ask for a link with access.", zh: "你没有进入权限，请索取带授权的链接。" },
+  "cause.unsupported": { en: "This browser could not set up a connection to the others. WebRTC may be switched off or blocked here.", zh: "此浏览器无法与其他人建立连接，WebRTC 可能已被禁用或阻止。" },
   "cause.ended": { en: "The server ended the connection.", zh: "服务器已结束连接。" },
   "cause.unknown": { en: "The server refused ({code}).", zh: "服务器拒绝了请求（{code}）。" },
 };

@@ -41,12 +41,13 @@ class FakePeer extends Events {
   }
 }
 
-/** @param {{ connect?: boolean }} [options] */
-export function fakeRoom({ connect = true } = {}) {
+/** @param {{ connect?: boolean, unsupported?: boolean }} [options] */
+export function fakeRoom({ connect = true, unsupported = false } = {}) {
   const fake = fakeLink();
   /** @type {FakePeer[]} */
   const peers = [];
   const room = new Room(fake.link, (options) => {
+    if (unsupported) throw new ReferenceError("RTCPeerConnection is not defined");
     peers.push(new FakePeer(options));
     return /** @type {any} */ (peers.at(-1));
   });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
+import { CAUSES } from "../../../client/texts-refusals.js";
 import { ROOM, fakeRoom, grant, member, refuse, seat } from "./fake-room.js";
 import { WELCOME, settled } from "./fakes.js";
 
@@ -303,6 +304,32 @@ test("who leaves on hearing that one has joined meets nobody", () => {
   assert.equal(fake.peers.length, 0);
   assert.equal(fake.room.seated, false);
 });
+
+for (const isThere of [true, false]) {
+  test(`where no connection can be made, ${isThere ? "a mate who is there" : "the first mate who comes"} ends the visit, with words`, () => {
+    const fake = fakeRoom({ unsupported: true });
+    seat(fake, ...(isThere ? ["bob"] : []));
+    if (!isThere) fake.lastSocket().serverSays({ type: "user-joined", ...member("bob") });
+    assert.deepEqual(fake.events, [["joined", "standup"], ["ended", "unsupported"]]);
+    assert.ok("cause.unsupported" in CAUSES);
+    assert.deepEqual(fake.lastSocket().sent.at(-1), { type: "leave", roomId: "standup" });
+    assert.equal(fake.room.seated, false);
+  });
+}
+
+for (const [what, move] of /** @type {const} */ ([
+  ["leaves", (/** @type {import("../../../client/room.js").Room} */ room) => room.leave()],
+  ["goes elsewhere", (/** @type {import("../../../client/room.js").Room} */ room) => room.join({ roomId: "other", displayName: "", stream: null })],
+])) {
+  test(`who ${what} on hearing of the first mate meets no more of them, and has no seat`, () => {
+    const fake = fakeRoom();
+    fake.room.on("mate-joined", () => move(fake.room));
+    seat(fake, "bob", "cid");
+    assert.equal(fake.peers.length, 1);
+    assert.equal(fake.room.seated, false);
+    assert.deepEqual(fake.lastSocket().sent.filter(({ type }) => type === "message"), []);
+  });
+}
 
 test("left before the refusal came: nobody is told of it any more", async () => {
   const { room, events, lastSocket } = fakeRoom();
