@@ -269,6 +269,7 @@ export class Room extends Events {
 
   /** @param {Member} member @param {{ polite: boolean }} role */
   #meet({ clientId, userId, displayName, metadata }, { polite }) {
+    if (this.#link.isOwn(clientId)) return;
     this.#part(clientId);
     let peer;
     try {

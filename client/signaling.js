@@ -41,6 +41,7 @@ const LONGEST_BACKOFF_MS = 15_000;
 const PATIENCE_MS = 10_000;
 const SHORT_PATIENCE_MS = 4_000;
 const ABNORMAL_CLOSURE = 1006;
+const MOST_OWN_IDS = 50;
 const LOOPBACK = /^wss?:\/\/(localhost|127\.|\[::1\])/;
 
 /** @type {Surroundings} */
@@ -76,6 +77,8 @@ export class SignalingLink extends Events {
   #socket = null;
   /** @type {Welcome | null} */
   #welcome = null;
+  /** @type {string[]} the newest last */
+  #ownIds = [];
   /** @type {LinkState} */
   #state = { phase: "idle" };
   /** @type {Cause | null} */
@@ -162,6 +165,11 @@ export class SignalingLink extends Events {
     return this.#welcome;
   }
 
+  /** Whether it is this client, now or on an earlier link whose end the server may not have noticed. @param {string} clientId */
+  isOwn(clientId) {
+    return this.#ownIds.includes(clientId);
+  }
+
   #open() {
     if (this.#socket) return;
     this.#env.clearTimeout(this.#retryTimer);
@@ -183,6 +191,7 @@ export class SignalingLink extends Events {
   #receive(message) {
     if (message.type === "welcome") {
       this.#welcome = message;
+      this.#ownIds = [...this.#ownIds, message.clientId].slice(-MOST_OWN_IDS);
       this.#welcomedAt = this.#env.now();
       this.#cause = null;
       this.#removal = "";

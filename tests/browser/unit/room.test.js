@@ -139,6 +139,22 @@ test("a lost link keeps the peers, since media may still flow, and a new one mee
   ]);
 });
 
+test("one's own ghost, of a link whose end the server has not noticed, is no mate, nor heard, nor counted", () => {
+  const fake = fakeRoom();
+  seat(fake, "bob");
+  fake.lastSocket().serverCloses(1006);
+  fake.clock.pass(1_000);
+  fake.lastSocket().serverSays({ ...WELCOME, clientId: "me again" });
+  grant(fake, "me", "bob");
+  fake.lastSocket().serverSays({ type: "user-joined", ...member("me") });
+  fake.lastSocket().serverSays({ type: "message", fromId: "me", fromUserId: null, content: { text: "boo" } });
+  fake.lastSocket().serverSays({ type: "user-left", userId: null, clientId: "me", reason: "timeout" });
+  assert.deepEqual([...fake.room.mates.keys()], ["bob"]);
+  assert.deepEqual(fake.room.chat, []);
+  assert.deepEqual(fake.peers.at(-1)?.calls.at(-1), ["count", 1]);
+  assert.deepEqual(fake.events.slice(2), [["mate-left", "bob"], ["joined", "standup"], ["mate-joined", "bob"]]);
+});
+
 test("it is seated only when who is there has been met, and no longer when all are parted from", () => {
   const fake = fakeRoom();
   /** @type {any[]} */
