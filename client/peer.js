@@ -45,6 +45,8 @@ export class Peer extends Events {
   #mayOffer;
   #makingOffer = false;
   #ignoringOffer = false;
+  /** The last description that was taken, as it came: the browser's own copy grows with each candidate. */
+  #takenSdp = "";
   /** @type {Promise<void>} */
   #received = Promise.resolve();
   /** @type {(RTCIceCandidateInit | null)[]} */
@@ -219,6 +221,9 @@ export class Peer extends Events {
   /** @param {{ type: "offer" | "answer", sdp: string }} description */
   async #receiveDescription(description) {
     const isOffer = description.type === "offer";
+    // Who asked more than once may be answered as often.
+    if (description.sdp === this.#takenSdp) return this.#answerAgain(isOffer);
+    if (!isOffer && this.#connection.signalingState !== "have-local-offer") return;
     const collision = isOffer && (this.#makingOffer || this.#connection.signalingState !== "stable");
     this.#ignoringOffer = collision && !this.#polite;
     if (this.#ignoringOffer) return;
@@ -239,8 +244,14 @@ export class Peer extends Events {
     }
     const candidates = this.#earlyCandidates.splice(0);
     for (const candidate of candidates) await this.#receiveCandidate(candidate);
+    this.#takenSdp = description.sdp;
     // Not waited for: the next signals must not wait for an encoder.
     void this.#sender.applyBudget();
+  }
+
+  /** @param {boolean} isOffer */
+  #answerAgain(isOffer) {
+    if (isOffer && this.#connection.signalingState === "stable") this.#sendDescription();
   }
 
   async #describe() {

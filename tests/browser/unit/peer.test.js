@@ -193,6 +193,35 @@ test("an offer that nobody answers is sent again, until it is answered", async (
   assert.equal(sent.length, 3);
 });
 
+test("the answer to an offer that was sent again is no answer to the next one", async () => {
+  const { peer, connection, faults } = fakePeer({ polite: false });
+  connection.onnegotiationneeded();
+  await settled();
+  await peer.receive(description("answer", "other1"));
+  await peer.receive(description("answer", "other1"));
+  await peer.receive(description("answer", "of another wording"));
+  assert.equal(connection.remoteDescription?.sdp, sdp("other1"));
+  connection.onnegotiationneeded();
+  await settled();
+  await peer.receive(description("answer", "other1"));
+  assert.equal(connection.signalingState, "have-local-offer");
+  await peer.receive(description("answer", "other2"));
+  assert.equal(connection.signalingState, "stable");
+  assert.deepEqual(faults, []);
+});
+
+test("an offer that comes again is answered as before, and no more while an offer of one's own is under way", async () => {
+  const { peer, connection, sent } = fakePeer({ polite: true });
+  await peer.receive(description("offer", "other1"));
+  await peer.receive(description("offer", "other1"));
+  assert.deepEqual(sent, Array(2).fill({ type: "answer", sdp: { type: "answer", sdp: sdp("own1") } }));
+  connection.onnegotiationneeded();
+  await settled();
+  await peer.receive(description("offer", "other1"));
+  assert.equal(connection.rollbacks, 0);
+  assert.deepEqual(sent.map(({ type }) => type), ["answer", "answer", "offer"]);
+});
+
 test("why a peer cannot be reached: no relay on either side, no path over one, or no answer at all", async () => {
   const relay = { candidate: "candidate:1 1 udp 1 192.0.2.1 3478 typ relay raddr 0.0.0.0 rport 0" };
   for (const [candidates, cause] of /** @type {const} */ ([[[], "needs-turn"], [[relay], "no-path"]])) {
