@@ -239,7 +239,7 @@ export class Peer extends Events {
     if (isOffer) {
       this.#mayOffer = true;
       // An answer without the camera is better than none.
-      if (!this.#sender.ready) await this.#sender.answerAll().catch((error) => this.#report(error));
+      await this.#sender.answerAll().catch((error) => this.#report(error));
       await this.#describe();
     }
     const candidates = this.#earlyCandidates.splice(0);

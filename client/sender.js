@@ -42,10 +42,6 @@ export class Sender {
     this.#tracks = { microphone: trackOf(stream, "audio"), camera: trackOf(stream, "video") };
   }
 
-  get ready() {
-    return this.#ready;
-  }
-
   /** Before the first offer: it must have room for both kinds, whatever is to be sent now. */
   offerAll() {
     for (const slot of deviceSlots) this.#add(slot, this.#tracks[slot], this.#stream);
@@ -54,22 +50,16 @@ export class Sender {
     this.setScreen(this.#screen);
   }
 
-  /** After the first offer came: its m-lines are used in both directions, instead of more of them. */
+  /** After an offer came: its m-lines are used in both directions, instead of more of them. */
   async answerAll() {
-    const adopting = [];
-    for (const slot of deviceSlots) {
-      const offered = this.#offered(slot);
-      if (offered) adopting.push(this.#adopt(slot, offered, this.#tracks[slot], this.#stream));
-      // The other side offered no such kind; there is something to negotiate only if there is something to send.
-      else if (this.#tracks[slot]) this.#add(slot, this.#tracks[slot], this.#stream);
+    // A later offer may stop the m-lines of an earlier one, and bring others in their place.
+    const adopting = deviceSlots.map((slot) => this.#answer(slot, this.#tracks[slot], this.#stream));
+    if (!this.#ready) {
+      if (this.#screenSlots) adopting.push(...screenSlots.map((slot) => this.#answer(slot, null, null)));
+      // Before anything is waited for: a track that is set meanwhile must find its m-line.
+      this.#ready = true;
+      this.setScreen(this.#screen);
     }
-    for (const slot of this.#screenSlots ? screenSlots : []) {
-      const offered = this.#offered(slot);
-      if (offered) adopting.push(this.#adopt(slot, offered, null, null));
-    }
-    // Before anything is waited for: a track that is set meanwhile must find its m-line.
-    this.#ready = true;
-    this.setScreen(this.#screen);
     await Promise.all(adopting);
   }
 
@@ -143,26 +133,26 @@ export class Sender {
     this.#transceivers.set(slot, this.#connection.addTransceiver(track ?? KINDS[slot], { direction, streams }));
   }
 
-  /**
-   * @param {Slot} slot
-   * @param {RTCRtpTransceiver} offered
-   * @param {MediaStreamTrack | null} track
-   * @param {MediaStream | null} stream
-   */
-  async #adopt(slot, offered, track, stream) {
+  /** @param {Slot} slot @param {MediaStreamTrack | null} track @param {MediaStream | null} stream */
+  async #answer(slot, track, stream) {
+    if (isUsable(this.#transceivers.get(slot))) return;
+    const offered = this.#offered(slot);
+    if (!offered) {
+      // The other side offered no such kind; there is something to negotiate only if there is something to send.
+      if (track) this.#add(slot, track, stream);
+      return;
+    }
     this.#transceivers.set(slot, offered);
     offered.direction = "sendrecv";
     if (stream) offered.sender.setStreams?.(stream);
     await offered.sender.replaceTrack(track);
   }
 
-  /** The m-line that is this slot's by its place: the first of its kind for a device, the second for a screen. @param {Slot} slot */
+  /** The m-line that is this slot's by its place: the first of its kind that no other slot has. @param {Slot} slot */
   #offered(slot) {
-    // Without slots, our own screen has m-lines that the other side did not offer.
-    const ownScreen = this.#screenSlots ? [] : screenSlots.map((slot) => this.#transceivers.get(slot));
-    const ofKind = this.#connection.getTransceivers().filter((transceiver) =>
-      transceiver.receiver.track.kind === KINDS[slot] && isUsable(transceiver) && !ownScreen.includes(transceiver));
-    return slot === "microphone" || slot === "camera" ? ofKind[0] : ofKind[1];
+    const taken = [...this.#transceivers].filter(([other]) => other !== slot).map(([, transceiver]) => transceiver);
+    return this.#connection.getTransceivers().find((transceiver) =>
+      transceiver.receiver.track.kind === KINDS[slot] && isUsable(transceiver) && !taken.includes(transceiver));
   }
 }
 

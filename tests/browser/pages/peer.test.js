@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { useServerAndBrowser } from "./harness.js";
+import { openParts } from "./peer-parts.js";
 
-/** @typedef {{ Peer: typeof import("../../../client/peer.js").Peer, Connection: typeof RTCPeerConnection, connections: RTCPeerConnection[] }} Parts */
+/** @typedef {import("./peer-parts.js").Parts} Parts */
 
 const setup = useServerAndBrowser();
 
 test("two peers of a real browser renegotiate at once, again and again: always stable, connected, no fault", async () => {
-  const page = await openParts();
+  const page = await openParts(setup);
   const outcome = await page.evaluate(async () => {
     const { Peer, Connection, connections } = /** @type {Parts} */ (Reflect.get(window, "parts"));
     /** @type {string[]} */
@@ -65,7 +66,7 @@ test("two peers of a real browser renegotiate at once, again and again: always s
 
 for (const screenSlots of [true, false]) {
   test(`both sides share a screen, then look for a new path, at once, ${screenSlots ? "with" : "without"} slots: all pictures go on`, async () => {
-    const page = await openParts();
+    const page = await openParts(setup);
     const outcome = await page.evaluate(async (screenSlots) => {
       const { Peer, Connection, connections } = /** @type {Parts} */ (Reflect.get(window, "parts"));
       const stream = await navigator.mediaDevices.getUserMedia({ video: true });
@@ -140,25 +141,4 @@ for (const screenSlots of [true, false]) {
     assert.deepEqual(outcome.faults, []);
     assert.deepEqual(outcome.bitrates, [2_000_000, 2_000_000], "a rollback must not lift the budget");
   });
-}
-
-/** A page that holds the `Parts` for peers whose connections are seen. */
-async function openParts() {
-  const { page } = await setup.open(setup.server.url);
-  await page.evaluate(async () => {
-    // A path that only the page knows; the type checker must not look for it.
-    const path = "/peer.js";
-    const { Peer } = await import(path);
-    /** @type {RTCPeerConnection[]} */
-    const connections = [];
-    class Connection extends RTCPeerConnection {
-      /** @param {RTCConfiguration} [configuration] */
-      constructor(configuration) {
-        super(configuration);
-        connections.push(this);
-      }
-    }
-    Object.assign(window, { parts: { Peer, Connection, connections } });
-  });
-  return page;
 }

@@ -61,6 +61,18 @@ test("a camera whose m-line was refused gets another one", async () => {
   assert.deepEqual(faults, []);
 });
 
+test("a camera whose m-line the other side stopped goes on the one that is offered in its place", async () => {
+  const { peer, connection, sent } = fakePeer({ polite: true, stream: stream("audio", "video") });
+  await peer.receive(description("offer", "other1", "audio", "video"));
+  present(connection.transceivers[1]).direction = "stopped";
+  await peer.receive(description("offer", "other2", "audio", "video", "video"));
+  assert.deepEqual(lines(connection).slice(2), [["video", "sendrecv", "video"]]);
+  present(connection.transceivers[2]).direction = "stopped";
+  await peer.receive(description("offer", "other3", "audio", "video", "video"));
+  assert.deepEqual(lines(connection).slice(3), [["video", "sendrecv", "video"]], "where none is offered, one is added");
+  assert.deepEqual(sent.map(({ type }) => type), ["answer", "answer", "answer"]);
+});
+
 test("the own screen is not taken for the place of the other's camera", async () => {
   const { peer, connection } = fakePeer({ polite: true, screen: stream("video") });
   await peer.receive(description("offer", "other1", "audio"));
