@@ -112,25 +112,21 @@ export class Sender {
   #share(slot, track, stream) {
     const transceiver = this.#transceivers.get(slot);
     if (!isUsable(transceiver)) {
-      if (track) this.#add(slot, track, stream, "sendonly");
+      if (track) this.#add(slot, track, stream);
       return;
     }
     if (!this.#screenSlots) {
-      transceiver.direction = track ? "sendonly" : "inactive";
+      // Received in any case: browsers put the other side's own screen on the same m-line.
+      transceiver.direction = track ? "sendrecv" : "recvonly";
       if (stream) transceiver.sender.setStreams?.(stream);
     }
     transceiver.sender.replaceTrack(track).then(() => this.applyBudget(), () => {});
   }
 
-  /**
-   * @param {Slot} slot
-   * @param {MediaStreamTrack | null} track
-   * @param {MediaStream | null} stream
-   * @param {RTCRtpTransceiverDirection} direction
-   */
-  #add(slot, track, stream, direction = "sendrecv") {
+  /** @param {Slot} slot @param {MediaStreamTrack | null} track @param {MediaStream | null} stream */
+  #add(slot, track, stream) {
     const streams = stream ? [stream] : [];
-    this.#transceivers.set(slot, this.#connection.addTransceiver(track ?? KINDS[slot], { direction, streams }));
+    this.#transceivers.set(slot, this.#connection.addTransceiver(track ?? KINDS[slot], { direction: "sendrecv", streams }));
   }
 
   /** @param {Slot} slot @param {MediaStreamTrack | null} track @param {MediaStream | null} stream */

@@ -33,6 +33,32 @@ test("a foreign client stops the camera's m-line and offers another: it goes on 
   await isSound(page);
 });
 
+test("a foreign client shares its screen while we share ours: both are seen, and theirs outlives ours", async () => {
+  const page = await openCall({ polite: false });
+  const moved = await page.evaluate(async () => {
+    const { peer, foreign, picture, shown, moves } = /** @type {Call} */ (Reflect.get(window, "call"));
+    const seen = [await moves("they"), await moves("stream")];
+    shown.they = null;
+    peer.setScreen(picture());
+    seen.push(await moves("they"));
+    const screen = picture();
+    // As most clients do it, which puts the screen on the m-line of ours.
+    const sender = foreign.addTrack(screen.getTracks()[0], screen);
+    seen.push(await moves("screen"));
+    peer.setScreen(null);
+    seen.push(await moves("screen"));
+    shown.they = null;
+    peer.setScreen(picture());
+    seen.push(await moves("they"), await moves("screen"), await moves("stream"));
+    foreign.removeTrack(sender);
+    const deadline = performance.now() + 5_000;
+    while (shown.screen && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    return [...seen, !shown.screen, await moves("stream")];
+  });
+  assert.deepEqual(moved, Array(10).fill(true));
+  await isSound(page);
+});
+
 /** A page with a `Call`; our side is polite where it is called, as in a room. @param {{ polite: boolean }} role */
 async function openCall({ polite }) {
   const page = await openParts(setup);

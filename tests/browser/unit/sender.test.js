@@ -101,10 +101,21 @@ test("a screen is an m-line beside the camera, used again by the next share", ()
   for (let share = 0; share < 3; share++) {
     peer.setScreen(/** @type {any} */ (stream("video")));
     assert.deepEqual(connection.transceivers.length, 3);
-    assert.equal(connection.transceivers[2]?.direction, "sendonly");
+    assert.equal(connection.transceivers[2]?.direction, "sendrecv");
     peer.setScreen(null);
-    assert.equal(connection.transceivers[2]?.direction, "inactive");
+    assert.equal(connection.transceivers[2]?.direction, "recvonly");
   }
+});
+
+test("a screen that the other side puts on the m-line of ours is shown as one, also when ours has ended", async () => {
+  const { peer, connection } = fakePeer({ polite: false });
+  peer.setScreen(/** @type {any} */ (stream("video")));
+  peer.setScreen(null);
+  const shown = shownBy(peer);
+  const [named, screen] = [new MediaStream(), track("video")];
+  connection.ontrack({ track: screen, streams: [named], transceiver: connection.transceivers[2] });
+  removeFrom(named, screen);
+  assert.deepEqual(shown, ["screen: video", "screen: none"]);
 });
 
 test("with slots for screens, a share changes no direction, and setSharing() shows the other's", async () => {
