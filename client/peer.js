@@ -56,6 +56,8 @@ export class Peer extends Events {
   // Streams of our own: some clients name one for each track, the same one for camera and screen, or none.
   #devices = new MediaStream();
   #screen = new MediaStream();
+  /** @type {Set<string>} the other side's */
+  #deviceStreamIds = new Set();
   #screenSlots;
   #showsScreen = false;
   #patienceTimer;
@@ -173,7 +175,8 @@ export class Peer extends Events {
 
   /** @param {RTCTrackEvent} event */
   #showTrack({ track, streams, transceiver }) {
-    const isForDevice = this.#sender.isForDevice(transceiver);
+    const isForDevice = this.#sender.isForDevice(transceiver) || this.#isDeviceAgain(track, streams);
+    if (isForDevice) for (const { id } of streams) this.#deviceStreamIds.add(id);
     // Of a screen without a stream nobody would ever tell the end.
     if (!isForDevice && !this.#screenSlots && streams.length === 0) return;
     const shown = isForDevice ? this.#devices : this.#screen;
@@ -190,6 +193,16 @@ export class Peer extends Events {
         show();
       });
     }
+  }
+
+  /**
+   * Other clients may turn a camera off by removeTrack(), and on by addTrack(), which takes an m-line of its own.
+   * @param {MediaStreamTrack} track
+   * @param {readonly MediaStream[]} streams
+   */
+  #isDeviceAgain({ kind }, streams) {
+    return !this.#screenSlots && this.#devices.getTracks().every((track) => track.kind !== kind) &&
+      streams.some(({ id }) => this.#deviceStreamIds.has(id));
   }
 
   /** @param {boolean} shown */

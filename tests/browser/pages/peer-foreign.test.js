@@ -59,6 +59,28 @@ test("a foreign client shares its screen while we share ours: both are seen, and
   await isSound(page);
 });
 
+for (const polite of [true, false]) {
+  test(`a foreign client that ${polite ? "calls" : "is called"} turns its camera off and on by removing it: it is no screen`, async () => {
+    const page = await openCall({ polite });
+    const moved = await page.evaluate(async () => {
+      const { foreign, camera, picture, shown, moves } = /** @type {Call} */ (Reflect.get(window, "call"));
+      const seen = [await moves("stream")];
+      for (let round = 0; round < 2; round++) {
+        foreign.removeTrack(foreign.getSenders().filter(({ track }) => track)[0]);
+        const deadline = performance.now() + 5_000;
+        while (shown.stream?.getTracks().length && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+        foreign.addTrack(camera.getTracks()[0].clone(), camera);
+        seen.push(await moves("stream"), !shown.screen);
+      }
+      const screen = picture();
+      foreign.addTrack(screen.getTracks()[0], screen);
+      return [...seen, await moves("screen"), await moves("stream"), await moves("they")];
+    });
+    assert.deepEqual(moved, Array(8).fill(true));
+    await isSound(page);
+  });
+}
+
 /** A page with a `Call`; our side is polite where it is called, as in a room. @param {{ polite: boolean }} role */
 async function openCall({ polite }) {
   const page = await openParts(setup);

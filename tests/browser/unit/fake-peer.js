@@ -45,6 +45,7 @@ export const stream = (...kinds) => ({ getTracks: () => kinds.map(track) });
 // Node has no media; the peer only collects tracks in it.
 Object.assign(globalThis, {
   MediaStream: class extends EventTarget {
+    id = crypto.randomUUID();
     /** @type {object[]} */
     tracks = [];
     getTracks = () => this.tracks;

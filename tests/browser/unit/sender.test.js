@@ -169,6 +169,18 @@ test("a screen in the stream of the camera is shown beside it, and ends with its
   assert.deepEqual(shown, ["stream: video", "screen: video", "screen: none"]);
 });
 
+test("a camera that was removed and comes back on another m-line is the camera; a screen meanwhile is a screen", async () => {
+  const { peer, connection } = fakePeer({ polite: true });
+  await peer.receive(description("offer", "other1", "audio", "video", "video", "video"));
+  const shown = shownBy(peer);
+  const [named, camera] = [new MediaStream(), track("video")];
+  connection.ontrack({ track: camera, streams: [named], transceiver: connection.transceivers[1] });
+  removeFrom(named, camera);
+  connection.ontrack({ track: track("video"), streams: [new MediaStream()], transceiver: connection.transceivers[2] });
+  connection.ontrack({ track: track("video"), streams: [named], transceiver: connection.transceivers[3] });
+  assert.deepEqual(shown, ["stream: video", "stream: ", "screen: video", "stream: video"]);
+});
+
 test("the more peers there are, the less each is sent", async () => {
   const { peer, connection } = fakePeer({ polite: false, stream: stream("audio", "video") });
   /** @type {any[]} */
