@@ -4,7 +4,7 @@ import { inEachLanguage, t } from "./i18n.js";
 import { listDevices, onDevicesChanged } from "./media.js";
 import { notify } from "./notices.js";
 import { make } from "./page.js";
-import { recall, remember } from "./remembered.js";
+import { remember } from "./remembered.js";
 import { chooseSpeaker, speakerChoice, speakerInUse, speakersAre } from "./speaker.js";
 
 /**
@@ -43,8 +43,8 @@ export class DevicePicker {
     const { cameras, microphones, speakers } = await listDevices();
     const { camera, microphone } = this.#media.state;
     if (speakersAre(speakers.map(({ deviceId }) => deviceId))) notify(t("device.lost.speaker"));
-    fill(this.#camera, "camera", cameras, camera.deviceId ?? recall("camera"));
-    fill(this.#microphone, "microphone", microphones, microphone.deviceId ?? recall("microphone"));
+    fill(this.#camera, "camera", cameras, camera.deviceId);
+    fill(this.#microphone, "microphone", microphones, microphone.deviceId);
     fill(this.#speaker, "speaker", speakers, speakerInUse());
   }
 
@@ -63,7 +63,7 @@ export class DevicePicker {
   }
 }
 
-/** @param {HTMLSelectElement} select @param {string} kind @param {Device[]} devices @param {unknown} chosen */
+/** @param {HTMLSelectElement} select @param {string} kind @param {Device[]} devices @param {string | null} chosen */
 function fill(select, kind, devices, chosen) {
   const options = devices.map(({ deviceId, label }, index) => {
     const unnamed = t("device.unnamed", { kind: t(`device.${kind}`), number: index + 1 });

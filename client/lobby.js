@@ -16,6 +16,8 @@ import { roomMeant } from "./room-name.js";
 
 const LEVEL_EVERY_MS = 100;
 
+const kinds = /** @type {const} */ (["camera", "microphone"]);
+
 const screen = element("lobby", HTMLElement);
 const video = element("preview-video", HTMLVideoElement);
 const note = element("preview-note", HTMLElement);
@@ -98,10 +100,7 @@ export class Lobby {
   /** Opens what is wanted, unless it is open. It never fails: what is missing shows in words. */
   async preview() {
     this.#opened = true;
-    const opening = (this.#opening ??= this.#media.open({
-      microphone: this.#wanted.microphone && deviceOr(true, "microphone"),
-      camera: this.#wanted.camera && deviceOr(true, "camera"),
-    }));
+    const opening = (this.#opening ??= this.#open());
     this.#show();
     await opening;
     if (this.#opening !== opening) return;
@@ -117,6 +116,15 @@ export class Lobby {
     this.#error = text;
     if (document.activeElement === cancelButton) joinButton.focus();
     this.#show();
+  }
+
+  #open() {
+    for (const kind of kinds) {
+      const deviceId = recall(kind);
+      // Also of what is off: it may be switched on in the call.
+      if (typeof deviceId === "string") this.#media.prefer(kind, deviceId);
+    }
+    return this.#media.open(this.#wanted);
   }
 
   /** The button that asked for it goes. */
@@ -205,7 +213,7 @@ export class Lobby {
   }
 
   #problems() {
-    return /** @type {Kind[]} */ (["camera", "microphone"]).flatMap((kind) => {
+    return kinds.flatMap((kind) => {
       const { problem } = this.#media.state[kind];
       return problem ? [t(`problem.${kind}.${problem}`)] : [];
     });
@@ -248,12 +256,6 @@ export function showSwitch(control, on, name, offText, onText) {
 
 function wantedLastTime() {
   return { microphone: recall("microphoneOn") !== false, camera: recall("cameraOn") !== false };
-}
-
-/** @param {boolean} fallback @param {Kind} kind */
-function deviceOr(fallback, kind) {
-  const deviceId = recall(kind);
-  return typeof deviceId === "string" && deviceId ? deviceId : fallback;
 }
 
 /** Long enough that nobody guesses it, as the name is all that one needs to enter. */

@@ -70,19 +70,20 @@ export class LocalMedia extends Events {
     };
   }
 
+  /** What is to be opened the next time, if it is there. @param {DeviceKind} kind @param {string} deviceId */
+  prefer(kind, deviceId) {
+    this.#slots[kind].deviceId = deviceId || null;
+  }
+
   /**
-   * Opens what is asked for, by its id if a string. Nobody is kept out of a call for want of a
-   * device: what is missing has a `problem` in the state. A microphone that is asked for is not muted.
-   * @param {{ microphone?: boolean | string, camera?: boolean | string }} wanted
+   * Opens what is asked for. Nobody is kept out of a call for want of a device: what is missing has a
+   * `problem` in the state. A microphone that is asked for is not muted.
+   * @param {{ microphone?: boolean, camera?: boolean }} wanted
    */
   async open({ microphone = true, camera = true } = {}) {
     const wanted = { microphone, camera };
-    if (microphone !== false) this.#muted = false;
-    const asked = kinds.filter((kind) => wanted[kind] !== false);
-    for (const kind of asked) {
-      const deviceId = wanted[kind];
-      if (typeof deviceId === "string") this.#slots[kind].deviceId = deviceId || null;
-    }
+    if (microphone) this.#muted = false;
+    const asked = kinds.filter((kind) => wanted[kind]);
     await this.#inTurn(async (isWanted) => {
       // Asked for both at once, the browser asks people once.
       if (asked.filter(isWanted).length === 2 && (await this.#openTogether(isWanted))) return;
@@ -175,12 +176,14 @@ export class LocalMedia extends Events {
    * @param {"ideal" | "exact"} match ideal: another device is better than none
    * @returns {Promise<MediaStream>}
    */
-  #getUserMedia(wanted, match = "ideal") {
+  async #getUserMedia(wanted, match = "ideal") {
     const devices = navigator.mediaDevices;
     if (!devices) throw new DOMException("Only on https:// and localhost", "InsecureContext");
+    const listed = (await devices.enumerateDevices()).map(({ deviceId }) => deviceId);
     const idOf = (/** @type {DeviceKind} */ kind) => {
       const { deviceId } = this.#slots[kind];
-      return deviceId ? { deviceId: { [match]: deviceId } } : {};
+      // Chromium heeds no ideal id, and an exact one that is gone, or not told to the page yet, would open nothing.
+      return deviceId ? { deviceId: { [listed.includes(deviceId) ? "exact" : match]: deviceId } } : {};
     };
     return devices.getUserMedia({
       ...(wanted.includes("microphone") && {

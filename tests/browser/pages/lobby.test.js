@@ -33,6 +33,26 @@ test("the lobby keeps what was changed in the call: the name, and that microphon
   assert.equal(await page.locator("#camera").textContent(), "Camera on");
 });
 
+test("a microphone that was chosen and muted is the one that is opened after a reload, when it is switched on", async () => {
+  const { page } = await setup.open(setup.server.url);
+  const select = page.locator("#lobby-devices select").nth(1);
+  await select.locator("option").nth(2).waitFor({ state: "attached" });
+  await select.selectOption({ index: 2 });
+  const chosen = await select.inputValue();
+  await page.waitForFunction((chosen) => JSON.parse(localStorage.signalpost ?? "{}").microphone === chosen, chosen);
+  await join(page, "chosen");
+  await page.getByRole("button", { name: "Mute" }).click();
+  await page.reload();
+  await page.locator("#preview-video").waitFor();
+  await page.locator("#join").click();
+  await page.getByRole("button", { name: "Unmute" }).click();
+  await page.getByRole("button", { name: "Mute" }).waitFor();
+  const opened = await page.locator(".tile.local video").evaluate((video) =>
+    /** @type {any} */ (video).srcObject.getAudioTracks()[0].getSettings().deviceId);
+  assert.equal(opened, chosen);
+  assert.equal(await page.locator("#call-devices select").nth(1).inputValue(), chosen);
+});
+
 test("a link without a room is refused in words, and one with a slash at its end leads into its room", async () => {
   const { page } = await setup.open(setup.server.url);
   await page.locator("#room").fill(`${setup.server.url}/`);

@@ -58,8 +58,8 @@ export class FakeStream {
  * @property {(name: string) => void} refuse
  */
 
-/** Stands in for the browser until the process ends. @returns the questions that wait, oldest first */
-export function fakeDevices() {
+/** Stands in for the browser until the process ends. @param {string[]} ids @returns the questions that wait, oldest first */
+export function fakeDevices(ids = []) {
   /** @type {Question[]} */
   const questions = [];
   const ask = (/** @type {any} */ constraints) => new Promise((resolve, reject) => {
@@ -83,7 +83,8 @@ export function fakeDevices() {
     };
     questions.push(question);
   });
-  const navigator = { mediaDevices: { getUserMedia: ask, getDisplayMedia: ask } };
+  const enumerateDevices = async () => ids.map((deviceId) => ({ deviceId }));
+  const navigator = { mediaDevices: { enumerateDevices, getUserMedia: ask, getDisplayMedia: ask } };
   Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true, writable: true });
   Object.assign(globalThis, { MediaStream: FakeStream });
   return questions;

@@ -106,6 +106,20 @@ test("a device that is chosen while it is off is not opened before it is switche
   assert.deepEqual(present(questions[0]).constraints.video.deviceId, { ideal: "chosen" });
 });
 
+test("what was chosen is asked for alone while the browser lists it, and before others once it does not", async () => {
+  for (const [ids, constraint] of /** @type {[string[], object][]} */ ([
+    [["other", "chosen"], { exact: "chosen" }],
+    [["other"], { ideal: "chosen" }],
+  ])) {
+    questions = fakeDevices(ids);
+    const media = new LocalMedia();
+    media.prefer("camera", "chosen");
+    media.open({ microphone: false });
+    await settled();
+    assert.deepEqual(present(questions[0]).constraints.video.deviceId, constraint);
+  }
+});
+
 test("instead of a device that failed another one can be chosen, unless all were closed since", async () => {
   const media = new LocalMedia();
   const failed = media.setCameraOff(false);
