@@ -143,6 +143,16 @@ test("on a phone nothing overlaps or scrolls sideways, in lobby, call, chat, men
   await fits(ann);
 });
 
+test("in a low window, as of a phone that lies or a page at 200 %, the menu scrolls to each of its entries", async () => {
+  const ann = await open({ camera: false });
+  await join(ann, "low");
+  await ann.setViewportSize({ width: 640, height: 360 });
+  await ann.locator("#more").click();
+  const entries = await ann.locator("#more-menu button:visible").all();
+  assert.ok(entries.length > 5);
+  for (const entry of entries) await entry.click({ trial: true, timeout: 3_000 });
+});
+
 /** @param {{ camera?: boolean }} [options] */
 async function open(options) {
   const page = await setup.open(setup.server.url, options);
