@@ -185,6 +185,22 @@ test("notices reach who has a dialog open, and what must not be missed stays unt
   assert.equal(await lasting.count(), 0);
 });
 
+test("notices longer than a phone's screen scroll to the button that dismisses them, and leave the controls free", async () => {
+  const ann = await open();
+  await join(ann, "lengthy");
+  await ann.setViewportSize({ width: 360, height: 640 });
+  await sayToPage(ann, ...["a ", "b "].map((word) => ({ type: "broadcast", content: { text: word.repeat(500) } })));
+  const lasting = ann.locator("#notices p:not(.passing)");
+  await ann.locator("#hand").click({ trial: true, timeout: 3_000 });
+  await lasting.first().hover({ position: { x: 40, y: 40 } });
+  await ann.mouse.wheel(0, 10_000);
+  await ann.waitForFunction(() => (document.querySelector("#notices")?.scrollTop ?? 0) > 100);
+  for (let count = 2; count > 0; count--) {
+    await lasting.getByRole("button", { name: "Dismiss" }).last().click({ timeout: 3_000 });
+  }
+  assert.equal(await lasting.count(), 0);
+});
+
 test("the words for a lost link are in a region that was there before them, and its button keeps the focus near", async () => {
   const ann = await open();
   await join(ann, "lost");
