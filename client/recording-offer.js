@@ -1,4 +1,4 @@
-// Recordings that lie in the browser, each offered in a notice until people delete it.
+// Recordings that lie in the browser, each offered in a notice until people have it, or delete it.
 
 import { t } from "./i18n.js";
 import { keepNotice, notify } from "./notices.js";
@@ -10,10 +10,16 @@ import { make } from "./page.js";
 export function offerRecording(text, { fileName, open, discard }) {
   const download = makeButton(t("recording.download"));
   const remove = makeButton(t("recording.delete"));
-  const end = keepNotice(`${text}: `, download, remove);
+  const dismiss = makeButton(t("control.dismiss"));
+  dismiss.hidden = true;
+  const takeAway = keepNotice(`${text}: `, download, remove, dismiss);
   const link = Object.assign(make("a"), { download: fileName });
-  let downloaded = false;
   const warn = (/** @type {Event} */ event) => event.preventDefault();
+  const end = () => {
+    takeAway();
+    removeEventListener("beforeunload", warn);
+    URL.revokeObjectURL(link.href);
+  };
   addEventListener("beforeunload", warn);
   download.addEventListener("click", async () => {
     try {
@@ -22,7 +28,7 @@ export function offerRecording(text, { fileName, open, discard }) {
       URL.revokeObjectURL(link.href);
       link.href = URL.createObjectURL(file);
       link.click();
-      downloaded = true;
+      dismiss.hidden = false;
       removeEventListener("beforeunload", warn);
     } catch (error) {
       console.warn("A recording could not be opened:", error);
@@ -30,12 +36,12 @@ export function offerRecording(text, { fileName, open, discard }) {
     }
   });
   remove.addEventListener("click", () => {
-    if (!downloaded && !confirm(t("recording.deleteUnsaved"))) return;
+    if (dismiss.hidden && !confirm(t("recording.deleteUnsaved"))) return;
     end();
-    removeEventListener("beforeunload", warn);
-    URL.revokeObjectURL(link.href);
     discard().catch((error) => console.warn("A recording could not be deleted:", error));
   });
+  // A download may still fail, or be lost: the browser keeps its file for a day.
+  dismiss.addEventListener("click", end);
 }
 
 /** @param {string} label */

@@ -135,7 +135,7 @@ test("a recording whose disk gets full breaks off, and what was committed up to 
   assert.ok(stopped.durationMs > 0);
 });
 
-test("who reloads while it records is asked first, and finds afterwards what was recorded", async () => {
+test("who reloads while it records is asked first, and finds afterwards what was recorded, until it is deleted", async () => {
   const { page, problems } = await openPage(setup.browser, "about:blank");
   await page.addInitScript(() => {
     Reflect.deleteProperty(window, "showSaveFilePicker");
@@ -163,7 +163,11 @@ test("who reloads while it records is asked first, and finds afterwards what was
     await notice.getByRole("button", { name: "Download" }).click();
     assert.match((await saved).suggestedFilename(), /^signalpost-[\d-]+\.webm$/);
   }
+  await notice.getByRole("button", { name: "Dismiss" }).click();
+  await notice.waitFor({ state: "detached" });
   await page.reload();
+  await notice.waitFor();
+  assert.ok(await notice.getByRole("button", { name: "Dismiss" }).isHidden(), "it is all that there is");
   await notice.getByRole("button", { name: "Delete" }).click();
   await notice.waitFor({ state: "detached" });
   await page.waitForFunction(async () => {
