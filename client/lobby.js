@@ -66,8 +66,7 @@ export class Lobby {
       roomInput.value = suggestedRoom();
       nameInput.focus();
     });
-    // A browser may keep the level at zero until the page was touched.
-    screen.addEventListener("pointerdown", () => void unlockAudio(), { once: true });
+    this.#unlockLevel();
     startButton.addEventListener("click", () => this.#tryPreview());
     microphoneButton.addEventListener("click", () => this.#toggle("microphone"));
     cameraButton.addEventListener("click", () => this.#toggle("camera"));
@@ -116,6 +115,15 @@ export class Lobby {
     this.#error = text;
     if (document.activeElement === cancelButton) joinButton.focus();
     this.#show();
+  }
+
+  /** A browser may keep the level at zero until the page was touched. */
+  #unlockLevel() {
+    const unlocked = new AbortController();
+    // What counts differs for mouse, finger and keyboard; not every one of these does.
+    for (const type of ["mousedown", "pointerup", "keydown"]) {
+      screen.addEventListener(type, () => unlockAudio().then(() => unlocked.abort()), { signal: unlocked.signal });
+    }
   }
 
   #open() {

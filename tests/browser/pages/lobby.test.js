@@ -53,6 +53,39 @@ test("a microphone that was chosen and muted is the one that is opened after a r
   assert.equal(await page.locator("#call-devices select").nth(1).inputValue(), chosen);
 });
 
+for (const how of /** @type {const} */ (["finger", "keyboard", "mouse"])) {
+  test(`the microphone's level is unlocked by the first touch that the browser takes for one: ${how}`, async () => {
+    const context = await setup.browser.newContext({ hasTouch: how === "finger" });
+    const page = await context.newPage();
+    try {
+      await page.addInitScript(() => {
+        // As where sound waits for whoever is there; a test's own evaluations would count as somebody.
+        AudioContext.prototype.resume = async () => {
+          const { type, pointerType } = /** @type {any} */ (window.event ?? {});
+          const counts = pointerType === "mouse" ? "pointerdown" : "pointerup";
+          if (!["keydown", "mousedown", "touchend", counts].includes(type)) return new Promise(() => {});
+          Object.assign(window, { unlocked: (Reflect.get(window, "unlocked") ?? 0) + 1 });
+        };
+      });
+      await page.goto(setup.server.url);
+      await page.locator("#preview-video").waitFor();
+      const touch = () => {
+        if (how === "keyboard") return page.keyboard.press("Shift");
+        const title = page.getByRole("heading", { name: "Join a call" });
+        return how === "finger" ? title.tap() : title.click();
+      };
+      await page.locator("#name").focus();
+      await touch();
+      await page.waitForFunction(() => Reflect.get(window, "unlocked") > 0);
+      const times = await page.evaluate(() => Reflect.get(window, "unlocked"));
+      await touch();
+      assert.equal(await page.evaluate(() => Reflect.get(window, "unlocked")), times, "once is enough");
+    } finally {
+      await context.close();
+    }
+  });
+}
+
 test("a link without a room is refused in words, and one with a slash at its end leads into its room", async () => {
   const { page } = await setup.open(setup.server.url);
   await page.locator("#room").fill(`${setup.server.url}/`);
