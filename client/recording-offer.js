@@ -4,7 +4,7 @@ import { t } from "./i18n.js";
 import { keepNotice, notify } from "./notices.js";
 import { make } from "./page.js";
 
-/** @typedef {{ fileName: string, open: () => Promise<File>, discard: () => Promise<void> }} KeptRecording */
+/** @typedef {import("./recording-store.js").KeptRecording} KeptRecording */
 
 /** @param {string} text @param {KeptRecording} recording */
 export function offerRecording(text, { fileName, open, discard }) {

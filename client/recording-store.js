@@ -10,6 +10,8 @@
  *   fails; the browser copies the whole file at the next write
  * @property {() => Promise<File | null>} file what is committed, unless people have it
  * @property {() => Promise<void>} discard
+ *
+ * @typedef {{ fileName: string, open: () => Promise<File>, discard: () => Promise<void> }} KeptRecording
  */
 
 const FOLDER = "recordings";
@@ -57,21 +59,30 @@ async function openPrivate(fileName) {
 
 /**
  * Private recordings of pages that are gone, with what was committed. They are kept for a day.
- * @returns {Promise<{ fileName: string, open: () => Promise<File>, discard: () => Promise<void> }[]>}
+ * @returns {Promise<KeptRecording[]>}
  */
 export async function leftBehind() {
   const folder = await privateFolder();
   const left = [];
   for await (const handle of folder.values()) {
-    if (handle.kind !== "file" || handle.name.endsWith(UNCOMMITTED) || !(await claim(handle.name))) continue;
-    const file = await handle.getFile();
-    const discard = () => remove(folder, handle.name);
-    const fileName = handle.name.slice(handle.name.indexOf(" ") + 1);
-    if (file.size > 0 && Date.now() - file.lastModified < KEPT_MS) left.push({ fileName, open: () => handle.getFile(), discard });
-    // The browser may still be committing for the page that went; another visit will do.
-    else await discard().catch(() => {});
+    if (handle.kind !== "file" || handle.name.endsWith(UNCOMMITTED)) continue;
+    // One that fails must not take the others along; another visit will do for it.
+    const found = await take(folder, handle).catch(() => null);
+    if (found) left.push(found);
   }
   return left;
+}
+
+/** @param {FileSystemDirectoryHandle} folder @param {FileSystemFileHandle} handle @returns {Promise<KeptRecording | null>} */
+async function take(folder, handle) {
+  if (!(await claim(handle.name))) return null;
+  const file = await handle.getFile();
+  const discard = () => remove(folder, handle.name);
+  const fileName = handle.name.slice(handle.name.indexOf(" ") + 1);
+  if (file.size > 0 && Date.now() - file.lastModified < KEPT_MS) return { fileName, open: () => handle.getFile(), discard };
+  // This too may fail: the browser may still be committing for the page that went.
+  await discard();
+  return null;
 }
 
 /** @param {FileSystemDirectoryHandle} folder @param {string} entry */

@@ -63,6 +63,25 @@ test("what a page left behind is found by the next one for a day, without what w
   assert.equal(files.recordings().length, 0);
 });
 
+test("one that cannot be read, or claimed, keeps nobody from the others that were left behind", async () => {
+  for (let made = 0; made < 3; made++) {
+    const store = await open();
+    await store.write(bytes(`number ${made}`));
+    await store.commit();
+  }
+  files.leavePage();
+  const [unread, unclaimed] = files.recordings();
+  unread.getFile = () => Promise.reject(new DOMException("not found", "NotFoundError"));
+  const locks = /** @type {any} */ (navigator.locks);
+  const { request } = locks;
+  locks.request = async (/** @type {string} */ name, /** @type {unknown[]} */ ...rest) => {
+    if (name.endsWith(unclaimed.name)) throw new DOMException("no", "InvalidStateError");
+    return request(name, ...rest);
+  };
+  const left = await leftBehind();
+  assert.deepEqual(await Promise.all(left.map(async (found) => (await found.open()).text())), ["number 2"]);
+});
+
 async function open() {
   return present(await openStore("call.webm", "video/webm"));
 }
