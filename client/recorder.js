@@ -154,14 +154,14 @@ class Session {
     const options = { mimeType, videoBitsPerSecond: VIDEO_BITS_PER_SECOND };
     try {
       this.#recorder = new MediaRecorder(this.composer.start(), options);
+      this.#recorder.ondataavailable = ({ data }) => this.#keep(data);
+      this.#recorder.onerror = () => this.stop("error");
+      this.#recorder.onstop = () => this.#close();
+      this.#recorder.start(CHUNK_MS);
     } catch (error) {
       this.composer.stop();
       throw error;
     }
-    this.#recorder.ondataavailable = ({ data }) => this.#keep(data);
-    this.#recorder.onerror = () => this.stop("error");
-    this.#recorder.onstop = () => this.#close();
-    this.#recorder.start(CHUNK_MS);
   }
 
   get elapsedMs() {
@@ -226,6 +226,8 @@ class Session {
       this.#reason = "error";
     }
     const { durationMs, bytes } = this.#committed;
+    // Nobody will be asked what to do with nothing.
+    if (bytes === 0) await this.#store.discard().catch(() => {});
     this.#end({
       reason: this.#reason,
       durationMs,
