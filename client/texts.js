@@ -108,6 +108,8 @@ export const TEXTS = {
   "tile.pin": { en: "Show {name} large", zh: "放大 {name}" },
   "tile.unpin": { en: "Show everyone alike", zh: "恢复平均布局" },
   "tile.pictureInPicture": { en: "{name} in a small window", zh: "小窗显示 {name}" },
+  "tile.noPicture": { en: "No picture to show in a small window: {name}", zh: "没有可用小窗显示的画面：{name}" },
+  "tile.noWindow": { en: "The small window could not be opened.", zh: "无法打开小窗。" },
 
   "state.new": { en: "Connecting…", zh: "正在连接…" },
   "state.connecting": { en: "Connecting…", zh: "正在连接…" },

@@ -1,6 +1,7 @@
 // One participant on the stage, or the screen of one.
 
 import { t } from "./i18n.js";
+import { notify } from "./notices.js";
 import { icon, make, setIcon, setText } from "./page.js";
 import { playOnChosenSpeaker } from "./speaker.js";
 
@@ -76,6 +77,8 @@ export class Tile {
   showPicture(visible) {
     this.#video.hidden = !visible;
     this.#avatar.hidden = visible;
+    // Not disabled: that would take the focus whenever a camera goes off.
+    this.#windowButton.ariaDisabled = String(!visible);
   }
 
   /** @param {Presence | null} presence */
@@ -127,11 +130,12 @@ export class Tile {
 
   async showInWindow() {
     if (document.pictureInPictureElement === this.#video) return document.exitPictureInPicture();
-    if (!this.#video.videoWidth) return;
+    if (this.#video.hidden || !this.#video.videoWidth) return notify(t("tile.noPicture", { name: this.#title }));
     try {
       await this.#video.requestPictureInPicture();
     } catch (error) {
       console.warn("No small window:", error);
+      notify(t("tile.noWindow"));
     }
   }
 

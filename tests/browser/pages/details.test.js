@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { join, startServer, useServerAndBrowser } from "./harness.js";
+import { join, seesMoving, startServer, useServerAndBrowser } from "./harness.js";
 
 /** @typedef {import("./harness.js").Page} Page */
 
@@ -163,6 +163,26 @@ test("a shared screen is large until everyone is to be alike, and again when som
     const [shared, own] = await widths();
     assert.equal(shared > 2 * own, large, `${label}: ${shared} beside ${own}`);
   }
+});
+
+test("who wants a picture in a small window is told that there is none, or that there is no window", async () => {
+  const ann = await open();
+  await join(ann, "small");
+  const inTile = ann.getByRole("button", { name: "You in a small window" });
+  assert.ok(await inTile.isDisabled());
+  await ann.locator("#more").click();
+  await ann.locator("#picture-in-picture").click();
+  await ann.getByRole("status").getByText("No picture to show in a small window: You").waitFor();
+
+  const { page: bob, problems } = await setup.open(setup.server.url);
+  await join(bob, "smaller");
+  await seesMoving(bob, 1, ".tile.local video");
+  await bob.evaluate(() => {
+    HTMLVideoElement.prototype.requestPictureInPicture = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+  });
+  await bob.getByRole("button", { name: "You in a small window" }).press("Enter");
+  await bob.getByRole("status").getByText("The small window could not be opened.").waitFor();
+  assert.equal(problems.splice(0).length, 1, "who looks for the cause finds it on the console");
 });
 
 test("notices reach who has a dialog open, and what must not be missed stays until it is dismissed", async () => {
