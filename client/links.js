@@ -1,6 +1,7 @@
 // Links in what others wrote.
 
-const ADDRESS = /https?:\/\/[^\s<>"'`。，；：！？（）【】「」]+/gi;
+// Controls of direction would let an address be read as another one.
+const ADDRESS = /https?:\/\/[^\s\p{Bidi_Control}<>"'`。，；：！？（）【】「」]+/giu;
 const TRAILING = ".,;:!?)]}。，；：！？）】」";
 
 /**

@@ -46,6 +46,20 @@ test("links lead to web pages only, open apart, and tell nobody where they were"
   ]);
 });
 
+test("words that turn the direction around leave the address of a link as it is", async () => {
+  const ann = await open();
+  await join(ann, "turned");
+  await openChat(ann);
+  await say(ann, "\u202ehttps://example.org");
+  const [first, last] = await ann.locator(".message a").evaluate(({ firstChild }) => [0, 18].map((at) => {
+    const letter = new Range();
+    letter.setStart(/** @type {Node} */ (firstChild), at);
+    letter.setEnd(/** @type {Node} */ (firstChild), at + 1);
+    return letter.getBoundingClientRect().left;
+  }));
+  assert.ok(first < last, `from ${first} to ${last}`);
+});
+
 test("what comes while the chat is closed is counted, read out, and there when it is opened", async () => {
   const [ann, bob] = [await open(), await open()];
   await join(ann, "unread", "Ann");

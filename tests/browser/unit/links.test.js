@@ -10,6 +10,7 @@ for (const [text, hrefs] of /** @type {[string, string[]][]} */ ([
   ["javascript:alert(1) data:text/html,x file:///etc/passwd vbscript:x", []],
   ["javascript://https://example.org/%0aalert(1)", ["https://example.org/%0aalert(1"]],
   ['https://example.org/"onmouseover="x <a href=https://example.org/>', ["https://example.org/", "https://example.org/"]],
+  ["https://example.org/\u202egro.knab//:sptth or https://\u2066example.org", ["https://example.org/"]],
   ["https:// and http://[ are no addresses", []],
 ])) {
   test(`links in: ${text}`, () => {
