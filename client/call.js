@@ -5,7 +5,7 @@ import { Controls } from "./controls.js";
 import { DevicePicker } from "./devices.js";
 import { inEachLanguage, switchLanguage, t } from "./i18n.js";
 import { nameOf } from "./names.js";
-import { notify, notifyForGood } from "./notices.js";
+import { notify, notifyForGood, words } from "./notices.js";
 import { button, element, make } from "./page.js";
 import { Panel } from "./panel.js";
 import { showPeople } from "./people.js";
@@ -214,8 +214,9 @@ async function copyLink() {
     notify(t("link.copied"));
   } catch {
     const link = Object.assign(make("input"), { readOnly: true, value: location.href, ariaLabel: t("link.show") });
+    link.dataset.label = "link.show";
     link.addEventListener("focus", () => link.select());
-    notifyForGood(`${t("link.show")}: `, link);
+    notifyForGood(words("span", "link.show"), ": ", link);
   }
 }
 

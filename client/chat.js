@@ -3,7 +3,7 @@
 import { inEachLanguage, t } from "./i18n.js";
 import { withLinks } from "./links.js";
 import { nameOf } from "./names.js";
-import { element, isComposing, make } from "./page.js";
+import { element, isComposing, make, setText } from "./page.js";
 import { CHAT_LIMIT } from "./presence.js";
 
 /**
@@ -41,7 +41,7 @@ export class Chat {
       log.querySelector(`[data-id="${message.id}"]`)?.replaceWith(shown(message));
     });
     room.on("left", () => (box.value = ""));
-    inEachLanguage(() => this.#showAll());
+    inEachLanguage(() => this.#translate());
   }
 
   focus() {
@@ -84,6 +84,16 @@ export class Chat {
     log.scrollTop = log.scrollHeight;
   }
 
+  /** What was said stays where it is: a screen reader would read out the whole log anew. */
+  #translate() {
+    const { chat } = this.#room;
+    if (!chat.length) return this.#showAll();
+    problem.textContent = this.#problem();
+    const authors = log.querySelectorAll(".message header bdi");
+    chat.forEach((message, index) => setText(authors[index], authorOf(message)));
+    for (const mark of log.querySelectorAll(".message small")) mark.textContent = t("chat.failed");
+  }
+
   /** @param {ChatMessage} message */
   #append(message) {
     log.querySelector(".empty")?.remove();
@@ -97,16 +107,22 @@ export class Chat {
 }
 
 /** @param {ChatMessage} message */
-function shown({ id, own, name, userId, fromId, text, at, failed }) {
-  const author = make("bdi", "", own ? t("tile.you") : nameOf({ displayName: name, userId, clientId: fromId }));
+function shown(message) {
+  const { id, own, text, at, failed } = message;
+  const author = make("bdi", "", authorOf(message));
   const time = make("time", "", new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   const said = make("p");
   said.dir = "auto";
   for (const piece of withLinks(text)) said.append(piece.href ? linkTo(piece.href, piece.text) : piece.text);
-  const message = make("article", own ? "message own" : "message", make("header", "", author, time), said);
-  message.dataset.id = String(id);
-  if (failed) message.append(make("small", "", t("chat.failed")));
-  return message;
+  const article = make("article", own ? "message own" : "message", make("header", "", author, time), said);
+  article.dataset.id = String(id);
+  if (failed) article.append(make("small", "", t("chat.failed")));
+  return article;
+}
+
+/** @param {ChatMessage} message */
+function authorOf({ own, name, userId, fromId }) {
+  return own ? t("tile.you") : nameOf({ displayName: name, userId, clientId: fromId });
 }
 
 /** @param {string} href @param {string} text */

@@ -8,9 +8,8 @@ const AT_ONCE = 3;
 
 const region = element("notices", HTMLElement);
 
-/** @param {string} text @param {Node[]} extra such as a button, which waits for whoever presses it */
-export function notify(text, ...extra) {
-  if (extra.length) return notifyForGood(text, ...extra);
+/** @param {string} text */
+export function notify(text) {
   // Beside a modal dialog nothing is read out.
   const holder = document.querySelector("dialog[open] .notices") ?? region;
   const notice = make("p", "passing", text);
@@ -20,16 +19,35 @@ export function notify(text, ...extra) {
   if (passing.length > AT_ONCE) passing[0].remove();
 }
 
-/** @param {string} text @param {Node[]} extra */
-export function notifyForGood(text, ...extra) {
-  const dismiss = make("button", "quiet small", t("control.dismiss"));
-  dismiss.type = "button";
-  dismiss.addEventListener("click", keepNotice(text, ...extra, dismiss));
+/** @param {(Node | string)[]} parts */
+export function notifyForGood(...parts) {
+  const dismiss = noticeButton("control.dismiss");
+  dismiss.addEventListener("click", keepNotice(...parts, dismiss));
 }
 
-/** @param {string} text @param {Node[]} actions @returns {() => void} takes it away, as nothing else does */
-export function keepNotice(text, ...actions) {
-  const notice = make("p", "", text, ...actions);
+/** @param {(Node | string)[]} parts @returns {() => void} takes it away, as nothing else does */
+export function keepNotice(...parts) {
+  const notice = make("p", "", ...parts);
   region.append(notice);
   return () => notice.remove();
+}
+
+/** @param {string} key of its label */
+export function noticeButton(key) {
+  const made = words("button", key);
+  made.className = "quiet small";
+  made.type = "button";
+  return made;
+}
+
+/**
+ * Words that change with the page's language, as those of its markup do.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {string} key
+ */
+export function words(tag, key) {
+  const made = make(tag, "", t(key));
+  made.dataset.text = key;
+  return made;
 }

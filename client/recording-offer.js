@@ -1,18 +1,18 @@
 // Recordings that lie in the browser, each offered in a notice until people have it, or delete it.
 
 import { t } from "./i18n.js";
-import { keepNotice, notify } from "./notices.js";
+import { keepNotice, noticeButton, notify, words } from "./notices.js";
 import { make } from "./page.js";
 
 /** @typedef {import("./recording-store.js").KeptRecording} KeptRecording */
 
-/** @param {string} text @param {KeptRecording} recording */
-export function offerRecording(text, { fileName, open, discard }) {
-  const download = makeButton(t("recording.download"));
-  const remove = makeButton(t("recording.delete"));
-  const dismiss = makeButton(t("control.dismiss"));
+/** @param {string} key of what there is to say @param {KeptRecording} recording */
+export function offerRecording(key, { fileName, open, discard }) {
+  const download = noticeButton("recording.download");
+  const remove = noticeButton("recording.delete");
+  const dismiss = noticeButton("control.dismiss");
   dismiss.hidden = true;
-  const takeAway = keepNotice(`${text}: `, download, remove, dismiss);
+  const takeAway = keepNotice(words("span", key), ": ", download, remove, dismiss);
   const link = Object.assign(make("a"), { download: fileName });
   const warn = (/** @type {Event} */ event) => event.preventDefault();
   const end = () => {
@@ -42,9 +42,4 @@ export function offerRecording(text, { fileName, open, discard }) {
   });
   // A download may still fail, or be lost: the browser keeps its file for a day.
   dismiss.addEventListener("click", end);
-}
-
-/** @param {string} label */
-function makeButton(label) {
-  return Object.assign(make("button", "quiet small", label), { type: "button" });
 }

@@ -91,7 +91,7 @@ export class RecordingControl {
     if (reason === "limit") notify(t("recording.limit"));
     if (reason === "error") notify(bytes ? t("recording.brokeOff", { time: clock(durationMs) }) : t("recording.lost"));
     if (saved) notify(t("recording.saved", { name: fileName }));
-    if (file) offerRecording(t("recording.ready"), { fileName, open: async () => file, discard });
+    if (file) offerRecording("recording.ready", { fileName, open: async () => file, discard });
   }
 
   #show() {
@@ -108,7 +108,7 @@ export class RecordingControl {
 
 async function offerLeftBehind() {
   try {
-    for (const recording of await leftBehind()) offerRecording(t("recording.leftBehind"), recording);
+    for (const recording of await leftBehind()) offerRecording("recording.leftBehind", recording);
   } catch (error) {
     console.warn("Earlier recordings could not be looked for:", error);
   }

@@ -205,6 +205,32 @@ test("notices reach who has a dialog open, and what must not be missed stays unt
   assert.equal(await lasting.count(), 0);
 });
 
+test("what stays on the page follows a switch of the language, and no message is put there anew", async () => {
+  const ann = await open();
+  await join(ann, "languages");
+  await sayToPage(ann, { type: "broadcast", content: { text: "Back at six." } });
+  await ann.evaluate(() => (navigator.clipboard.writeText = () => Promise.reject(new DOMException("No", "NotAllowedError"))));
+  await ann.locator("#copy-link").click();
+  await ann.locator("#chat-toggle").click();
+  await ann.locator("#chat-text").fill("hello");
+  await ann.keyboard.press("Enter");
+  await sayToPage(ann,
+    { type: "user-joined", clientId: "0123-bob", userId: null, displayName: null, metadata: null },
+    { type: "message", fromId: "0123-bob", fromUserId: null, content: { text: "hi" } });
+  const authors = ann.locator(".message header bdi");
+  const [, before] = await authors.allTextContents();
+  await ann.locator(".message").evaluateAll((messages) => messages.forEach((message) => message.classList.add("before")));
+  await ann.locator("#panel-close").click();
+  await ann.locator("#more").click();
+  await ann.locator("#call-language").click();
+  const notices = ann.locator("#notices p:not(.passing)");
+  assert.deepEqual(await notices.getByRole("button").allTextContents(), ["知道了", "知道了"]);
+  await notices.getByText("此房间的链接").waitFor();
+  await notices.getByRole("textbox", { name: "此房间的链接" }).waitFor();
+  assert.deepEqual(await authors.allTextContents(), ["你", before.replace("Guest", "访客")]);
+  assert.equal(await ann.locator(".message.before").count(), 2);
+});
+
 test("notices longer than a phone's screen scroll to the button that dismisses them, and leave the controls free", async () => {
   const ann = await open();
   await join(ann, "lengthy");

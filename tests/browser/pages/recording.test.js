@@ -167,6 +167,9 @@ test("who reloads while it records is asked first, and finds afterwards what was
   await notice.waitFor({ state: "detached" });
   await page.reload();
   await notice.waitFor();
+  await page.locator("#lobby-language").click();
+  await page.locator("#notices p").filter({ hasText: "先前通话的录制仍保存在此" }).getByRole("button", { name: "下载" }).waitFor();
+  await page.locator("#lobby-language").click();
   assert.ok(await notice.getByRole("button", { name: "Dismiss" }).isHidden(), "it is all that there is");
   await notice.getByRole("button", { name: "Delete" }).click();
   await notice.waitFor({ state: "detached" });
