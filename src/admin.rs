@@ -1,6 +1,7 @@
 //! The administrators' gRPC API: a thin shell that turns protobuf into calls of the hub and back.
 
 mod convert;
+mod health;
 mod service;
 mod watch;
 
@@ -9,8 +10,10 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use futures_util::Stream;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Server;
-use tonic_health::server::HealthReporter;
+use tonic::{Status, transport::Server};
+use tonic_health::pb::health_server::HealthServer;
+
+pub use health::Health;
 
 use crate::hub::Hub;
 use pb::admin_service_server::AdminServiceServer;
@@ -36,20 +39,20 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct Admin {
     hub: Arc<Hub>,
-    health: HealthReporter,
-    /// Ends every `WatchEvents` stream once it has shown what happened before.
+    health: Health,
+    /// Ends every stream of events or of health once it has shown what happened before.
     pub closing: CancellationToken,
 }
 
 impl Admin {
     /// Speaks for `hub`.
     pub fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, health: HealthReporter::new(), closing: CancellationToken::new() }
+        Self { hub, health: Health::default(), closing: CancellationToken::new() }
     }
 
     /// The switch for `grpc.health.v1`.
     pub fn health(&self) -> Health {
-        Health(self.health.clone())
+        self.health.clone()
     }
 
     /// Serves `incoming` connections until `shutdown`, then until every call is answered.
@@ -62,7 +65,7 @@ impl Admin {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), tonic::transport::Error> {
         let Self { hub, health, closing } = self;
-        Health(health.clone()).set(true).await;
+        health.set(true).await;
         // A broadcast may be as long as a browser's message, and JSON text in protobuf is little longer.
         let most = LEAST_DECODED_BYTES.max(2 * hub.max_message_bytes());
         let reflection = || {
@@ -73,12 +76,10 @@ impl Admin {
         Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE / 2))
+            .add_service(HealthServer::new(health.service(closing.clone())))
             .add_service(
                 AdminServiceServer::new(Service::new(hub, closing)).max_decoding_message_size(most),
             )
-            .add_service(tonic_health::pb::health_server::HealthServer::new(
-                tonic_health::server::HealthService::from_health_reporter(health),
-            ))
             .add_service(reflection().build_v1().expect("compiled with the code"))
             .add_service(reflection().build_v1alpha().expect("compiled with the code"))
             .serve_with_incoming_shutdown(incoming, shutdown)
@@ -86,17 +87,7 @@ impl Admin {
     }
 }
 
-/// What `grpc.health.v1` answers, for the whole server and for this API.
-#[derive(Debug, Clone)]
-pub struct Health(HealthReporter);
-
-impl Health {
-    /// SERVING or NOT_SERVING.
-    pub async fn set(&self, serving: bool) {
-        use tonic_health::ServingStatus::{NotServing, Serving};
-        let status = if serving { Serving } else { NotServing };
-        for service in ["", "signalpost.admin.v1.AdminService"] {
-            self.0.set_service_status(service, status).await;
-        }
-    }
+/// How a stream ends with the server.
+fn going_away() -> Status {
+    Status::unavailable("the server is going away")
 }

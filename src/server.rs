@@ -109,12 +109,14 @@ impl Server {
         &self.addresses
     }
 
-    /// Serves until `shutdown`, then says goodbye to everyone, for `--drain-seconds` at most. No task of
-    /// its outlives this call, even if that is cut short.
+    /// Serves until `shutdown`, then says goodbye to everyone, for `--drain-seconds` at most. Every
+    /// connection ends with this call, even if that is cut short; only an administrator's lasts for as long
+    /// as it leaves an answer unread, or its own half of a call open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { config, hub, http, listeners, tls, admin, admin_listener, .. } = self;
         let _killed = http.killed.clone().drop_guard();
         let (health, watching) = (admin.health(), admin.closing.clone());
+        let _unwatched = watching.clone().drop_guard();
         let tls = tls.map(TlsAcceptor::from);
         let mut parts = JoinSet::new();
         let ticking = Arc::clone(&hub);
@@ -148,6 +150,8 @@ impl Server {
         if timeout(drain * 8 / 10, http.tasks.wait()).await.is_err() {
             tracing::warn!(left = http.tasks.len(), "some connections did not end in time");
             http.killed.cancel();
+            // Others run these tasks: what they have to say of the seats is not said yet.
+            let _ = timeout(drain / 10, http.tasks.wait()).await;
         }
         // Watchers last, so that they see everyone leave.
         watching.cancel();

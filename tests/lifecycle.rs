@@ -22,7 +22,15 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{Request, StatusCode, body::Bytes};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
-use signalpost::admin::pb::{WatchEventsRequest, event::What};
+use signalpost::{
+    admin::pb::{
+        BroadcastRequest, Event, WatchEventsRequest,
+        admin_service_client::AdminServiceClient,
+        broadcast_request::{Body, Target},
+        event::What,
+    },
+    server::Server,
+};
 use support::{Client, PATIENCE, TestServer, config, within};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -34,7 +42,7 @@ use tokio_rustls::{
     rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
 };
 use tokio_tungstenite::{client_async, tungstenite::Message};
-use tonic::Code;
+use tonic::{Code, Status, Streaming, transport::Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 struct Page {
@@ -184,10 +192,10 @@ async fn a_client_that_answers_no_ping_is_ended_and_others_stay() {
 
 #[tokio::test]
 async fn a_stop_says_goodbye_to_everyone() {
-    let mut server = TestServer::start();
+    // A tenth of that is 10 s, for admin calls that do not end by themselves.
+    let mut server = TestServer::with("--drain-seconds 100");
     let mut admin = server.admin().await;
-    let channel =
-        tonic::transport::Endpoint::new(format!("http://{}", server.addresses.admin)).unwrap();
+    let channel = Endpoint::new(format!("http://{}", server.addresses.admin)).unwrap();
     let mut health = HealthClient::new(channel.connect().await.unwrap());
     let check = |service: &str| HealthCheckRequest { service: service.to_owned() };
     for service in ["", "signalpost.admin.v1.AdminService"] {
@@ -204,22 +212,68 @@ async fn a_stop_says_goodbye_to_everyone() {
         assert_eq!(client.closed().await, Some(1001));
     }
     assert_eq!(within(statuses.message()).await.unwrap().unwrap().status, 2);
-    let mut last = None;
-    let ended = loop {
-        match within(events.message()).await {
-            Ok(event) => last = event,
-            Err(status) => break status,
-        }
-    };
+    let (seen, ended) = to_the_end(&mut events).await;
     assert_eq!(ended.code(), Code::Unavailable);
-    assert!(matches!(last.unwrap().what, Some(What::Closed(_))), "everything before is shown");
-    drop((statuses, health, admin, events));
+    assert!(matches!(seen.last(), Some(What::Closed(_))), "everything before is shown");
+    assert_eq!(within(statuses.message()).await.unwrap_err().code(), Code::Unavailable);
 
     let address = server.addresses.http[0];
     let began = Instant::now();
     server.stop().await;
     assert!(began.elapsed() < Duration::from_secs(5), "nobody had to be waited for");
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+async fn to_the_end(events: &mut Streaming<Event>) -> (Vec<What>, Status) {
+    let mut seen = Vec::new();
+    loop {
+        match within(events.message()).await {
+            Ok(event) => seen.push(event.unwrap().what.unwrap()),
+            Err(status) => return (seen, status),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn watchers_see_those_leave_who_had_to_be_killed() {
+    let mut server = TestServer::with("--drain-seconds 1 --outbox-bytes 100000000");
+    let mut admin = server.admin().await;
+    let mut deaf = Vec::new();
+    for _ in 0..8 {
+        deaf.push(server.member("r").await);
+    }
+    // More than any socket holds, so that the goodbye after it never gets out.
+    let content = Body::ContentJson(json!("x".repeat(250_000)).to_string());
+    for _ in 0..100 {
+        let (target, body) = (Some(Target::RoomId("r".into())), Some(content.clone()));
+        admin.broadcast(BroadcastRequest { target, body }).await.unwrap();
+    }
+    let mut events = admin.watch_events(WatchEventsRequest::default()).await.unwrap().into_inner();
+
+    server.begin_stop();
+    let (seen, ended) = to_the_end(&mut events).await;
+    assert_eq!(ended.code(), Code::Unavailable);
+    let left = |what: &&What| matches!(what, What::Left(left) if left.reason == "server-shutdown");
+    assert_eq!(seen.iter().filter(left).count(), deaf.len());
+    assert!(matches!(seen.last(), Some(What::Closed(_))), "{:?}", seen.last());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_cut_short_leaves_no_stream_open() {
+    let server = Server::bind(config("")).unwrap();
+    let url = format!("http://{}", server.addresses().admin);
+    let running = tokio::spawn(server.run(std::future::pending()));
+    let mut admin = AdminServiceClient::connect(url.clone()).await.unwrap();
+    let mut events = admin.watch_events(WatchEventsRequest::default()).await.unwrap().into_inner();
+    let channel = Endpoint::new(url).unwrap().connect().await.unwrap();
+    let whole = HealthCheckRequest { service: String::new() };
+    let mut statuses = HealthClient::new(channel).watch(whole).await.unwrap().into_inner();
+    assert_eq!(statuses.message().await.unwrap().unwrap().status, 1);
+
+    running.abort();
+    assert_eq!(to_the_end(&mut events).await.1.code(), Code::Unavailable);
+    assert_eq!(within(statuses.message()).await.unwrap_err().code(), Code::Unavailable);
 }
 
 #[tokio::test]
@@ -301,7 +355,7 @@ async fn both_ip_versions_reach_the_default_address() {
     let mut config = config("");
     config.listen.clear();
     config.port = 0;
-    let server = signalpost::server::Server::bind(config).unwrap();
+    let server = Server::bind(config).unwrap();
     let port = server.addresses().http[0].port();
     let running = tokio::spawn(server.run(std::future::pending()));
     for host in ["127.0.0.1", "[::1]"] {

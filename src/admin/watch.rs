@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{convert, pb};
+use super::{convert, going_away, pb};
 use crate::{config::limits, hub::Hub, id::RoomId, journal::Record, room::Position};
 
 /// Entries read at once, under the log's lock.
@@ -66,7 +66,7 @@ impl Watcher {
             self.batch = batch.map_err(|trimmed| Status::data_loss(trimmed.to_string()))?.into();
             if self.batch.is_empty() {
                 if closing {
-                    return Err(Status::unavailable("the server is going away"));
+                    return Err(going_away());
                 }
                 tokio::select! {
                     _ = self.head.changed() => {}
