@@ -28,7 +28,7 @@ use crate::{
     id::{ClientId, RoomId},
     journal::Journal,
     protocol::{Frame, Reply, VERSION},
-    room::{Command, Denied, Member, Settings, Summary},
+    room::{Denied, Member, Settings, Summary},
 };
 use {cell::CellClosed, directory::Directory, heartbeat::Heartbeat, registry::Registry};
 
@@ -159,9 +159,7 @@ impl Hub {
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn lock(&self, room_id: &RoomId, locked: bool) -> Result<Summary, NotFound> {
         let cell = self.directory.find(room_id).ok_or(NotFound::Room)?;
-        cell.command(&self.journal, Command::Lock { locked }, SystemTime::now())
-            .map_err(|_: Denied| NotFound::Room)?;
-        cell.summary().ok_or(NotFound::Room)
+        cell.lock(&self.journal, locked, SystemTime::now()).map_err(|_: Denied| NotFound::Room)
     }
 
     /// Sends `content` as a `broadcast`, and counts the clients it went to.

@@ -135,6 +135,24 @@ async fn rooms_and_clients_have_a_most() {
     assert!(hub.connect().is_ok());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_is_answered_with_what_it_did() {
+    let hub = hub("");
+    let _member = member(&hub, "r").await;
+    let administrators = [true, false].map(|locked| {
+        let hub = Arc::clone(&hub);
+        tokio::spawn(async move {
+            for _ in 0..50_000 {
+                let room = hub.lock(&"r".parse().unwrap(), locked).await.unwrap();
+                assert_eq!(room.settings.locked, locked, "that is what the other one did");
+            }
+        })
+    });
+    for administrator in administrators {
+        administrator.await.unwrap();
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn silence_ends_a_client_and_any_sign_of_life_does_not() {
     let hub = hub("--ping-seconds 25 --pong-seconds 10");

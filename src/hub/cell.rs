@@ -103,6 +103,18 @@ impl RoomCell {
         self.inner.lock().commit(journal, command, None, now)
     }
 
+    /// Locks or unlocks the room, and shows it as that left it.
+    pub(super) fn lock(
+        &self,
+        journal: &Journal,
+        locked: bool,
+        now: SystemTime,
+    ) -> Result<Summary, Denied> {
+        let mut inner = self.inner.lock();
+        inner.commit(journal, Command::Lock { locked }, None, now)?;
+        inner.room.summary().ok_or(Denied::NoSuchRoom)
+    }
+
     /// Frees a seat. It cannot fail, so it needs no answer and can run while a task unwinds. Returns
     /// whether that closed the room.
     pub(super) fn depart(
