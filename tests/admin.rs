@@ -263,6 +263,24 @@ async fn a_watcher_sees_the_rooms_and_kinds_that_it_asked_for() {
 }
 
 #[tokio::test]
+async fn a_watcher_may_name_a_thousand_rooms() {
+    let server = TestServer::start();
+    let mut admin = server.admin().await;
+    let watch = |rooms| {
+        let room_ids = (0..rooms).map(|n| format!("room {n}")).collect();
+        WatchEventsRequest { room_ids, kinds: vec![EventKind::Joined.into(); 10_000] }
+    };
+    let mut events = admin.watch_events(watch(1000)).await.unwrap().into_inner();
+    let _last = server.member("room 999").await;
+    assert!(matches!(next(&mut events).await.what, Some(What::Joined(_))));
+
+    let refused = admin.watch_events(watch(1001)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(refused.message(), "room_ids must be at most 1000; name none to watch all rooms");
+    assert!(include_str!("../proto/signalpost/admin/v1/admin.proto").contains("At most 1000"));
+}
+
+#[tokio::test]
 async fn a_watcher_that_fell_behind_the_log_is_told() {
     let server = TestServer::with("--log-events 10 --max-members 3");
     let mut admin = server.admin().await;

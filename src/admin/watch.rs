@@ -16,6 +16,9 @@ use tonic::Status;
 use super::{convert, going_away, pb};
 use crate::{config::limits, hub::Hub, id::RoomId, journal::Record, room::Position};
 
+/// Most rooms that a caller can name: each watcher keeps its own.
+const MAX_ROOM_IDS: usize = 1000;
+
 /// Entries read at once, under the log's lock.
 const BATCH: usize = 256;
 
@@ -81,13 +84,18 @@ impl Watcher {
 #[derive(Debug)]
 pub(super) struct Filter {
     room_ids: BTreeSet<RoomId>,
-    kinds: Vec<pb::EventKind>,
+    kinds: BTreeSet<pb::EventKind>,
 }
 
 impl TryFrom<pb::WatchEventsRequest> for Filter {
     type Error = Status;
 
     fn try_from(request: pb::WatchEventsRequest) -> Result<Self, Status> {
+        if request.room_ids.len() > MAX_ROOM_IDS {
+            return Err(Status::invalid_argument(format!(
+                "room_ids must be at most {MAX_ROOM_IDS}; name none to watch all rooms"
+            )));
+        }
         let kind = |number: i32| match pb::EventKind::try_from(number) {
             Ok(kind) if kind != pb::EventKind::Unspecified => Ok(kind),
             _ => Err(Status::invalid_argument(format!("kinds: there is no event kind {number}"))),
