@@ -16,8 +16,8 @@ use serde_json::{Value, value::RawValue};
 use signalpost::{
     config::{Config, limits},
     protocol::{
-        Announcement, CloseCode, Code, Joined, Json, Reply, Request, Sender, SignalKind, VERSION,
-        parse,
+        Announcement, CloseCode, Code, Joined, Json, Rejected, Reply, Request, Sender, SignalKind,
+        VERSION, parse,
     },
     room::{Change, Event, Identity, LeaveReason, Member, Position, Settings},
 };
@@ -152,6 +152,9 @@ fn every_code_reason_and_limit_is_in_the_document() {
         let name = serde_json::to_string(&code).unwrap().replace('"', "`");
         assert!(PROTOCOL.contains(&format!("| {name} |")), "{name}");
     }
+    let close_codes =
+        PROTOCOL.split("## Close codes").nth(1).unwrap().split("\n## ").next().unwrap();
+    assert_eq!(close_codes.matches("\n| ").count(), 2 + CloseCode::ALL.len());
     for code in CloseCode::ALL {
         assert!(PROTOCOL.contains(&format!("| {} |", code as u16)), "{code:?}");
         assert!(code.reason().len() <= 123, "RFC 6455, section 5.5");
@@ -169,6 +172,30 @@ fn every_code_reason_and_limit_is_in_the_document() {
         assert!(PROTOCOL.contains(&format!("| {row} | {limit}")), "{row}");
     }
     assert!(PROTOCOL.contains(&limits::OUTBOX_BYTES.to_string()));
+}
+
+#[test]
+fn refusals_are_documented_with_the_reply_they_come_in() {
+    let metadata = "x".repeat(limits::METADATA_BYTES);
+    for refused in [
+        r#"{"type":"ping","type":"ping"}"#,
+        r#"{"type":"offer"}"#,
+        &format!(r#"{{"type":"join","roomId":"r","metadata":"{metadata}"}}"#),
+        r#"{"type":"join"}"#,
+        r#"{"type":"leave"}"#,
+        r#"{"type":"nonsense"}"#,
+    ] {
+        let Rejected { code, join, .. } = parse(refused).1.unwrap_err();
+        let name = serde_json::to_string(&code).unwrap().replace('"', "`");
+        let row = PROTOCOL.lines().find(|line| line.starts_with(&format!("| {name} |"))).unwrap();
+        let reply = if join { "`join-error`" } else { "`error`" };
+        assert!(
+            row.split('|').nth(2).unwrap().contains(reply),
+            "{refused} leads to {reply}: {row}"
+        );
+    }
+    // What no request has is of later versions, be it there twice.
+    assert!(parse(r#"{"type":"ping","later":1,"later":2}"#).1.is_ok());
 }
 
 #[test]

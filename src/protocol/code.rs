@@ -65,8 +65,6 @@ pub enum CloseCode {
     InvalidText = 1007,
     /// A message over the limit.
     TooLarge = 1009,
-    /// The server's own fault.
-    Internal = 1011,
     /// No answer to a ping.
     HeartbeatTimeout = 4000,
     /// The client did not read what was kept for it.
@@ -75,13 +73,12 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 7] = [
         Self::GoingAway,
         Self::Protocol,
         Self::Unsupported,
         Self::InvalidText,
         Self::TooLarge,
-        Self::Internal,
         Self::HeartbeatTimeout,
         Self::SlowConsumer,
     ];
@@ -94,7 +91,6 @@ impl CloseCode {
             Self::Unsupported => "Binary messages are not taken; send JSON as text",
             Self::InvalidText => "The message is not valid UTF-8",
             Self::TooLarge => "The message is too large",
-            Self::Internal => "The server failed; reconnect",
             Self::HeartbeatTimeout => "No answer to a ping; reconnect",
             Self::SlowConsumer => "Too many messages were left unread; reconnect",
         }
