@@ -16,19 +16,22 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use serde_json::Value;
-use signalpost::bench::{self, Fault, Options, Report};
-use support::TestServer;
+use signalpost::{
+    admin::pb::WatchEventsRequest,
+    bench::{self, Fault, Options, Report},
+};
+use support::{TestServer, within};
 
 /// A run with these flags, in a thread of its own since the clients block.
 async fn run_until(url: String, flags: &str, stop: Arc<AtomicBool>) -> Result<Report, Fault> {
     let words: Vec<_> = flags.split_whitespace().map(Into::into).collect();
     let options = Options::from_words([url.into()].into_iter().chain(words)).unwrap();
     let running = tokio::task::spawn_blocking(move || bench::run(&options, &stop));
-    support::within(running).await.unwrap()
+    within(running).await.unwrap()
 }
 
 /// A short one.
@@ -114,14 +117,18 @@ async fn watchers_hear_the_clients_join() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_ends_it_early_with_the_figures_so_far() {
     let server = TestServer::start();
+    let mut admin = server.admin().await;
+    let mut events = admin.watch_events(WatchEventsRequest::default()).await.unwrap().into_inner();
     let stop = Arc::new(AtomicBool::new(false));
-    let later = Arc::clone(&stop);
-    tokio::spawn(async move {
-        tokio::time::sleep(Duration::from_millis(400)).await;
-        later.store(true, Ordering::Relaxed);
-    });
-    let flags = "--rooms 2 --rate 2000 --seconds 600 --warm-up 0.05";
-    let report = run_until(server.url("/"), flags, stop).await.unwrap();
+    let flags = "--scenario fan-out --rooms 2 --members 2 --seconds 600 --warm-up 0";
+    let running = tokio::spawn(run_until(server.url("/"), flags, Arc::clone(&stop)));
+    let room_id = within(events.message()).await.unwrap().unwrap().room_id;
+    let mut listener = server.member(&room_id).await;
+    listener.hear_of("message").await;
+    // It is sent only once the first one arrived.
+    listener.hear_of("message").await;
+    stop.store(true, Ordering::Relaxed);
+    let report = within(running).await.unwrap().unwrap();
     assert!(report.interrupted && report.is_clean() && report.count > 0, "{report}");
 }
 
@@ -172,12 +179,12 @@ async fn the_command_prints_text_or_json_and_succeeds() {
         let words = format!("{} --rooms 2 --seconds 0.2 --warm-up 0 {flags}", server.url("/"));
         tokio::task::spawn_blocking(move || command(&words))
     };
-    let text = support::within(run("")).await.unwrap();
+    let text = within(run("")).await.unwrap();
     assert!(text.status.success());
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("messages a second") && text.contains("p99.9"), "{text}");
 
-    let json = support::within(run("--json")).await.unwrap();
+    let json = within(run("--json")).await.unwrap();
     assert!(json.status.success());
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["errors"], 0);
