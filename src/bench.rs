@@ -1,9 +1,11 @@
-//! `signalpost bench`: many clients of the browser protocol in one thread, which load a server, check what
-//! arrives, and time it.
+//! `signalpost bench`: many clients of the browser protocol in one thread, which load a server, and time what
+//! arrives. Each message must come once and in order; the first of each kind on a connection is compared with
+//! what was sent.
 //!
 //! The framing is done by hand and a message is told apart by its first bytes, so that a client costs less
 //! than a server and the server is what is measured.
 
+mod faults;
 mod frame;
 mod measure;
 mod options;

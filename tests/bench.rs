@@ -19,12 +19,15 @@ use std::{
     time::Instant,
 };
 
-use serde_json::Value;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
 use signalpost::{
     admin::pb::WatchEventsRequest,
     bench::{self, Fault, Options, Report},
 };
 use support::{TestServer, within};
+use tokio::{net::TcpStream, sync::broadcast};
+use tokio_tungstenite::{accept_async, tungstenite::Message};
 
 /// A run with these flags, in a thread of its own since the clients block.
 async fn run_until(url: String, flags: &str, stop: Arc<AtomicBool>) -> Result<Report, Fault> {
@@ -130,6 +133,71 @@ async fn a_stop_ends_it_early_with_the_figures_so_far() {
     stop.store(true, Ordering::Relaxed);
     let report = within(running).await.unwrap().unwrap();
     assert!(report.interrupted && report.is_clean() && report.count > 0, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_before_all_have_joined_measures_nothing() {
+    let server = TestServer::start();
+    for flags in ["", "--rate 1000", "--scenario fan-out", "--scenario calls", "--scenario idle"] {
+        let stop = Arc::new(AtomicBool::new(true));
+        let report = run_until(server.url("/"), flags, stop).await.unwrap();
+        assert!(report.interrupted && report.is_clean() && report.count == 0, "{flags}: {report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_twice_is_counted_and_not_answered() {
+    for flags in [
+        "--rate 500",
+        "--outstanding 4",
+        "--scenario fan-out --members 2 --rate 500",
+        "--scenario fan-out --members 2",
+    ] {
+        let report = run(stammering().await, &format!("--rooms 1 {flags}")).await.unwrap();
+        assert_eq!((report.lost, report.errors), (0, 0), "{flags}: {report}");
+        assert!(report.surplus > 0 && !report.is_clean(), "{flags}: {report}");
+    }
+}
+
+/// A server with one room, where everything is delivered twice.
+async fn stammering() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let room = broadcast::Sender::new(1024);
+    tokio::spawn(async move {
+        for id in 0.. {
+            let (stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(stammer(stream, format!("client {id}"), room.clone()));
+        }
+    });
+    url
+}
+
+async fn stammer(stream: TcpStream, id: String, room: broadcast::Sender<Value>) {
+    let text = |message: &Value| Message::text(message.to_string());
+    let mut heard = room.subscribe();
+    // The first connection only tries whether anybody answers.
+    let Ok(mut socket) = accept_async(stream).await else { return };
+    socket.send(text(&json!({"type": "welcome", "clientId": id}))).await.unwrap();
+    loop {
+        tokio::select! {
+            Some(Ok(Message::Text(said))) = socket.next() => {
+                let mut said: Value = serde_json::from_str(&said).unwrap();
+                if said["type"] == "join" {
+                    socket.send(text(&json!({"type": "joined"}))).await.unwrap();
+                } else {
+                    said["fromId"] = json!(id);
+                    room.send(said).unwrap();
+                }
+            }
+            Ok(message) = heard.recv() => if message["fromId"] != id {
+                // Whoever is gone hears nothing more.
+                let _ = socket.feed(text(&message)).await;
+                let _ = socket.send(text(&message)).await;
+            },
+            else => return,
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,13 @@ pub(super) struct Measure<'a> {
     client: Cpu,
 }
 
+/// Messages between clients, counted by each who is to get them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) sent: u64,
+    pub(super) got: u64,
+}
+
 /// CPU time of a process at both ends of the measured time.
 #[derive(Debug, Default)]
 struct Cpu {
@@ -121,8 +128,8 @@ impl<'a> Measure<'a> {
         }
     }
 
-    /// What came out. `lost` is the scenario's to know.
-    pub(super) fn report(mut self, swarm: &Swarm, message_bytes: usize, lost: u64) -> Report {
+    /// What came out. The tally is the scenario's to know.
+    pub(super) fn report(mut self, swarm: &Swarm, message_bytes: usize, tally: Tally) -> Report {
         self.settle();
         let end = self.ended.unwrap_or_else(Instant::now);
         let seconds = self.open.map_or(0.0, |open| (end - open).as_secs_f64());
@@ -147,7 +154,9 @@ impl<'a> Measure<'a> {
             message_bytes,
             latency: Latency::of(&self.nanos),
             late_p99_us: (self.options.rate > 0).then(|| micros(self.late.value_at_quantile(0.99))),
-            lost,
+            lost: tally.sent.saturating_sub(tally.got),
+            // More than was sent comes from a server that echoes to the sender, or makes some up.
+            surplus: swarm.surplus + tally.got.saturating_sub(tally.sent),
             errors: swarm.faults.count,
             first_errors: swarm.faults.first.clone(),
             server,

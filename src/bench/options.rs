@@ -6,7 +6,10 @@ use clap::{Parser, ValueEnum, builder::RangedU64ValueParser};
 
 use super::{Fault, target::Target};
 
-/// Load-tests a signaling server: opens connections, joins rooms, sends, and checks and times what arrives.
+/// Load-tests a signaling server: opens connections, joins rooms, sends, and times what arrives.
+///
+/// Each message must come once and in order; the first of each kind on a connection is compared with what
+/// was sent.
 ///
 /// Speaks ws only, from one thread. To measure a server behind TLS, aim at its plain port.
 #[derive(Debug, Clone, Parser)]

@@ -34,7 +34,9 @@ pub struct Report {
     pub late_p99_us: Option<f64>,
     /// Sent but never received.
     pub lost: u64,
-    /// Altered messages, refusals, connections that ended, and so on.
+    /// Received again, or out of order.
+    pub surplus: u64,
+    /// Altered messages among those compared, refusals, connections that ended, and so on.
     pub errors: u64,
     /// The first of them in words.
     pub first_errors: Vec<String>,
@@ -73,7 +75,7 @@ pub struct ServerCost {
 impl Report {
     /// Whether all went well.
     pub fn is_clean(&self) -> bool {
-        self.errors == 0 && self.lost == 0
+        self.errors == 0 && self.lost == 0 && self.surplus == 0
     }
 }
 
@@ -131,7 +133,8 @@ impl fmt::Display for Report {
         if let Some(events) = self.events_watched {
             writeln!(f, "  {events:>12} events heard by watchers")?;
         }
-        write!(f, "  {:>12} lost\n  {:>12} errors", self.lost, self.errors)?;
+        writeln!(f, "  {:>12} lost\n  {:>12} surplus", self.lost, self.surplus)?;
+        write!(f, "  {:>12} errors", self.errors)?;
         self.first_errors.iter().try_for_each(|error| write!(f, "\n               {error}"))
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Fault, Options, Report, Scenario,
-    measure::{Measure, progress},
+    measure::{Measure, Tally, progress},
     process,
     swarm::{Event, Swarm},
     target::Target,
@@ -32,37 +32,34 @@ pub(super) fn run(
 ) -> Result<Report, Fault> {
     let connections = options.rooms() * options.members();
     let mut swarm = Swarm::new(target, address, connections, options.members())?;
-    let (messages, deliveries) = ("messages", "deliveries");
-    match options.scenario {
-        Scenario::Calls => {
-            return calls(&mut swarm, Measure::begin(options, stop, "calls")?);
-        }
+    let unit = match options.scenario {
+        Scenario::Candidates | Scenario::Offers => "messages",
+        Scenario::FanOut => "deliveries",
+        Scenario::Calls => return calls(&mut swarm, Measure::begin(options, stop, "calls")?),
         Scenario::Idle => return idle(&mut swarm, options, stop),
-        Scenario::Candidates | Scenario::Offers | Scenario::FanOut => {}
+    };
+    let joined = join_all(&mut swarm, options, stop)?;
+    let measure = Measure::begin(options, stop, unit)?;
+    if joined < connections {
+        return Ok(measure.report(&swarm, 0, Tally::default()));
     }
-    join_all(&mut swarm, options, stop)?;
-    match (options.scenario, options.rate) {
-        (Scenario::FanOut, 0) => {
-            let measure = Measure::begin(options, stop, deliveries)?;
-            Ok(fan_out_as_answered(&mut swarm, options, measure))
-        }
+    Ok(match (options.scenario, options.rate) {
+        (Scenario::FanOut, 0) => fan_out_as_answered(&mut swarm, options, measure),
         (Scenario::FanOut, rate) => {
-            let measure = Measure::begin(options, stop, deliveries)?;
-            Ok(at_rate(&mut swarm, Kind::Message, options.members(), rate, measure))
+            at_rate(&mut swarm, Kind::Message, options.members(), rate, measure)
         }
         (scenario, rate) => {
             let kind = if scenario == Scenario::Offers { Kind::Offer } else { Kind::Candidate };
-            let measure = Measure::begin(options, stop, messages)?;
-            Ok(match rate {
+            match rate {
                 0 => pass_as_answered(&mut swarm, kind, options.outstanding, measure),
                 rate => at_rate(&mut swarm, kind, 1, rate, measure),
-            })
+            }
         }
-    }
+    })
 }
 
-/// Opens and seats every connection, some at a time.
-fn join_all(swarm: &mut Swarm, options: &Options, stop: &AtomicBool) -> Result<(), Fault> {
+/// Opens and seats every connection, some at a time. Returns how many; all, unless it was stopped.
+fn join_all(swarm: &mut Swarm, options: &Options, stop: &AtomicBool) -> Result<usize, Fault> {
     let (mut begun, mut joined, mut events) = (0, 0, Vec::new());
     let (mut last, mut shown) = (Instant::now(), Instant::now());
     let failed = |joined, swarm: &Swarm, why: String| {
@@ -92,7 +89,7 @@ fn join_all(swarm: &mut Swarm, options: &Options, stop: &AtomicBool) -> Result<(
             progress(format_args!("{joined} of {} joined", swarm.len()));
         }
     }
-    Ok(())
+    Ok(joined)
 }
 
 /// Pairs bounce messages: each that arrives is answered with one like it.
@@ -102,26 +99,26 @@ fn pass_as_answered(
     outstanding: usize,
     mut measure: Measure<'_>,
 ) -> Report {
-    let (mut events, mut sent, mut got) = (Vec::new(), 0, 0);
+    let (mut events, mut tally) = (Vec::new(), Tally::default());
     for nth in 0..outstanding {
         for i in (nth % 2..swarm.len()).step_by(2) {
             swarm.send(i, kind);
-            sent += 1;
+            tally.sent += 1;
         }
     }
     while measure.goes_on() {
         swarm.poll(TURN, &mut events);
         for event in events.drain(..) {
             if let Event::Passed { to, latency, .. } = event {
-                got += 1;
+                tally.got += 1;
                 measure.record(latency);
                 swarm.send(to, kind);
-                sent += 1;
+                tally.sent += 1;
             }
         }
     }
-    let lost = drain(swarm, sent - got);
-    measure.report(swarm, swarm.message_bytes(kind), lost)
+    drain(swarm, &mut tally);
+    measure.report(swarm, swarm.message_bytes(kind), tally)
 }
 
 /// Every `step`th connection sends in its turn, whether or not others have arrived. Latency counts from the
@@ -134,7 +131,7 @@ fn at_rate(
     mut measure: Measure<'_>,
 ) -> Report {
     let receivers = if kind == Kind::Message { step as u64 - 1 } else { 1 };
-    let (mut events, mut sends, mut got) = (Vec::new(), 0_u64, 0);
+    let (mut events, mut sends, mut tally) = (Vec::new(), 0, Tally::default());
     let (senders, begun) = (swarm.len() / step, swarm.now());
     let mut sender = 0;
     let due = |sends: u64| begun + sends * 1_000_000_000 / u64::from(rate);
@@ -145,17 +142,18 @@ fn at_rate(
             swarm.send(sender * step, kind);
             sender = (sender + 1) % senders;
             sends += 1;
+            tally.sent += receivers;
         }
         swarm.poll(wait(due(sends).saturating_sub(swarm.now())), &mut events);
         for event in events.drain(..) {
             if let Event::Passed { latency, .. } = event {
-                got += 1;
+                tally.got += 1;
                 measure.record(latency);
             }
         }
     }
-    let lost = drain(swarm, sends * receivers - got);
-    measure.report(swarm, swarm.message_bytes(kind), lost)
+    drain(swarm, &mut tally);
+    measure.report(swarm, swarm.message_bytes(kind), tally)
 }
 
 /// The system waits in whole milliseconds: the last one passes awake.
@@ -167,42 +165,41 @@ fn wait(nanos: u64) -> Duration {
 fn fan_out_as_answered(swarm: &mut Swarm, options: &Options, mut measure: Measure<'_>) -> Report {
     let members = options.members();
     let others = members as u64 - 1;
-    let (mut events, mut sent, mut got) = (Vec::new(), 0, 0);
+    let (mut events, mut tally) = (Vec::new(), Tally::default());
     let mut arrived = vec![0_u64; options.rooms()];
     for _ in 0..options.outstanding {
         for room in 0..options.rooms() {
             swarm.send(room * members, Kind::Message);
-            sent += others;
+            tally.sent += others;
         }
     }
     while measure.goes_on() {
         swarm.poll(TURN, &mut events);
         for event in events.drain(..) {
             if let Event::Passed { to, latency, .. } = event {
-                got += 1;
+                tally.got += 1;
                 measure.record(latency);
                 let room = to / members;
                 arrived[room] += 1;
                 if arrived[room].is_multiple_of(others) {
                     swarm.send(room * members, Kind::Message);
-                    sent += others;
+                    tally.sent += others;
                 }
             }
         }
     }
-    let lost = drain(swarm, sent - got);
-    measure.report(swarm, swarm.message_bytes(Kind::Message), lost)
+    drain(swarm, &mut tally);
+    measure.report(swarm, swarm.message_bytes(Kind::Message), tally)
 }
 
-/// Waits for what is still on its way, and counts what does not come.
-fn drain(swarm: &mut Swarm, mut missing: u64) -> u64 {
+/// Waits for what is still on its way.
+fn drain(swarm: &mut Swarm, tally: &mut Tally) {
     let (mut events, begun) = (Vec::new(), Instant::now());
-    while missing > 0 && begun.elapsed() < PATIENCE {
+    while tally.got < tally.sent && begun.elapsed() < PATIENCE {
         swarm.poll(TURN, &mut events);
         let came = events.drain(..).filter(|event| matches!(event, Event::Passed { .. })).count();
-        missing = missing.saturating_sub(came as u64);
+        tally.got += came as u64;
     }
-    missing
 }
 
 /// One call after another in each slot of two connections.
@@ -250,7 +247,7 @@ fn calls(swarm: &mut Swarm, mut measure: Measure<'_>) -> Result<Report, Fault> {
             last = Instant::now();
         }
     }
-    Ok(measure.report(swarm, 0, 0))
+    Ok(measure.report(swarm, 0, Tally::default()))
 }
 
 impl Call {
@@ -290,8 +287,8 @@ fn idle(swarm: &mut Swarm, options: &Options, stop: &AtomicBool) -> Result<Repor
         both.map(Some).map_err(|error| Fault::Process { pid, error })
     };
     let (before, begun) = (cost()?, Instant::now());
-    join_all(swarm, options, stop)?;
-    let (joined, took) = (cost()?, begun.elapsed());
+    let joined = join_all(swarm, options, stop)?;
+    let (then, took) = (cost()?, begun.elapsed());
     let mut measure = Measure::begin(options, stop, "connections")?;
     let mut events = Vec::new();
     while measure.goes_on() {
@@ -299,12 +296,13 @@ fn idle(swarm: &mut Swarm, options: &Options, stop: &AtomicBool) -> Result<Repor
         events.clear();
     }
     let after = cost()?;
-    let mut report = measure.report(swarm, 0, 0);
-    let connections = swarm.len() as f64;
-    report.count = swarm.len() as u64;
+    let mut report = measure.report(swarm, 0, Tally::default());
+    let connections = joined as f64;
+    report.count = joined as u64;
     report.per_second = connections / took.as_secs_f64();
-    if let (Some(server), Some((cpu_before, rss_before)), Some((cpu, _)), Some((_, rss))) =
-        (&mut report.server, before, joined, after)
+    if joined == swarm.len()
+        && let (Some(server), Some((cpu_before, rss_before)), Some((cpu, _)), Some((_, rss))) =
+            (&mut report.server, before, then, after)
     {
         server.cpu_us_per_unit = (cpu - cpu_before).as_secs_f64() * 1e6 / connections;
         server.rss_bytes_per_connection = Some((rss as f64 - rss_before as f64) / connections);

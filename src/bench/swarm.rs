@@ -11,15 +11,11 @@ use memchr::memmem;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 use super::{
+    faults::{Faults, close_reason, handshake_mend, shown},
     frame,
     target::{self, Target},
     text::{self, Heard, Kind, Template},
 };
-
-/// How many faults are kept to be shown.
-const SHOWN_FAULTS: usize = 3;
-/// How much of a message a fault shows.
-const SHOWN_BYTES: usize = 200;
 
 /// What happened to connection `usize`.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +30,8 @@ pub(super) enum Event {
 #[derive(Debug)]
 pub(super) struct Swarm {
     pub(super) faults: Faults,
+    /// Messages that came again, or later than one that was sent after them.
+    pub(super) surplus: u64,
     poll: Poll,
     ready: Events,
     address: SocketAddr,
@@ -45,15 +43,10 @@ pub(super) struct Swarm {
     templates: [Template; 4],
     opened: usize,
     epoch: Instant,
+    /// The mark of the last message.
+    sent: u64,
     received: Vec<u8>,
     frame: Vec<u8>,
-}
-
-/// What went wrong, the first of it in words.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    pub(super) count: u64,
-    pub(super) first: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -62,8 +55,10 @@ struct Connection {
     phase: Phase,
     room: usize,
     id: Box<[u8]>,
-    /// Kinds of which one message was checked.
-    checked: u8,
+    /// Kinds of which one message was compared.
+    compared: u8,
+    /// The mark of the last message from its partner, who is the only one that sends to it.
+    heard: u64,
     /// Bytes of a frame that is not whole yet.
     partial: Vec<u8>,
     /// Bytes that the socket did not take yet.
@@ -96,6 +91,7 @@ impl Swarm {
     ) -> io::Result<Self> {
         Ok(Self {
             faults: Faults::default(),
+            surplus: 0,
             poll: Poll::new()?,
             ready: Events::with_capacity(1024),
             address,
@@ -106,6 +102,7 @@ impl Swarm {
             templates: Kind::ALL.map(Kind::template),
             opened: 0,
             epoch: Instant::now(),
+            sent: 0,
             received: vec![0; 256 << 10],
             frame: Vec::new(),
         })
@@ -137,7 +134,9 @@ impl Swarm {
 
     /// Sends one message of `kind` from `i`, to its partner or, as a message, to its room.
     pub(super) fn send(&mut self, i: usize, kind: Kind) {
-        let mark = text::mark(self.now());
+        // A clock that is too coarse must not make two of them alike.
+        self.sent = self.now().max(self.sent + 1);
+        let mark = text::mark(self.sent);
         let Template { head, middle, tail } = &self.templates[kind as usize];
         let target = match kind {
             Kind::Message => &[][..],
@@ -291,8 +290,10 @@ impl Swarm {
 
     fn hear(&mut self, i: usize, text: &[u8], now: u64, events: &mut Vec<Event>) {
         match text::hear(text) {
+            Heard::Passed(_, sent) if sent <= self.connections[i].heard => self.surplus += 1,
             Heard::Passed(kind, sent) => {
-                self.check(i, kind, text);
+                self.connections[i].heard = sent;
+                self.compare(i, kind, text);
                 events.push(Event::Passed { to: i, kind, latency: now.saturating_sub(sent) });
             }
             Heard::Welcome(id) => {
@@ -307,13 +308,13 @@ impl Swarm {
         }
     }
 
-    /// Checks the first message of each kind on a connection; more would cost what is to be measured.
-    fn check(&mut self, i: usize, kind: Kind, text: &[u8]) {
+    /// Compares the first message of each kind on a connection; more would cost what is to be measured.
+    fn compare(&mut self, i: usize, kind: Kind, text: &[u8]) {
         let bit = 1 << kind as u8;
-        if self.connections[i].checked & bit != 0 {
+        if self.connections[i].compared & bit != 0 {
             return;
         }
-        self.connections[i].checked |= bit;
+        self.connections[i].compared |= bit;
         let from = if kind == Kind::Message { i - i % self.members } else { i ^ 1 };
         if !kind.is_unaltered(text, &self.connections[from].id) {
             self.faults.add(format_args!("an altered message: {}", shown(text)));
@@ -346,44 +347,4 @@ impl Swarm {
         }
         unsent.extend_from_slice(rest);
     }
-}
-
-impl Faults {
-    pub(super) fn add(&mut self, what: std::fmt::Arguments<'_>) {
-        self.count += 1;
-        if self.first.len() < SHOWN_FAULTS {
-            let what = what.to_string();
-            if !self.first.contains(&what) {
-                self.first.push(what);
-            }
-        }
-    }
-}
-
-/// What an answer other than a WebSocket means, and what helps.
-fn handshake_mend(head: &[u8]) -> String {
-    let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    let line = shown(line);
-    let mend = match line.split(' ').nth(1) {
-        Some("503" | "429") => {
-            "it takes no more connections; ask for fewer, or raise its --max-connections"
-        }
-        Some("403" | "401") => {
-            "it wants credentials or an origin, which this load test does not have"
-        }
-        _ => "name the path of its WebSocket, as in ws://localhost:8080/ws",
-    };
-    format!("no WebSocket but `{line}`: {mend}")
-}
-
-fn close_reason(payload: &[u8]) -> String {
-    match payload.split_first_chunk() {
-        Some((code, reason)) => format!("{} {}", u16::from_be_bytes(*code), shown(reason)),
-        None => "no reason given".to_owned(),
-    }
-}
-
-fn shown(text: &[u8]) -> String {
-    let text = &text[..text.len().min(SHOWN_BYTES)];
-    String::from_utf8_lossy(text).chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
