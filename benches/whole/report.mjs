@@ -131,7 +131,7 @@ function speeds(results) {
 }
 
 function intro({ rounds, failures }) {
-  const left = failures ? ` ${failures} runs failed and were left out.` : ' Every message arrived; the first of each kind was compared.';
+  const left = failures ? ` ${failures} runs failed and were left out.` : ' Every message came once and in order; the first of each kind was compared.';
   return [
     '# Benchmarks',
     '',
