@@ -23,11 +23,6 @@ impl Frame {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The message as the WebSocket library takes it.
-    pub fn into_utf8(self) -> Utf8Bytes {
-        self.0
-    }
 }
 
 /// A message about a room that is put together under the room's lock and encoded outside of it: once, by

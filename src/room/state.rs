@@ -211,11 +211,6 @@ impl Room {
     pub fn members(&self) -> impl ExactSizeIterator<Item = &Arc<Member>> {
         self.members_by_id.values()
     }
-
-    /// Whether this client sits in it.
-    pub fn seats(&self, client_id: ClientId) -> bool {
-        self.members_by_id.contains_key(&client_id)
-    }
 }
 
 fn left(member: &Member, reason: LeaveReason) -> Change {
