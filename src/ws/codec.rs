@@ -27,17 +27,18 @@ thread_local! {
 pub(super) struct Codec {
     max_message_bytes: usize,
     own: Option<Box<WebSocketContext>>,
-    /// Bytes that went in, less the least that the messages that came out can have taken. Zero means that
-    /// none is inside: each message took at least so many.
-    inside: usize,
+    reached: Position,
+    /// Whether either side said goodbye: from then on the codec has a state that no other may find.
+    closing: bool,
 }
 
 impl Codec {
     /// A codec that has `already_read` inside.
     pub(super) fn new(max_message_bytes: usize, already_read: Vec<u8>) -> Self {
-        let inside = already_read.len();
-        let mut codec = Self { max_message_bytes, own: None, inside };
-        if inside > 0 {
+        let mut codec =
+            Self { max_message_bytes, own: None, reached: Position::default(), closing: false };
+        if !already_read.is_empty() {
+            codec.reached.pass(&already_read);
             let config = Some(config());
             let context = WebSocketContext::from_partially_read(already_read, Role::Server, config);
             codec.own = Some(codec.configured(Box::new(context)));
@@ -55,26 +56,21 @@ impl Codec {
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut context = self.own.take().unwrap_or_else(|| self.borrowed());
-        let mut polled = Polled { wire, cx, read: 0 };
-        let result = context.read(&mut polled);
-        self.inside += polled.read;
+        let result = context.read(&mut Polled { wire, cx, reached: &mut self.reached });
         match result {
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                if self.inside == 0 {
+                // It asks for more only when all whole messages have come out.
+                if self.reached.is_between_messages() && !self.closing {
                     SPARE.set(Some(context));
                 } else {
                     self.own = Some(context);
                 }
                 Poll::Pending
             }
-            Ok(message) => {
-                self.inside -= least_size(&message);
+            result => {
+                self.closing |= matches!(result, Ok(Message::Close(_)));
                 self.own = Some(context);
-                Poll::Ready(Ok(message))
-            }
-            Err(error) => {
-                self.own = Some(context);
-                Poll::Ready(Err(error))
+                Poll::Ready(result)
             }
         }
     }
@@ -87,9 +83,8 @@ impl Codec {
         let mut context = self.own.take().unwrap_or_else(|| self.borrowed());
         let cx = &mut Context::from_waker(Waker::noop());
         // It fails only where the client said goodbye first.
-        let _ = context.close(&mut Polled { wire, cx, read: 0 }, Some(frame));
-        // Its state is this connection's now.
-        self.inside += 1;
+        let _ = context.close(&mut Polled { wire, cx, reached: &mut self.reached }, Some(frame));
+        self.closing = true;
         self.own = Some(context);
     }
 
@@ -112,30 +107,72 @@ fn config() -> WebSocketConfig {
     WebSocketConfig::default().read_buffer_size(READ_BYTES).write_buffer_size(0)
 }
 
-/// The fewest bytes that a message of a client's takes: one frame with a mask and the shortest length.
-fn least_size(message: &Message) -> usize {
-    let payload = match message {
-        // The library shows another one where the client's was wrong. Nothing follows it anyway.
-        Message::Close(_) => return 0,
-        Message::Text(_)
-        | Message::Binary(_)
-        | Message::Ping(_)
-        | Message::Pong(_)
-        | Message::Frame(_) => message.len(),
-    };
-    payload
-        + match payload {
-            0..126 => 6,
-            126..65_536 => 8,
-            _ => 14,
+/// Where in the client's frames (RFC 6455, section 5.2) the bytes end that were read. The library does not tell.
+#[derive(Debug, Default)]
+struct Position {
+    /// How much of a header was read; zero behind a whole one.
+    header: u8,
+    header_size: u8,
+    payload_left: u64,
+    /// Whether more fragments of a message are to come.
+    in_fragments: bool,
+}
+
+/// Each header ends with one: the library takes no frame of a client's without.
+const MASK_SIZE: u8 = 4;
+
+impl Position {
+    fn pass(&mut self, mut bytes: &[u8]) {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            if self.header == 0 && self.payload_left > 0 {
+                let passed = bytes.len().min(self.payload_left.try_into().unwrap_or(usize::MAX));
+                self.payload_left -= passed as u64;
+                bytes = &bytes[passed..];
+            } else {
+                self.pass_header(byte);
+                bytes = rest;
+            }
         }
+    }
+
+    fn pass_header(&mut self, byte: u8) {
+        match self.header {
+            0 => {
+                let is_control = byte & 0x08 != 0;
+                if !is_control {
+                    self.in_fragments = byte & 0x80 == 0;
+                }
+            }
+            1 => {
+                let (length, more) = match byte & 0x7f {
+                    126 => (0, 2),
+                    127 => (0, 8),
+                    length => (length, 0),
+                };
+                self.payload_left = length.into();
+                self.header_size = 2 + more + MASK_SIZE;
+            }
+            nth if nth < self.header_size - MASK_SIZE => {
+                self.payload_left = self.payload_left << 8 | u64::from(byte);
+            }
+            _ => {}
+        }
+        self.header += 1;
+        if self.header > 1 && self.header == self.header_size {
+            self.header = 0;
+        }
+    }
+
+    fn is_between_messages(&self) -> bool {
+        self.header == 0 && self.payload_left == 0 && !self.in_fragments
+    }
 }
 
 /// The wire as the library wants it: reads that would wait say so, writes never wait.
 struct Polled<'a, 'b, S> {
     wire: &'a Wire<S>,
     cx: &'a mut Context<'b>,
-    read: usize,
+    reached: &'a mut Position,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Read for Polled<'_, '_, S> {
@@ -143,9 +180,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Read for Polled<'_, '_, S> {
         let mut buffer = ReadBuf::new(buffer);
         match self.wire.poll_read(self.cx, &mut buffer) {
             Poll::Ready(Ok(())) => {
-                let read = buffer.filled().len();
-                self.read += read;
-                Ok(read)
+                self.reached.pass(buffer.filled());
+                Ok(buffer.filled().len())
             }
             Poll::Ready(Err(error)) => Err(error),
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
@@ -161,5 +197,73 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Write for Polled<'_, '_, S> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, future::poll_fn};
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    const PING: &[u8] = &[0x89, 0x80, 0, 0, 0, 0];
+
+    /// A connection's codec, what it reads from, and the client's end.
+    struct Ends(Codec, Wire<DuplexStream>, DuplexStream);
+
+    impl Ends {
+        fn new() -> Self {
+            let (served, client) = duplex(1 << 20);
+            Self(Codec::new(1 << 18, Vec::new()), Wire::new(served), client)
+        }
+
+        /// How many messages come out when `bytes` went in, and whether the connection then has a codec.
+        fn read(&mut self, bytes: &[u8]) -> (usize, bool) {
+            let Self(codec, wire, client) = self;
+            client.write_all(bytes).now_or_never().expect("space").expect("an open pipe");
+            let mut messages = 0;
+            while let Some(read) = poll_fn(|cx| codec.poll_read(wire, cx)).now_or_never() {
+                read.expect("a message");
+                messages += 1;
+            }
+            (messages, codec.own.is_some())
+        }
+    }
+
+    /// A client's frame, masked with zeros, its length as these bytes.
+    fn frame(first: u8, length: &[u8], payload: &str) -> Vec<u8> {
+        [&[first, 0x80 | length[0]], &length[1..], &[0; 4], payload.as_bytes()].concat()
+    }
+
+    #[test]
+    fn whatever_form_a_message_had_an_idle_connection_has_no_codec() {
+        let mut ends = Ends::new();
+        let fragments =
+            [&frame(0x01, &[1], "{")[..], PING, &frame(0x00, &[0], ""), &frame(0x80, &[1], "}")];
+        for (what, frames, messages) in [
+            ("a short text", frame(0x81, &[2], "{}"), 1),
+            ("a longer text", frame(0x81, &[126, 1, 44], &"x".repeat(300)), 1),
+            ("fragments with a ping between", fragments.concat(), 2),
+            ("2 bytes of length for 1", frame(0x81, &[126, 0, 2], "{}"), 1),
+            ("8 bytes of length for 1", frame(0x81, &[127, 0, 0, 0, 0, 0, 0, 0, 2], "{}"), 1),
+        ] {
+            assert_eq!(ends.read(&frames), (messages, false), "{what}");
+            let (last, others) = frames.split_last().expect("bytes");
+            let mut came = 0;
+            for (nth, byte) in others.iter().enumerate() {
+                let (messages, owns) = ends.read(&[*byte]);
+                assert!(owns, "{what}, after byte {nth}");
+                came += messages;
+            }
+            assert_eq!(ends.read(&[*last]), (messages - came, false), "{what}, byte by byte");
+        }
+    }
+
+    #[test]
+    fn a_codec_that_said_goodbye_is_nobody_elses() {
+        let mut ends = Ends::new();
+        ends.0.close(&ends.1, CloseFrame { code: 1001.into(), reason: "".into() });
+        assert_eq!(ends.read(&frame(0x81, &[2], "{}")), (1, true));
     }
 }
