@@ -37,6 +37,8 @@ struct Inner<S> {
     unflushed: bool,
     /// Bytes that the socket took so far.
     taken: u64,
+    /// Whether the socket broke, whoever's flush found that out: what it was given then is lost.
+    broken: bool,
     /// The connection's own task.
     owner: Waker,
 }
@@ -65,7 +67,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// The task that sends first becomes its own.
     pub(super) fn new(stream: S) -> Self {
         let owner = Waker::noop().clone();
-        Self(Mutex::new(Inner { stream, unsent: Vec::new(), unflushed: false, taken: 0, owner }))
+        Self(Mutex::new(Inner {
+            stream,
+            unsent: Vec::new(),
+            unflushed: false,
+            taken: 0,
+            broken: false,
+            owner,
+        }))
     }
 
     /// For the connection's own task: sends all that is due. Ready only when there is a reason to stop;
@@ -122,6 +131,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for Wire<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
     fn poll_send(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Stop> {
+        if self.broken {
+            return Poll::Ready(Stop::Broken);
+        }
+        let stop = ready!(self.poll_send_all(outbox, cx));
+        self.broken = matches!(stop, Stop::Broken);
+        Poll::Ready(stop)
+    }
+
+    fn poll_send_all(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Stop> {
         loop {
             if self.is_full() {
                 match self.poll_flush(cx) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use signalpost::{hub::Hub, ws};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio_util::sync::CancellationToken;
 
 /// A client that has joined a room.
@@ -21,9 +21,15 @@ impl Pipe {
     /// A new client in `room`.
     pub async fn join(hub: &Arc<Hub>, room: &str) -> Self {
         let (stream, served) = tokio::io::duplex(1 << 20);
-        let session = hub.connect().expect("the hub has room");
-        let killed = CancellationToken::new();
-        tokio::spawn(ws::run(served, Vec::new(), session, 1 << 18, killed));
+        Self::join_over(hub, room, stream, served).await
+    }
+
+    /// A new client in `room`, its end of the connection `stream` and the server's `served`.
+    pub async fn join_over<S>(hub: &Arc<Hub>, room: &str, stream: DuplexStream, served: S) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        serve(hub, served);
         let mut pipe = Self { id: String::new(), stream };
         let welcome: Value = serde_json::from_slice(&pipe.hear().await).expect("JSON");
         pipe.id = welcome["clientId"].as_str().expect("a string").to_owned();
@@ -54,6 +60,18 @@ impl Pipe {
         }
     }
 
+    /// At most so many bytes of what comes, and how many.
+    pub async fn hear_part(&mut self, most: usize) -> usize {
+        self.stream.read(&mut vec![0; most]).await.expect("a pipe that ends")
+    }
+
+    /// All that still comes, as it comes, until the server hangs up.
+    pub async fn hear_out(mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.stream.read_to_end(&mut bytes).await.expect("a pipe that ends");
+        bytes
+    }
+
     async fn hear_header(&mut self) -> usize {
         let mut head = [0; 2];
         self.stream.read_exact(&mut head).await.expect("a frame");
@@ -63,6 +81,15 @@ impl Pipe {
             short => usize::from(short),
         }
     }
+}
+
+/// Serves a new client's connection.
+pub fn serve<S>(hub: &Arc<Hub>, served: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let session = hub.connect().expect("the hub has room");
+    tokio::spawn(ws::run(served, Vec::new(), session, 1 << 18, CancellationToken::new()));
 }
 
 /// A text as a client sends it, masked with zeros.

@@ -1,0 +1,87 @@
+//! What is due to a client gets there: however much comes at once, however slowly it reads, and when it ends.
+
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+#[path = "support/pipe.rs"]
+mod pipe;
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use clap::Parser;
+use pipe::{Pipe, candidate, frame};
+use serde_json::Value;
+use signalpost::{config::Config, hub::Hub};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
+    time::timeout,
+};
+
+fn hub(flags: &str) -> Arc<Hub> {
+    let words = ["signalpost"].into_iter().chain(flags.split_whitespace());
+    let config = Config::try_parse_from(words).unwrap();
+    assert_eq!(config.check(), Ok(()));
+    Arc::new(Hub::new(Arc::new(config)))
+}
+
+async fn hears(pipe: &mut Pipe, kind: &str) {
+    let heard = pipe.hear().await;
+    let message = serde_json::from_slice::<Value>(&heard);
+    let heard = String::from_utf8_lossy(&heard);
+    assert!(message.is_ok_and(|message| message["type"] == kind), "no {kind}: {heard:.80}");
+}
+
+/// A connection whose write half can break while its read half looks well.
+struct Brittle(DuplexStream, Arc<AtomicBool>);
+
+impl AsyncRead for Brittle {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Brittle {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.1.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_cannot_be_written_to_is_gone_whoever_notices() {
+    let hub = hub("");
+    let mut a = Pipe::join(&hub, "r").await;
+    let (stream, served) = duplex(1 << 20);
+    let broken = Arc::new(AtomicBool::new(false));
+    let b = Pipe::join_over(&hub, "r", stream, Brittle(served, Arc::clone(&broken))).await;
+    hears(&mut a, "user-joined").await;
+    broken.store(true, Ordering::Relaxed);
+    a.say(&frame(&candidate(&b.id))).await;
+    timeout(Duration::from_secs(60), hears(&mut a, "user-left")).await.unwrap();
+}
