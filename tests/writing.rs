@@ -22,7 +22,7 @@ use serde_json::Value;
 use signalpost::{config::Config, hub::Hub};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 fn hub(flags: &str) -> Arc<Hub> {
@@ -37,6 +37,26 @@ async fn hears(pipe: &mut Pipe, kind: &str) {
     let message = serde_json::from_slice::<Value>(&heard);
     let heard = String::from_utf8_lossy(&heard);
     assert!(message.is_ok_and(|message| message["type"] == kind), "no {kind}: {heard:.80}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_one_long_message_slowly_is_not_silent() {
+    let hub = hub("--ping-seconds 1 --pong-seconds 1");
+    let running = Arc::clone(&hub);
+    let heart = tokio::spawn(async move { running.run().await });
+    let (stream, served) = duplex(4 << 10);
+    let mut slow = Pipe::join_over(&hub, "r", stream, served).await;
+    let content = "x".repeat(250_000);
+    let text = format!(r#"{{"type":"message","targetId":"{}","content":"{content}"}}"#, slow.id);
+    slow.say(&frame(&text)).await;
+    let mut heard = 0;
+    while heard < content.len() {
+        sleep(Duration::from_millis(500)).await;
+        let part = slow.hear_part(4 << 10).await;
+        assert!(part > 0, "ended after {heard} bytes");
+        heard += part;
+    }
+    heart.abort();
 }
 
 /// A connection whose write half can break while its read half looks well.

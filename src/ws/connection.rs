@@ -131,12 +131,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Poll::Ready(Err(parting));
             }
             let flow = self.wire.flow();
-            if flow.full && (flow.taken == self.taken || flow.kept > KEPT_BYTES) {
+            let took = flow.taken != self.taken;
+            if took {
+                // A sign of life too: the answer to a ping may be long in coming.
+                self.session.heard();
+                self.taken = flow.taken;
+            }
+            if flow.full && (!took || flow.kept > KEPT_BYTES) {
                 return Poll::Pending;
             }
-            // Taking is a sign of life too: the answer to a ping may be long in coming.
-            self.session.heard();
-            self.taken = flow.taken;
         }
         if self.handled == TURN_MESSAGES {
             cx.waker().wake_by_ref();
