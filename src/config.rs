@@ -213,7 +213,8 @@ impl Config {
         Duration::from_secs(self.pong_seconds)
     }
 
-    /// Half of it must hold a full list of members, or the longest message with its sender's names.
+    /// Half of it must hold a full list of members, or the longest message with its sender's names: a turn
+    /// ends when it has filled half of an outbox, which then takes only one message more unflushed.
     fn least_outbox_bytes(&self) -> usize {
         let roster = self.max_members.saturating_mul(limits::METADATA_BYTES + limits::MEMBER_BYTES);
         let message = self.max_message_bytes.saturating_add(limits::RELAYED_BYTES);

@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 pub use client::{Client, Link};
 pub use outbox::{Due, Ending, Entry, Outbox};
 pub use session::Session;
-pub use turn::turn;
+pub use turn::{turn_is_full, turns};
 
 use crate::{
     config::Config,

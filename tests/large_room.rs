@@ -17,7 +17,12 @@ use tokio::task::unconstrained;
 const MEMBERS: usize = 300;
 
 fn hub() -> Arc<Hub> {
-    let config = Config::try_parse_from(["signalpost", "--max-members", "300"]).unwrap();
+    hub_with("4096")
+}
+
+fn hub_with(outbox_messages: &str) -> Arc<Hub> {
+    let flags = ["signalpost", "--max-members", "300", "--outbox-messages", outbox_messages];
+    let config = Config::try_parse_from(flags).unwrap();
     Arc::new(Hub::new(Arc::new(config)))
 }
 
@@ -74,4 +79,19 @@ async fn other_rooms_are_not_held_up() {
     let now = |member| unconstrained(heard(member)).now_or_never();
     let before = large[1..].iter_mut().filter_map(now).count();
     assert!((1..MEMBERS - 1).contains(&before), "{before} came before the other room's message");
+}
+
+#[tokio::test]
+async fn a_burst_to_everyone_is_no_more_than_the_least_outbox_takes() {
+    let hub = hub_with("16");
+    let mut members = room(&hub, "large", MEMBERS).await;
+    let burst: Vec<_> = (0..40)
+        .flat_map(|content| frame(&json!({"type": "message", "content": content}).to_string()))
+        .collect();
+    members[0].say(&burst).await;
+    for member in &mut members[1..] {
+        for content in 0..40 {
+            assert_eq!(heard(member).await, content);
+        }
+    }
 }

@@ -18,7 +18,7 @@ use std::{
 
 use clap::Parser;
 use pipe::{Pipe, candidate, frame};
-use serde_json::Value;
+use serde_json::{Value, json};
 use signalpost::{config::Config, hub::Hub};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
@@ -37,6 +37,33 @@ async fn hears(pipe: &mut Pipe, kind: &str) {
     let message = serde_json::from_slice::<Value>(&heard);
     let heard = String::from_utf8_lossy(&heard);
     assert!(message.is_ok_and(|message| message["type"] == kind), "no {kind}: {heard:.80}");
+}
+
+#[tokio::test]
+async fn a_burst_is_no_more_than_the_least_outbox_takes() {
+    let long = frame(&json!({"type": "message", "content": "x".repeat(260_000)}).to_string());
+    for (flags, what, times) in [
+        ("--outbox-messages 16", "candidate", 40),
+        ("--outbox-bytes 528384 --max-message-bytes 262144 --max-members 2", "message", 3),
+    ] {
+        let hub = hub(flags);
+        let (mut a, mut b) = (Pipe::join(&hub, "r").await, Pipe::join(&hub, "r").await);
+        let one = if what == "message" { long.clone() } else { frame(&candidate(&b.id)) };
+        a.say(&one.repeat(times)).await;
+        for _ in 0..times {
+            hears(&mut b, what).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_burst_of_requests_is_answered_to_the_last() {
+    let hub = hub("--outbox-messages 16");
+    let mut a = Pipe::join(&hub, "r").await;
+    a.say(&frame(r#"{"type":"ping"}"#).repeat(100)).await;
+    for _ in 0..100 {
+        hears(&mut a, "pong").await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    outbox::{Entry, Outbox},
+    outbox::{Entry, Flush, Outbox},
     turn,
 };
 use crate::{config::OutboxLimits, id::ClientId};
@@ -50,8 +50,10 @@ impl Client {
 
     /// Says something to the client: it is sent at the end of the caller's turn, or by the client's own task.
     pub(super) fn push(self: &Arc<Self>, entry: Entry) {
-        if self.outbox.push(entry) {
-            turn::flush_later(self);
+        match self.outbox.push(entry) {
+            Flush::Scheduled => {}
+            Flush::Later => turn::flush_later(self, false),
+            Flush::Soon => turn::flush_later(self, true),
         }
     }
 

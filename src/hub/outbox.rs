@@ -42,7 +42,9 @@ struct Queue {
     taken: usize,
     taken_bytes: usize,
     ping: bool,
-    /// Whether somebody is going to flush, so that nobody else need see to it.
+    /// Whether somebody is going to flush, so that nobody else need see to it: set by the push whose caller
+    /// will, cleared by whoever takes the last entry. While the socket is full it stays set: the
+    /// connection's own task goes on once the socket takes more.
     scheduled: bool,
     ending: Option<Ending>,
     writer: Option<Waker>,
@@ -55,6 +57,18 @@ pub enum Entry {
     Frame(Frame),
     /// To be encoded by whoever sends it first.
     Announcement(Arc<Announcement>),
+}
+
+/// What the caller of [`Outbox::push`] is to see to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flush {
+    /// Nothing: somebody else does, or there is nothing to flush any more.
+    Scheduled,
+    /// A flush, when it has said all that it has to say.
+    Later,
+    /// A flush before it handles another message: the outbox is more than half full, and the other half is
+    /// sure to take only what one message leads to.
+    Soon,
 }
 
 /// Why the server ends a connection of its own accord.
@@ -86,25 +100,32 @@ impl Outbox {
     }
 
     /// Adds a message, or ends the connection if there is no room for it: a message is never left out.
-    /// Returns whether the caller is to see to a flush.
-    pub(super) fn push(&self, entry: Entry) -> bool {
+    pub(super) fn push(&self, entry: Entry) -> Flush {
         let mut queue = self.queue.lock();
         if queue.ending.is_some() {
-            return false;
+            return Flush::Scheduled;
         }
         let weight = entry.weight();
         let full = queue.entries.len() + queue.taken >= self.limits.messages
             || queue.bytes + weight > self.limits.bytes;
         if full {
             queue.end(Ending::SlowConsumer);
-            return false;
+            return Flush::Scheduled;
         }
         queue.bytes += weight;
         if queue.entries.capacity() == 0 {
             queue.entries = SPARE.take();
         }
         queue.entries.push_back(entry);
-        !std::mem::replace(&mut queue.scheduled, true)
+        let messages = queue.entries.len() + queue.taken;
+        let scheduled = std::mem::replace(&mut queue.scheduled, true);
+        if 2 * messages > self.limits.messages || 2 * queue.bytes > self.limits.bytes {
+            Flush::Soon
+        } else if scheduled {
+            Flush::Scheduled
+        } else {
+            Flush::Later
+        }
     }
 
     /// Has the client pinged.

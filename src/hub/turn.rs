@@ -1,8 +1,18 @@
 //! A turn: one poll of a connection's task. Whatever it says to others is flushed once, at its end, by itself:
 //! messages that belong together go out together, and nobody has to be woken to send them.
+//!
+//! All that a turn said is flushed before the next one begins: nobody says things faster than they are sent.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::RefCell,
+    future::Future,
+    mem,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
 
+use futures_util::future::poll_fn;
 use tokio::task::yield_now;
 
 use super::Client;
@@ -12,22 +22,53 @@ use super::Client;
 const MOST_FLUSHES: usize = 64;
 
 thread_local! {
-    /// Whom the turn on this thread has said something to; None between turns.
-    static TURN: RefCell<Option<Vec<Arc<Client>>>> = const { RefCell::new(None) };
+    /// The turn on this thread; None between turns.
+    static TURN: RefCell<Option<Turn>> = const { RefCell::new(None) };
+    /// The last turn's list, for the next one.
+    static SPARE: RefCell<Vec<Arc<Client>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `poll` as one turn. Turns do not nest.
-pub fn turn<T>(poll: impl FnOnce() -> T) -> T {
-    let _end = End;
-    TURN.set(Some(SPARE.take()));
-    poll()
+struct Turn {
+    /// Whom it has said something to.
+    told: Vec<Arc<Client>>,
+    /// Whether one of them has to be flushed before it is told more.
+    pressing: bool,
 }
 
-/// Flushes `client` at the end of the turn; outside of one, its own task does.
-pub(super) fn flush_later(client: &Arc<Client>) {
+/// Runs `future`, each poll of it one turn. Turns do not nest.
+pub fn turns<F: Future + Unpin>(mut future: F) -> impl Future<Output = F::Output> {
+    let mut unflushed = Unflushed(Vec::new());
+    let mut result = Poll::Pending;
+    poll_fn(move |cx| {
+        let begins = unflushed.0.is_empty();
+        if begins {
+            result = unflushed.turn(&mut future, cx);
+        }
+        unflushed.flush_some();
+        if unflushed.0.is_empty() && (begins || result.is_ready()) {
+            return mem::replace(&mut result, Poll::Pending);
+        }
+        // Also behind the last flush: what woke the task meanwhile may have been meant for the future.
+        // It wakes this task when all others, and the sockets, had their turn.
+        let _ = pin!(yield_now()).poll(cx);
+        Poll::Pending
+    })
+}
+
+/// Whether this turn has said so much that it should end before another message is handled.
+pub fn turn_is_full() -> bool {
+    TURN.with_borrow(|turn| {
+        turn.as_ref().is_some_and(|turn| turn.pressing || turn.told.len() >= MOST_FLUSHES)
+    })
+}
+
+/// Flushes `client` at the end of the turn, which is to end soon if that is `pressing`; outside of one, its
+/// own task does.
+pub(super) fn flush_later(client: &Arc<Client>, pressing: bool) {
     let outside = TURN.with_borrow_mut(|turn| match turn {
-        Some(clients) => {
-            clients.push(Arc::clone(client));
+        Some(turn) => {
+            turn.told.push(Arc::clone(client));
+            turn.pressing |= pressing;
             false
         }
         None => true,
@@ -37,30 +78,37 @@ pub(super) fn flush_later(client: &Arc<Client>) {
     }
 }
 
-thread_local! {
-    /// The last turn's list, for the next one.
-    static SPARE: RefCell<Vec<Arc<Client>>> = const { RefCell::new(Vec::new()) };
-}
+/// Who is still to be flushed for a turn that ended.
+struct Unflushed(Vec<Arc<Client>>);
 
-/// Ends the turn, even one that panics.
-struct End;
+impl Unflushed {
+    fn turn<F: Future + Unpin>(&mut self, future: &mut F, cx: &mut Context<'_>) -> Poll<F::Output> {
+        TURN.set(Some(Turn { told: SPARE.take(), pressing: false }));
+        let _end = End(self);
+        Pin::new(future).poll(cx)
+    }
 
-impl Drop for End {
-    fn drop(&mut self) {
-        let Some(mut clients) = TURN.take() else { return };
-        if clients.len() > MOST_FLUSHES {
-            let rest = clients.split_off(MOST_FLUSHES);
-            tokio::spawn(flush_by_and_by(rest));
+    fn flush_some(&mut self) {
+        let some = self.0.len().min(MOST_FLUSHES);
+        self.0.drain(..some).for_each(|client| client.flush());
+        if self.0.is_empty() {
+            SPARE.set(mem::take(&mut self.0));
         }
-        clients.drain(..).for_each(|client| client.flush());
-        SPARE.set(clients);
     }
 }
 
-/// Cheaper than to wake each client's own task, by a wake-up and a poll for each.
-async fn flush_by_and_by(clients: Vec<Arc<Client>>) {
-    for some in clients.chunks(MOST_FLUSHES) {
-        yield_now().await;
-        some.iter().for_each(|client| client.flush());
+/// Ends the turn, even one that panics.
+struct End<'a>(&'a mut Unflushed);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.0 = TURN.take().map_or_else(Vec::new, |turn| turn.told);
+    }
+}
+
+impl Drop for Unflushed {
+    fn drop(&mut self) {
+        // A panic or the runtime's end: there will be no more polls to do it in.
+        self.0.iter().for_each(|client| client.outbox.wake());
     }
 }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     config::limits,
-    hub::{Ending, Link, Session, turn},
+    hub::{Ending, Link, Session, turn_is_full, turns},
     protocol::CloseCode,
     room::LeaveReason,
 };
@@ -59,13 +59,12 @@ where
         let parting = {
             let mut conversation = pin!(connection.converse());
             let mut killed = pin!(killed.cancelled());
-            // Each poll is a turn: what it says to others goes out at its end.
-            poll_fn(|cx| match turn(|| conversation.as_mut().poll(cx)) {
+            turns(poll_fn(|cx| match conversation.as_mut().poll(cx) {
                 Poll::Pending => {
                     killed.as_mut().poll(cx).map(|()| Parting::Ended(Ending::GoingAway))
                 }
                 ended @ Poll::Ready(_) => ended,
-            })
+            }))
             .await
         };
         let client_id = connection.session.client().id;
@@ -141,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Poll::Pending;
             }
         }
-        if self.handled == TURN_MESSAGES {
+        if self.handled == TURN_MESSAGES || turn_is_full() {
             cx.waker().wake_by_ref();
         } else if let Poll::Ready(read) = self.codec.poll_read(&self.wire, cx) {
             self.handled += 1;
