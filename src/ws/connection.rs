@@ -101,7 +101,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// First the seat, then the courtesies: those may take a while.
     async fn part(self, parting: Parting, killed: CancellationToken) {
         let Self { wire, codec, session, .. } = self;
-        session.end(parting.leave_reason());
+        let reason = parting.leave_reason();
+        turns(pin!(async move { session.end(reason) })).await;
         let goodbye = timeout(limits::CLOSE, say_goodbye(&wire, codec, parting));
         let _ = killed.run_until_cancelled(goodbye).await;
     }
