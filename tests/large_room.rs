@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use pipe::{Pipe, frame};
 use serde_json::{Value, json};
 use signalpost::{config::Config, hub::Hub};
-use tokio::task::unconstrained;
+use tokio::{io::duplex, task::unconstrained};
 
 const MEMBERS: usize = 300;
 
@@ -94,4 +94,23 @@ async fn a_burst_to_everyone_is_no_more_than_the_least_outbox_takes() {
             assert_eq!(heard(member).await, content);
         }
     }
+}
+
+#[tokio::test]
+async fn nothing_comes_after_a_close_frame() {
+    let hub = hub();
+    // One more than are told in one go.
+    let mut members = room(&hub, "large", 65).await;
+    let (stream, served) = duplex(1 << 10);
+    let mut leaving = Pipe::join_over(&hub, "large", stream, served).await;
+    let text = json!({"type": "message", "content": "x".repeat(1 << 10)}).to_string();
+    members[0].say(&frame(&text)).await;
+    // What fills the pipe stays until the other has spoken again, and this one said goodbye.
+    heard(&mut members[1]).await;
+    tokio::task::yield_now().await;
+    members[0].say(&frame(&text)).await;
+    leaving.say(&[0x88, 0x80, 0, 0, 0, 0]).await;
+    tokio::task::yield_now().await;
+    let bytes = leaving.hear_out().await;
+    assert!(bytes.ends_with(&[0x88, 0]), "{}", String::from_utf8_lossy(&bytes));
 }

@@ -17,11 +17,11 @@ use std::{
 };
 
 use clap::Parser;
-use pipe::{Pipe, candidate, frame};
+use pipe::{Pipe, candidate, frame, serve};
 use serde_json::{Value, json};
 use signalpost::{config::Config, hub::Hub};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     time::{sleep, timeout},
 };
 
@@ -84,6 +84,23 @@ async fn who_takes_one_long_message_slowly_is_not_silent() {
         heard += part;
     }
     heart.abort();
+}
+
+#[tokio::test]
+async fn what_was_due_comes_before_a_close_even_at_once() {
+    let hub = hub("");
+    let (mut stream, served) = duplex(1 << 20);
+    let (bad, mut binary) = (frame("not json"), frame("{}"));
+    binary[0] = 0x82;
+    stream.write_all(&[bad, binary].concat()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    serve(&hub, served);
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await.unwrap();
+    let heard = String::from_utf8_lossy(&heard);
+    let at = |what| heard.find(what).unwrap_or_else(|| panic!("no {what} in {heard}"));
+    let order = [at("\"welcome\""), at("\"bad-message\""), at("Binary messages are not taken")];
+    assert!(order.is_sorted(), "{heard}");
 }
 
 /// A connection whose write half can break while its read half looks well.

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     config::limits,
-    hub::{Ending, Link, Session, turn_is_full, turns},
+    hub::{Ending, Link, Outbox, Session, turn_is_full, turns},
     protocol::CloseCode,
     room::LeaveReason,
 };
@@ -101,9 +101,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// First the seat, then the courtesies: those may take a while.
     async fn part(self, parting: Parting, killed: CancellationToken) {
         let Self { wire, codec, session, .. } = self;
+        let client = Arc::clone(session.client());
         let reason = parting.leave_reason();
         turns(pin!(async move { session.end(reason) })).await;
-        let goodbye = timeout(limits::CLOSE, say_goodbye(&wire, codec, parting));
+        let goodbye = timeout(limits::CLOSE, say_goodbye(&wire, &client.outbox, codec, parting));
         let _ = killed.run_until_cancelled(goodbye).await;
     }
 
@@ -157,10 +158,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 }
 
 /// The closing handshake (RFC 6455, section 7), either way round.
-async fn say_goodbye<S>(wire: &Wire<S>, mut codec: Codec, parting: Parting)
+async fn say_goodbye<S>(wire: &Wire<S>, outbox: &Outbox, mut codec: Codec, parting: Parting)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    // Whoever ends it: what is due goes out first, and nobody's flush finds anything after the close frame.
+    outbox.end(Ending::GoingAway);
+    if let Stop::Broken = poll_fn(|cx| wire.poll_send(outbox, cx)).await {
+        return;
+    }
     if let Some(code) = parting.close_code() {
         let reason = Utf8Bytes::from_static(code.reason());
         let frame = CloseFrame { code: (code as u16).into(), reason };
