@@ -1,5 +1,6 @@
 //! Who is here: every connected client and every room with its local members. The only holder of room
-//! locks. Lock order: directory shard, room, log; outboxes and the client registry are leaves.
+//! locks. Lock order: directory shard, room, log; outboxes and the client registry are leaves. A connection's wire
+//! is locked under none of these, and only its outbox under it.
 
 mod cell;
 mod client;

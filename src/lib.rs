@@ -29,7 +29,8 @@
 //!           protocol/request   one pass over a flat envelope; the payload stays as it is
 //!           protocol/signal    encoded once
 //!           hub/cell           lock the room: do both sit in it?
-//!           hub/outbox         B's queue
+//!           hub/outbox         B's queue; does somebody flush it already?
+//!           hub/client         in a turn: flush at its end; outside of one: wake B's own task
 //!           hub/turn           at the end of A's turn, without the room's lock: flush B
 //!           ws/wire            B's queue to frames, in one system call ─▶ socket
 //! ```
@@ -45,8 +46,8 @@
 //!
 //! 1. A room is the unit of consistency: what changes in it is totally ordered; rooms do not know of each
 //!    other. Signals are ordered per sender and target.
-//! 2. No lock is held across an `.await`, and nothing is parsed or encoded under one. Announcements enter
-//!    outboxes under the room's lock, in order, so nobody hears of a member before its own `joined`.
+//! 2. No lock is held across an `.await`, and nothing is parsed or encoded under a room's. Announcements
+//!    enter outboxes under the room's lock, in order, so nobody hears of a member before its own `joined`.
 //! 3. A payload is never parsed past its JSON syntax, never rewritten, never logged.
 //! 4. A message is encoded once, however many receive it.
 //! 5. A signal passes only between members of one room.
@@ -62,8 +63,8 @@
 //!
 //! # Where the code departs from its design
 //!
-//! - An announcement is put together from its event under the room's lock and encoded outside of it, by the
-//!   first of its receivers' tasks to send it ([`protocol::Announcement`]). The design had every announcement
+//! - An announcement is put together from its event under the room's lock and encoded outside of it, by
+//!   whoever first sends it ([`protocol::Announcement`]). The design had every announcement
 //!   encoded before the lock, which cannot be for `room-updated`: what it says is known only under the lock.
 //! - `http` is a module of its own beside `ws`: files and health are no WebSocket's business.
 //! - An outbox hands its entries over when they are taken and counts them until they are acknowledged; it

@@ -25,8 +25,8 @@ impl Frame {
     }
 }
 
-/// A message about a room that is put together under the room's lock and encoded outside of it: once, by
-/// the first of its receivers' tasks that sends it.
+/// A message about a room that is put together under the room's lock and encoded under no room's: once, by
+/// whoever first sends it to one of its receivers.
 #[derive(Debug)]
 pub struct Announcement {
     what: What,

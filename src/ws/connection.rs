@@ -80,7 +80,7 @@ struct Connection<S> {
     session: Session,
     /// Messages in this turn.
     handled: usize,
-    /// What the socket had taken when it was last found full.
+    /// What the socket had taken when something was last found to wait for it.
     taken: u64,
 }
 
@@ -127,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// The next message. Before the task waits for one, all that is due to the client is sent.
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Parting>> {
-        if self.wire.flow().full {
+        if self.wire.flow().pending {
             if let Poll::Ready(parting) = self.poll_send(cx) {
                 return Poll::Ready(Err(parting));
             }
@@ -138,7 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.session.heard();
                 self.taken = flow.taken;
             }
-            if flow.full && (!took || flow.kept > KEPT_BYTES) {
+            if flow.pending && (!took || flow.kept > KEPT_BYTES) {
                 return Poll::Pending;
             }
         }

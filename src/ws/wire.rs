@@ -1,7 +1,7 @@
 //! One connection's socket, shared by its own task, which reads, and by everyone who writes to the client.
 //!
 //! Whoever writes holds the wire's lock for one system call that never waits. What the socket does not take
-//! stays here, no more than one batch, and the connection's own task is woken once it takes more.
+//! stays here, no more than 64 KiB and one message, and the connection's own task is woken once it takes more.
 
 use std::{
     cell::RefCell,
@@ -46,8 +46,8 @@ struct Inner<S> {
 /// How a client reads what it is sent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Flow {
-    /// Whether the socket is full.
-    pub(super) full: bool,
+    /// Whether anything still waits for the socket, be it a pong, or only that the socket passes it on.
+    pub(super) pending: bool,
     /// Bytes that wait for the socket.
     pub(super) kept: usize,
     /// Bytes that the socket took so far.
@@ -100,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// How the client reads what it is sent.
     pub(super) fn flow(&self) -> Flow {
         let inner = self.0.lock();
-        Flow { full: inner.is_full(), kept: inner.unsent.len(), taken: inner.taken }
+        Flow { pending: inner.is_pending(), kept: inner.unsent.len(), taken: inner.taken }
     }
 
     pub(super) fn poll_read(
@@ -141,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
 
     fn poll_send_all(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Stop> {
         loop {
-            if self.is_full() {
+            if self.is_pending() {
                 match self.poll_flush(cx) {
                     Poll::Ready(Ok(())) => outbox.acknowledge(),
                     Poll::Ready(Err(_)) => return Poll::Ready(Stop::Broken),
@@ -163,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
         }
     }
 
-    /// Gives a batch to a socket that is not full, and keeps what it does not take.
+    /// Gives a batch to a socket for which nothing waits, and keeps what it does not take.
     fn send(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<bool> {
         let sent = match Pin::new(&mut self.stream).poll_write(cx, bytes) {
             Poll::Ready(sent) => sent?,
@@ -191,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
         Poll::Ready(Ok(()))
     }
 
-    fn is_full(&self) -> bool {
+    fn is_pending(&self) -> bool {
         self.unflushed || !self.unsent.is_empty()
     }
 }
