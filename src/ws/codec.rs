@@ -110,61 +110,60 @@ fn config() -> WebSocketConfig {
 /// Where in the client's frames (RFC 6455, section 5.2) the bytes end that were read. The library does not tell.
 #[derive(Debug, Default)]
 struct Position {
-    /// How much of a header was read; zero behind a whole one.
-    header: u8,
-    header_size: u8,
-    payload_left: u64,
+    /// How much of a frame's head, up to its length, was read; zero behind a whole one.
+    head: u8,
+    head_size: u8,
+    /// How much of the frame is to come behind its head: its mask and its payload.
+    left: u64,
     /// Whether more fragments of a message are to come.
     in_fragments: bool,
 }
 
-/// Each header ends with one: the library takes no frame of a client's without.
-const MASK_SIZE: u8 = 4;
+/// The library takes no frame of a client's without one.
+const MASK_SIZE: u64 = 4;
 
 impl Position {
     fn pass(&mut self, mut bytes: &[u8]) {
         while let Some((&byte, rest)) = bytes.split_first() {
-            if self.header == 0 && self.payload_left > 0 {
-                let passed = bytes.len().min(self.payload_left.try_into().unwrap_or(usize::MAX));
-                self.payload_left -= passed as u64;
+            if self.head == 0 && self.left > 0 {
+                let passed = bytes.len().min(self.left.try_into().unwrap_or(usize::MAX));
+                self.left -= passed as u64;
                 bytes = &bytes[passed..];
             } else {
-                self.pass_header(byte);
+                self.pass_head(byte);
                 bytes = rest;
             }
         }
     }
 
-    fn pass_header(&mut self, byte: u8) {
-        match self.header {
+    fn pass_head(&mut self, byte: u8) {
+        match self.head {
             0 => {
                 let is_control = byte & 0x08 != 0;
                 if !is_control {
                     self.in_fragments = byte & 0x80 == 0;
                 }
+                self.head = 1;
+                return;
             }
             1 => {
-                let (length, more) = match byte & 0x7f {
-                    126 => (0, 2),
-                    127 => (0, 8),
-                    length => (length, 0),
+                (self.left, self.head_size) = match byte & 0x7f {
+                    126 => (0, 4),
+                    127 => (0, 10),
+                    length => (length.into(), 2),
                 };
-                self.payload_left = length.into();
-                self.header_size = 2 + more + MASK_SIZE;
             }
-            nth if nth < self.header_size - MASK_SIZE => {
-                self.payload_left = self.payload_left << 8 | u64::from(byte);
-            }
-            _ => {}
+            _ => self.left = self.left << 8 | u64::from(byte),
         }
-        self.header += 1;
-        if self.header > 1 && self.header == self.header_size {
-            self.header = 0;
+        self.head += 1;
+        if self.head == self.head_size {
+            self.head = 0;
+            self.left = self.left.saturating_add(MASK_SIZE);
         }
     }
 
     fn is_between_messages(&self) -> bool {
-        self.header == 0 && self.payload_left == 0 && !self.in_fragments
+        self.head == 0 && self.left == 0 && !self.in_fragments
     }
 }
 
