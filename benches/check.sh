@@ -30,7 +30,7 @@ main() {
 
 executable() {
   cargo bench --locked --bench instructions --no-run --message-format=json |
-    sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1
+    sed -n '/"kind":\["bench"\]/s/.*"executable":"\([^"]*\)".*/\1/p'
 }
 
 # What one more time costs: start and end are the same in both runs.
@@ -46,7 +46,9 @@ per_time() {
 }
 
 instructions() {
-  valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1 | awk '/Collected :/ { print $4 }'
+  local log
+  log=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1) || { echo "$log" >&2 && return 1; }
+  awk '/Collected :/ { print $4 }' <<<"$log"
 }
 
 main "$@"
