@@ -342,27 +342,3 @@ async fn pings_from_a_client_that_never_reads_are_not_hoarded() {
         assert!(sent < 64 << 20, "the server took {sent} bytes of pings whose pongs nobody reads");
     }
 }
-
-#[tokio::test]
-async fn who_reads_slowly_without_a_pause_is_no_slow_consumer_and_not_silent() {
-    let server = TestServer::with("--ping-seconds 1 --pong-seconds 1 --outbox-bytes 100000000");
-    let (mut speaker, mut slow) = (server.member("r").await, server.member("r").await);
-    speaker.hear_of("user-joined").await;
-    let chunk = "x".repeat(250_000);
-    for _ in 0..120 {
-        speaker.say(json!({"type": "message", "content": chunk})).await;
-    }
-    // In the background, so that the speaker's library answers pings.
-    let speaking = tokio::spawn(async move { speaker.hear_of("user-left").await });
-
-    let MaybeTlsStream::Plain(tcp) = slow.socket.get_mut() else { unreachable!() };
-    let (mut buffer, mut left) = (vec![0; 400_000], 120 * chunk.len());
-    while left > 0 {
-        tokio::time::sleep(Duration::from_millis(40)).await;
-        let read = within(tcp.read(&mut buffer)).await.unwrap();
-        assert!(read > 0, "ended with {left} bytes to go");
-        left = left.saturating_sub(read);
-    }
-    assert!(!speaking.is_finished());
-    speaking.abort();
-}

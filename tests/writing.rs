@@ -67,23 +67,25 @@ async fn a_burst_of_requests_is_answered_to_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_takes_one_long_message_slowly_is_not_silent() {
-    let hub = hub("--ping-seconds 1 --pong-seconds 1");
-    let running = Arc::clone(&hub);
-    let heart = tokio::spawn(async move { running.run().await });
-    let (stream, served) = duplex(4 << 10);
-    let mut slow = Pipe::join_over(&hub, "r", stream, served).await;
-    let content = "x".repeat(250_000);
-    let text = format!(r#"{{"type":"message","targetId":"{}","content":"{content}"}}"#, slow.id);
-    slow.say(&frame(&text)).await;
-    let mut heard = 0;
-    while heard < content.len() {
-        sleep(Duration::from_millis(500)).await;
-        let part = slow.hear_part(4 << 10).await;
-        assert!(part > 0, "ended after {heard} bytes");
-        heard += part;
+async fn who_takes_slowly_what_is_due_is_neither_silent_nor_a_slow_consumer() {
+    let text = frame(&json!({"type": "message", "content": "x".repeat(250_000)}).to_string());
+    for messages in [1, 40] {
+        let hub = hub("--ping-seconds 1 --pong-seconds 1 --outbox-bytes 100000000");
+        let running = Arc::clone(&hub);
+        let heart = tokio::spawn(async move { running.run().await });
+        let mut speaker = Pipe::join(&hub, "r").await;
+        let (stream, served) = duplex(4 << 10);
+        let mut slow = Pipe::join_over(&hub, "r", stream, served).await;
+        speaker.say(&text.repeat(messages)).await;
+        let mut left = messages * 250_000;
+        while left > 0 {
+            sleep(Duration::from_millis(500)).await;
+            let part = slow.hear_part(4 << 10).await;
+            assert!(part > 0, "of {messages}, ended with {left} bytes to go");
+            left = left.saturating_sub(part);
+        }
+        heart.abort();
     }
-    heart.abort();
 }
 
 #[tokio::test]
