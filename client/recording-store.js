@@ -58,24 +58,22 @@ async function openPrivate(fileName) {
 }
 
 /**
- * Private recordings of pages that are gone, with what was committed. They are kept for a day.
- * @returns {Promise<KeptRecording[]>}
+ * Tells of each private recording whose page is gone, with what was committed; of those that still have one, once it is
+ * gone. They are kept for a day.
+ * @param {(recording: KeptRecording) => void} tell
  */
-export async function leftBehind() {
+export async function findLeftBehind(tell) {
   const folder = await privateFolder();
-  const left = [];
   for await (const handle of folder.values()) {
     if (handle.kind !== "file" || handle.name.endsWith(UNCOMMITTED)) continue;
-    // One that fails must not take the others along; another visit will do for it.
-    const found = await take(folder, handle).catch(() => null);
-    if (found) left.push(found);
+    // Not waited for: a page may last, even the one that was here just before. One that fails is another visit's.
+    take(folder, handle).then((recording) => recording && tell(recording), () => {});
   }
-  return left;
 }
 
 /** @param {FileSystemDirectoryHandle} folder @param {FileSystemFileHandle} handle @returns {Promise<KeptRecording | null>} */
 async function take(folder, handle) {
-  if (!(await claim(handle.name))) return null;
+  await claim(handle.name);
   const file = await handle.getFile();
   const discard = () => remove(folder, handle.name);
   const fileName = handle.name.slice(handle.name.indexOf(" ") + 1);
@@ -97,14 +95,14 @@ async function privateFolder() {
   return root.getDirectoryHandle(FOLDER, { create: true });
 }
 
-/** It is this page's as long as the page lives. @param {string} entry @returns {Promise<boolean>} false: another page's */
+/** Waits until no other page has it; then it is this one's as long as the page lives. @param {string} entry @returns {Promise<void>} */
 function claim(entry) {
   return new Promise((resolve, reject) => {
-    const hold = (/** @type {Lock | null} */ lock) => {
-      resolve(lock !== null);
-      return lock ? new Promise(() => {}) : Promise.resolve();
+    const hold = () => {
+      resolve();
+      return new Promise(() => {});
     };
-    navigator.locks.request(`${FOLDER}/${entry}`, { ifAvailable: true }, hold).catch(reject);
+    navigator.locks.request(`${FOLDER}/${entry}`, hold).catch(reject);
   });
 }
 

@@ -6,7 +6,7 @@ import { notify } from "./notices.js";
 import { button, element } from "./page.js";
 import { Recorder } from "./recorder.js";
 import { offerRecording } from "./recording-offer.js";
-import { leftBehind } from "./recording-store.js";
+import { findLeftBehind } from "./recording-store.js";
 
 /**
  * @typedef {import("./recorder.js").Participant} Participant
@@ -58,7 +58,9 @@ export class RecordingControl {
     addEventListener("beforeunload", (event) => {
       if (this.#recorder.recording) event.preventDefault();
     });
-    if (Recorder.supported) offerLeftBehind();
+    if (!Recorder.supported) return;
+    findLeftBehind((recording) => offerRecording("recording.leftBehind", recording))
+      .catch((error) => console.warn("Earlier recordings could not be looked for:", error));
   }
 
   /** Somebody came, went, or looks different. */
@@ -103,14 +105,6 @@ export class RecordingControl {
     badge.hidden = !recording && !mate;
     if (recording) badge.textContent = t("recording.own", { time: clock(elapsedMs) });
     else if (mate) badge.textContent = t("recording.by", { name: nameOf(mate) });
-  }
-}
-
-async function offerLeftBehind() {
-  try {
-    for (const recording of await leftBehind()) offerRecording("recording.leftBehind", recording);
-  } catch (error) {
-    console.warn("Earlier recordings could not be looked for:", error);
   }
 }
 

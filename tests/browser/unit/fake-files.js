@@ -97,11 +97,21 @@ export function fakeFiles() {
   const root = new FakeFolder(disk);
   /** @type {Set<string>} */
   const taken = new Set();
+  /** @type {{ name: string, hold: () => Promise<unknown> }[]} */
+  let waiting = [];
+  const grant = () => {
+    const asked = waiting;
+    waiting = [];
+    for (const request of asked) {
+      if (taken.has(request.name)) waiting.push(request);
+      else request.hold();
+      taken.add(request.name);
+    }
+  };
   const locks = {
-    request: (/** @type {string} */ name, /** @type {object} */ _, /** @type {(lock: object | null) => Promise<unknown>} */ hold) => {
-      const isFree = !taken.has(name);
-      taken.add(name);
-      return hold(isFree ? {} : null);
+    request: async (/** @type {string} */ name, /** @type {() => Promise<unknown>} */ hold) => {
+      waiting.push({ name, hold });
+      grant();
     },
   };
   const storage = { getDirectory: async () => root, estimate: async () => ({ quota: 1_000, usage: 0 }) };
@@ -110,6 +120,9 @@ export function fakeFiles() {
   const handle = (/** @type {string} */ name) => new FakeFileHandle(name, disk);
   const recordings = () => [...(root.children.get("recordings")?.children.values() ?? [])];
   /** The page is gone, and its locks with it. */
-  const leavePage = () => taken.clear();
+  const leavePage = () => {
+    taken.clear();
+    grant();
+  };
   return { disk, handle, recordings, leavePage };
 }
