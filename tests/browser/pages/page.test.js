@@ -158,7 +158,9 @@ test("everyone in the room is told that somebody records, also who comes later, 
 });
 
 test("who does not fit on the stage is on another page of it", async () => {
-  const pages = [await open(), await open(), await open()];
+  // Who speaks comes to the first page.
+  const silent = { remembered: { microphoneOn: false } };
+  const pages = [await open(silent), await open(silent), await open(silent)];
   for (const [index, page] of pages.entries()) await join(page, "paged", `Number ${index + 1}`);
   const [ann] = pages;
   await seesTiles(ann, 2);
