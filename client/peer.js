@@ -47,6 +47,9 @@ export class Peer extends Events {
   #ignoringOffer = false;
   /** The last description that was taken, as it came: the browser's own copy grows with each candidate. */
   #takenSdp = "";
+  /** How often the offer under way was sent again, and how many answers to the one before may still come for that. */
+  #repeats = 0;
+  #lateAnswers = 0;
   /** @type {Promise<void>} */
   #received = Promise.resolve();
   /** @type {(RTCIceCandidateInit | null)[]} */
@@ -223,6 +226,7 @@ export class Peer extends Events {
     if (!this.#mayOffer) return;
     try {
       this.#makingOffer = true;
+      this.#repeats = 0;
       await this.#describe();
     } catch (error) {
       this.#report(error);
@@ -234,9 +238,7 @@ export class Peer extends Events {
   /** @param {{ type: "offer" | "answer", sdp: string }} description */
   async #receiveDescription(description) {
     const isOffer = description.type === "offer";
-    // Who asked more than once may be answered as often.
-    if (description.sdp === this.#takenSdp) return this.#answerAgain(isOffer);
-    if (!isOffer && this.#connection.signalingState !== "have-local-offer") return;
+    if (isOffer ? this.#answeredBefore(description.sdp) : this.#isLateAnswer(description.sdp)) return;
     const collision = isOffer && (this.#makingOffer || this.#connection.signalingState !== "stable");
     this.#ignoringOffer = collision && !this.#polite;
     if (this.#ignoringOffer) return;
@@ -258,13 +260,22 @@ export class Peer extends Events {
     const candidates = this.#earlyCandidates.splice(0);
     for (const candidate of candidates) await this.#receiveCandidate(candidate);
     this.#takenSdp = description.sdp;
+    if (!isOffer) this.#lateAnswers = this.#repeats;
     // Not waited for: the next signals must not wait for an encoder.
     void this.#sender.applyBudget();
   }
 
-  /** @param {boolean} isOffer */
-  #answerAgain(isOffer) {
-    if (isOffer && this.#connection.signalingState === "stable") this.#sendDescription();
+  /** An offer that comes again is answered again, unless one of our own is under way. @param {string} sdp */
+  #answeredBefore(sdp) {
+    const isKnown = sdp === this.#takenSdp;
+    if (isKnown && this.#connection.signalingState === "stable") this.#sendDescription();
+    return isKnown;
+  }
+
+  /** An offer that was sent more than once may be answered as often. @param {string} sdp */
+  #isLateAnswer(sdp) {
+    if (sdp === this.#takenSdp && this.#lateAnswers-- > 0) return true;
+    return this.#connection.signalingState !== "have-local-offer";
   }
 
   async #describe() {
@@ -282,7 +293,9 @@ export class Peer extends Events {
   }
 
   #insist() {
-    if (this.#connection.signalingState === "have-local-offer") this.#sendDescription();
+    if (this.#connection.signalingState !== "have-local-offer") return;
+    this.#repeats++;
+    this.#sendDescription();
   }
 
   /** @param {RTCIceCandidateInit | null} candidate */

@@ -42,7 +42,7 @@ const PATIENCE_MS = 10_000;
 const SHORT_PATIENCE_MS = 4_000;
 const ABNORMAL_CLOSURE = 1006;
 const MOST_OWN_IDS = 50;
-const LOOPBACK = /^wss?:\/\/(localhost|127\.|\[::1\])/;
+const LOOPBACK = /^wss?:\/\/(localhost|127(\.\d+){3}|\[::1\])(:|\/|$)/;
 
 /** @type {Surroundings} */
 const browser = {
