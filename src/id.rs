@@ -1,6 +1,11 @@
 //! The names of clients, rooms and users: checked once at the edge, then cheap to clone.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+    sync::Arc,
+};
 
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
@@ -8,8 +13,11 @@ use uuid::Uuid;
 use crate::config::limits;
 
 /// The server's name for one connection: a random UUID (RFC 9562, version 4).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClientId(Uuid);
+
+/// For maps by [`ClientId`]: the server draws the ids, so nobody can choose ones that collide.
+pub type IdHasher = foldhash::fast::RandomState;
 
 impl ClientId {
     /// A name that no other connection has.
@@ -20,6 +28,12 @@ impl ClientId {
     /// The name as text, without an allocation.
     pub fn encode<'a>(&self, buffer: &'a mut [u8; 45]) -> &'a str {
         self.0.hyphenated().encode_lower(buffer)
+    }
+}
+
+impl Hash for ClientId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.0.as_u128());
     }
 }
 
@@ -76,12 +90,17 @@ pub enum InvalidName {
     NotAClientId,
 }
 
+/// Whether a text has more than so many characters.
+pub(crate) fn is_longer(text: &str, max_chars: usize) -> bool {
+    // No character takes fewer bytes than one, so most texts need no count.
+    text.len() > max_chars && text.chars().count() > max_chars
+}
+
 fn checked(text: &str, max_chars: usize) -> Result<Arc<str>, InvalidName> {
     if text.is_empty() {
         return Err(InvalidName::Empty);
     }
-    // No character takes fewer bytes than one, so most texts need no count.
-    if text.len() > max_chars && text.chars().count() > max_chars {
+    if is_longer(text, max_chars) {
         return Err(InvalidName::TooLong { max_chars });
     }
     Ok(text.into())

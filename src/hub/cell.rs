@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::{Client, outbox::Entry};
 use crate::{
-    id::{ClientId, RoomId},
+    id::{ClientId, IdHasher, RoomId},
     journal::Journal,
     protocol::{Announcement, Frame, Joined, RequestId},
     room::{Change, Command, Denied, Event, LeaveReason, Member, Room, Settings, Summary},
@@ -26,7 +26,7 @@ pub(super) struct RoomCell {
 #[derive(Debug)]
 struct Inner {
     room: Room,
-    clients_by_id: IndexMap<ClientId, Arc<Client>>,
+    clients_by_id: IndexMap<ClientId, Arc<Client>, IdHasher>,
     closed: bool,
 }
 
@@ -55,7 +55,7 @@ pub(super) enum Unroutable {
 impl RoomCell {
     pub(super) fn vacant(id: RoomId, defaults: Settings) -> Self {
         let room = Room::vacant(id.clone(), defaults);
-        let inner = Inner { room, clients_by_id: IndexMap::new(), closed: false };
+        let inner = Inner { room, clients_by_id: IndexMap::default(), closed: false };
         Self { id, inner: Mutex::new(inner) }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::BuildHasher,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -12,15 +12,15 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{Client, TooManyClients};
-use crate::id::ClientId;
+use crate::id::{ClientId, IdHasher};
 
 const SHARDS: usize = 64;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Registry {
-    shards: [Mutex<HashMap<ClientId, Arc<Client>>>; SHARDS],
-    hasher: RandomState,
+    shards: [Mutex<HashMap<ClientId, Arc<Client>, IdHasher>>; SHARDS],
+    hasher: IdHasher,
     count: AtomicUsize,
     max: AtomicUsize,
 }
@@ -29,7 +29,7 @@ impl Registry {
     pub(super) fn new(max: usize) -> Self {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
-            hasher: RandomState::new(),
+            hasher: IdHasher::default(),
             count: AtomicUsize::new(0),
             max: AtomicUsize::new(max),
         }
@@ -70,7 +70,7 @@ impl Registry {
         }
     }
 
-    fn shard(&self, id: ClientId) -> &Mutex<HashMap<ClientId, Arc<Client>>> {
+    fn shard(&self, id: ClientId) -> &Mutex<HashMap<ClientId, Arc<Client>, IdHasher>> {
         let hash = usize::try_from(self.hasher.hash_one(id) % SHARDS as u64);
         &self.shards[hash.expect("less than SHARDS")]
     }

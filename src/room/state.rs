@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use indexmap::IndexMap;
 
 use super::{Change, Command, Denied, Event, LeaveReason, Position};
-use crate::id::{ClientId, DisplayName, RoomId, UserId};
+use crate::id::{ClientId, DisplayName, IdHasher, RoomId, UserId};
 
 /// A room, or the vacancy where one may come to be.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct Room {
     created_at: SystemTime,
     defaults: Settings,
     settings: Settings,
-    members_by_id: IndexMap<ClientId, Arc<Member>>,
+    members_by_id: IndexMap<ClientId, Arc<Member>, IdHasher>,
 }
 
 /// What holds for a room as a whole.
@@ -85,7 +85,7 @@ impl Room {
             created_at: SystemTime::UNIX_EPOCH,
             settings: defaults.clone(),
             defaults,
-            members_by_id: IndexMap::new(),
+            members_by_id: IndexMap::default(),
         }
     }
 
