@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use thiserror::Error;
+use wide::u8x32;
 
 /// The text of one JSON value, checked, without space around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,10 +25,14 @@ impl<'a> Json<'a> {
         self.0
     }
 
+    /// What stands between its quotation marks, its escapes unread; None where it is no string.
+    pub(super) fn quoted(self) -> Option<&'a str> {
+        self.0.strip_prefix('"')?.strip_suffix('"')
+    }
+
     /// What the string says, its escapes read.
     pub(super) fn string(self) -> Result<Cow<'a, str>, NoString> {
-        let quoted = self.0.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let text = quoted.ok_or(NoString::OtherType)?;
+        let text = self.quoted().ok_or(NoString::OtherType)?;
         if text.as_bytes().contains(&b'\\') {
             let read = serde_json::from_str(self.0).map(Cow::Owned);
             return read.map_err(|_| NoString::LoneSurrogate);
@@ -135,25 +140,25 @@ impl<'a> Scanner<'a> {
 
     /// What follows the opening quotation mark.
     fn string(&mut self) -> Option<()> {
+        let bytes = self.rest;
+        let (mut block, mut passed) = (0, 0);
         loop {
-            match self.next()? {
-                b'"' => return Some(()),
-                b'\\' => self.escape()?,
-                ..b' ' => return None,
-                _ => self.rest = &self.rest[plain(self.rest)..],
+            let mut found = specials(&bytes[block..]);
+            while found != 0 {
+                let at = block + found.trailing_zeros() as usize;
+                // What an escape has passed over is special no more.
+                passed = match bytes.get(at)? {
+                    _ if at < passed => passed,
+                    b'"' => {
+                        self.rest = &bytes[at + 1..];
+                        return Some(());
+                    }
+                    b'\\' => at + escape(&bytes[at..])?,
+                    _ => return None,
+                };
+                found &= found - 1;
             }
-        }
-    }
-
-    fn escape(&mut self) -> Option<()> {
-        match self.next()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(()),
-            b'u' => {
-                let (hex, rest) = self.rest.split_at_checked(4)?;
-                self.rest = rest;
-                hex.iter().all(u8::is_ascii_hexdigit).then_some(())
-            }
-            _ => None,
+            block += BLOCK_BYTES;
         }
     }
 
@@ -222,25 +227,32 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// How many bytes from the first on stand for themselves in a string: eight at a time.
-fn plain(bytes: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let each = |byte: u8| ONES * u64::from(byte);
-    let (words, rest) = bytes.as_chunks();
-    for (nth, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let below_space = word.wrapping_sub(each(b' '));
-        let quotes = (word ^ each(b'"')).wrapping_sub(ONES);
-        let backslashes = (word ^ each(b'\\')).wrapping_sub(ONES);
-        // The lowest of the bits left marks the first such byte; those above it may be wrong.
-        let special = (below_space | quotes | backslashes) & !word & HIGHS;
-        if special != 0 {
-            return nth * 8 + special.trailing_zeros() as usize / 8;
+/// How much of a string is looked at together.
+const BLOCK_BYTES: usize = 32;
+
+/// Which of the next bytes cannot stand for themselves in a string, a bit for each from the lowest on: quotation
+/// marks, backslashes and control characters, and what lies behind the end.
+fn specials(bytes: &[u8]) -> u32 {
+    let block = bytes.first_chunk::<BLOCK_BYTES>().copied().unwrap_or_else(|| {
+        let mut block = [0; BLOCK_BYTES];
+        block[..bytes.len()].copy_from_slice(bytes);
+        block
+    });
+    let block = u8x32::from(block);
+    let each = u8x32::splat;
+    let control = block.min(each(b' ' - 1)).simd_eq(block);
+    (block.simd_eq(each(b'"')) | block.simd_eq(each(b'\\')) | control).to_bitmask()
+}
+
+/// How many bytes the escape takes that `bytes` begin with.
+fn escape(bytes: &[u8]) -> Option<usize> {
+    match bytes {
+        [_, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(2),
+        [_, b'u', a, b, c, d, ..] => {
+            [a, b, c, d].iter().all(|hex| hex.is_ascii_hexdigit()).then_some(6)
         }
+        _ => None,
     }
-    let special = |byte: &u8| matches!(byte, ..b' ' | b'"' | b'\\');
-    bytes.len() - rest.len() + rest.iter().position(special).unwrap_or(rest.len())
 }
 
 #[cfg(test)]

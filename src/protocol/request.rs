@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::limits,
-    id::{ClientId, DisplayName, InvalidName, RoomId, UserId},
+    id::{ClientId, DisplayName, InvalidName, RoomId, UserId, is_longer},
     room::Identity,
 };
 
@@ -109,18 +109,13 @@ impl<'a> Envelope<'a> {
     fn read(text: &'a str) -> Option<Self> {
         let mut envelope = Self::default();
         members(text, |name, value| {
-            let field = match &*name.string().ok()? {
-                "type" => &mut envelope.kind,
-                "requestId" => &mut envelope.request_id,
-                "userId" => &mut envelope.user_id,
-                "displayName" => &mut envelope.display_name,
-                "roomId" => &mut envelope.room_id,
-                "metadata" => &mut envelope.metadata,
-                "targetId" => &mut envelope.target_id,
-                "sdp" => &mut envelope.sdp,
-                "candidate" => &mut envelope.candidate,
-                "content" => &mut envelope.content,
-                _ => return Some(()),
+            let field = match envelope.field(name.quoted()?) {
+                Some(field) => field,
+                // It may be written with escapes.
+                None => match envelope.field(&name.string().ok()?) {
+                    Some(field) => field,
+                    None => return Some(()),
+                },
             };
             field.replace(value).is_none().then_some(())
         })?;
@@ -129,6 +124,22 @@ impl<'a> Envelope<'a> {
             optional.take_if(|value| value.get() == "null");
         }
         Some(envelope)
+    }
+
+    fn field(&mut self, name: &str) -> Option<&mut Option<Json<'a>>> {
+        Some(match name {
+            "type" => &mut self.kind,
+            "requestId" => &mut self.request_id,
+            "userId" => &mut self.user_id,
+            "displayName" => &mut self.display_name,
+            "roomId" => &mut self.room_id,
+            "metadata" => &mut self.metadata,
+            "targetId" => &mut self.target_id,
+            "sdp" => &mut self.sdp,
+            "candidate" => &mut self.candidate,
+            "content" => &mut self.content,
+            _ => return None,
+        })
     }
 
     fn request(self) -> Result<Request<'a>, Rejected> {
@@ -185,7 +196,7 @@ impl<'a> Envelope<'a> {
         let target = match self.target_id {
             None if kind == SignalKind::Message => None,
             None => return Err(Rejected::bad("`targetId` is missing")),
-            Some(raw) => Some(target(&string("targetId", raw)?)?),
+            Some(raw) => Some(target(raw)?),
         };
         let payload = payload.ok_or_else(|| Rejected::bad(format!("`{field}` is missing")))?;
         Ok(Request::Signal { kind, target, payload })
@@ -194,20 +205,25 @@ impl<'a> Envelope<'a> {
 
 fn request_id(raw: Option<Json<'_>>) -> Result<Option<RequestId>, Rejected> {
     let Some(raw) = raw else { return Ok(None) };
-    if string("requestId", raw)?.chars().count() > limits::LABEL_CHARS {
-        let max_chars = limits::LABEL_CHARS;
+    let max_chars = limits::LABEL_CHARS;
+    if is_longer(&string("requestId", raw)?, max_chars) {
         return Err(Rejected::field("requestId", InvalidName::TooLong { max_chars }));
     }
     let json = RawValue::from_string(raw.get().to_owned()).expect("a string is JSON");
     Ok(Some(RequestId(json)))
 }
 
-fn target(text: &str) -> Result<ClientId, Rejected> {
+fn target(raw: Json<'_>) -> Result<ClientId, Rejected> {
+    // A client's id is written in one way, without escapes.
+    if let Some(Ok(id)) = raw.quoted().map(str::parse) {
+        return Ok(id);
+    }
+    let text = string("targetId", raw)?;
     let max_chars = limits::NAME_CHARS;
     if text.is_empty() {
         return Err(Rejected::field("targetId", InvalidName::Empty));
     }
-    if text.chars().count() > max_chars {
+    if is_longer(&text, max_chars) {
         return Err(Rejected::field("targetId", InvalidName::TooLong { max_chars }));
     }
     text.parse().map_err(|_| Rejected::peer_not_found())
