@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 
 pub use client::{Client, Link};
 pub use outbox::{Due, Ending, Entry, Outbox};
-pub use session::Session;
+pub use session::{Join, Session};
 pub use turn::{turn_is_full, turns};
 
 use crate::{
@@ -192,6 +192,11 @@ impl Hub {
             client.push(Entry::Frame(goodbye.clone()));
             client.outbox.end(Ending::GoingAway);
         });
+    }
+
+    /// Ends every connection at once, whatever is due to it.
+    pub fn cut_off(&self) {
+        self.clients.for_each(|client| client.outbox.end(Ending::CutOff));
     }
 
     fn tell_everyone(&self, frame: &Frame) -> usize {

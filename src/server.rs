@@ -149,6 +149,7 @@ impl Server {
         let drain = Duration::from_secs(config.drain_seconds);
         if timeout(drain * 8 / 10, http.tasks.wait()).await.is_err() {
             tracing::warn!(left = http.tasks.len(), "some connections did not end in time");
+            hub.cut_off();
             http.killed.cancel();
             // Others run these tasks: what they have to say of the seats is not said yet.
             let _ = timeout(drain / 10, http.tasks.wait()).await;

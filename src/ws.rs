@@ -1,10 +1,12 @@
 //! A browser's WebSocket: the handshake, then one task a connection that carries texts between the socket
 //! and the client's session and outbox.
 
-mod codec;
+mod buffer;
 mod connection;
 mod handshake;
+mod reader;
 mod wire;
 
 pub use connection::run;
 pub use handshake::{Refused, accept, is_upgrade};
+pub use reader::{Incoming, Reader, Unreadable};

@@ -12,7 +12,6 @@ mod support;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -28,10 +27,9 @@ fn hub(flags: &str) -> Arc<Hub> {
 
 /// What is due to a client now, as its connection would take it.
 fn due(client: &Client) -> Result<Vec<Value>, Ending> {
-    let mut cx = Context::from_waker(Waker::noop());
     let mut batch = Vec::new();
-    match client.outbox.poll_due(&mut cx, &mut batch, usize::MAX) {
-        Poll::Ready(Due::End(ending)) => Err(ending),
+    match client.outbox.take_due(&mut batch, usize::MAX) {
+        Due::End(ending) => Err(ending),
         _ => {
             client.outbox.acknowledge();
             let parse = |entry: Entry| serde_json::from_str(entry.frame().as_str()).unwrap();
@@ -45,9 +43,15 @@ fn kinds(client: &Client) -> Vec<String> {
     due(client).unwrap().iter().map(kind).collect()
 }
 
+async fn say(session: &mut Session, message: &Value) {
+    if let Some(join) = session.receive(&message.to_string()) {
+        session.join(join).await;
+    }
+}
+
 async fn member(hub: &Arc<Hub>, room: &str) -> Session {
     let mut session = hub.connect().unwrap();
-    session.receive(&json!({"type": "join", "roomId": room}).to_string()).await;
+    say(&mut session, &json!({"type": "join", "roomId": room})).await;
     assert_eq!(kinds(session.client()), ["welcome", "joined"]);
     session
 }
@@ -78,9 +82,9 @@ async fn a_full_outbox_ends_its_client_and_keeps_nothing() {
     {
         let hub = hub(flags);
         let (mut speaker, deaf) = (member(&hub, "r").await, member(&hub, "r").await);
-        let message = json!({"type": "message", "content": "x".repeat(1000)}).to_string();
+        let message = json!({"type": "message", "content": "x".repeat(1000)});
         for _ in 0..30 {
-            speaker.receive(&message).await;
+            say(&mut speaker, &message).await;
             due(speaker.client()).unwrap();
         }
         assert_eq!(due(deaf.client()), Err(Ending::SlowConsumer), "{flags}");
@@ -91,18 +95,16 @@ async fn a_full_outbox_ends_its_client_and_keeps_nothing() {
 async fn what_was_taken_counts_until_it_is_acknowledged() {
     let hub = hub("--outbox-messages 16");
     let (mut speaker, slow) = (member(&hub, "r").await, member(&hub, "r").await);
-    let message = json!({"type": "message", "content": 1}).to_string();
-    let mut cx = Context::from_waker(Waker::noop());
+    let message = json!({"type": "message", "content": 1});
     let mut batch = Vec::new();
     for _ in 0..16 {
-        speaker.receive(&message).await;
-        let _ = slow.client().outbox.poll_due(&mut cx, &mut batch, usize::MAX);
+        say(&mut speaker, &message).await;
+        slow.client().outbox.take_due(&mut batch, usize::MAX);
     }
     assert_eq!(batch.len(), 16);
-    assert!(slow.client().outbox.poll_abandoned(&mut cx).is_pending());
-    speaker.receive(&message).await;
-    let abandoned = slow.client().outbox.poll_abandoned(&mut cx);
-    assert_eq!(abandoned, Poll::Ready(Ending::SlowConsumer));
+    assert_eq!(slow.client().outbox.abandoned(), None);
+    say(&mut speaker, &message).await;
+    assert_eq!(slow.client().outbox.abandoned(), Some(Ending::SlowConsumer));
 }
 
 #[tokio::test]
@@ -116,6 +118,16 @@ async fn an_orderly_end_comes_after_what_is_due() {
 }
 
 #[tokio::test]
+async fn being_cut_off_comes_before_an_orderly_end() {
+    let hub = hub("");
+    let session = member(&hub, "r").await;
+    hub.send_away();
+    hub.cut_off();
+    assert_eq!(due(session.client()), Err(Ending::CutOff));
+    assert_eq!(Ending::CutOff.leave_reason(), LeaveReason::ServerShutdown);
+}
+
+#[tokio::test]
 async fn rooms_and_clients_have_a_most() {
     let hub = hub("--max-rooms 2 --max-connections 3");
     let first = member(&hub, "1").await;
@@ -123,14 +135,14 @@ async fn rooms_and_clients_have_a_most() {
     let mut third = hub.connect().unwrap();
     assert!(hub.connect().is_err());
 
-    let join = json!({"type": "join", "roomId": "3"}).to_string();
-    third.receive(&join).await;
+    let join = json!({"type": "join", "roomId": "3"});
+    say(&mut third, &join).await;
     let refused = due(third.client()).unwrap().pop().unwrap();
     let error = "The server takes no more rooms";
     assert_eq!(refused, json!({"type": "join-error", "error": error, "code": "unavailable"}));
 
     first.end(LeaveReason::Disconnected);
-    third.receive(&join).await;
+    say(&mut third, &join).await;
     assert_eq!(kinds(third.client()), ["joined"]);
     assert!(hub.connect().is_ok());
 }

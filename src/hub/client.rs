@@ -60,7 +60,7 @@ impl Client {
     pub(super) fn flush(&self) {
         match self.link.get() {
             Some(link) => link.flush(&self.outbox),
-            None => self.outbox.wake(),
+            None => self.outbox.summon(),
         }
     }
 

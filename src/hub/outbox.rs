@@ -7,8 +7,12 @@
 use std::{
     cell::RefCell,
     collections::VecDeque,
-    sync::Arc,
-    task::{Context, Poll, Waker},
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
 };
 
 use parking_lot::Mutex;
@@ -33,6 +37,8 @@ const SPARE_ENTRIES: usize = 64;
 pub struct Outbox {
     limits: OutboxLimits,
     queue: Mutex<Queue>,
+    /// Whether the connection's own task has to look at the outbox, or at its socket, itself.
+    summoned: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +53,8 @@ struct Queue {
     /// connection's own task goes on once the socket takes more.
     scheduled: bool,
     ending: Option<Ending>,
-    writer: Option<Waker>,
+    /// The connection's own task.
+    owner: Option<Waker>,
 }
 
 /// One message, shared with whoever else gets it.
@@ -80,11 +87,15 @@ pub enum Ending {
     HeartbeatTimeout,
     /// The outbox was full. What is due is dropped.
     SlowConsumer,
+    /// The server stops now. What is due is dropped.
+    CutOff,
 }
 
 /// What the writer is to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Due {
+    /// Nothing for now.
+    Nothing,
     /// Send the entries that were put into its batch, and a ping if so told.
     Send {
         /// Whether to ping, after the entries.
@@ -96,7 +107,7 @@ pub enum Due {
 
 impl Outbox {
     pub(super) fn new(limits: OutboxLimits) -> Self {
-        Self { limits, queue: Mutex::default() }
+        Self { limits, queue: Mutex::default(), summoned: AtomicBool::new(false) }
     }
 
     /// Adds a message, or ends the connection if there is no room for it: a message is never left out.
@@ -109,7 +120,7 @@ impl Outbox {
         let full = queue.entries.len() + queue.taken >= self.limits.messages
             || queue.bytes + weight > self.limits.bytes;
         if full {
-            queue.end(Ending::SlowConsumer);
+            self.end_locked(&mut queue, Ending::SlowConsumer);
             return Flush::Scheduled;
         }
         queue.bytes += weight;
@@ -118,7 +129,7 @@ impl Outbox {
         }
         queue.entries.push_back(entry);
         let messages = queue.entries.len() + queue.taken;
-        let scheduled = std::mem::replace(&mut queue.scheduled, true);
+        let scheduled = mem::replace(&mut queue.scheduled, true);
         if 2 * messages > self.limits.messages || 2 * queue.bytes > self.limits.bytes {
             Flush::Soon
         } else if scheduled {
@@ -132,30 +143,44 @@ impl Outbox {
     pub fn ping(&self) {
         let mut queue = self.queue.lock();
         queue.ping = true;
-        queue.wake();
+        self.summon_locked(&queue);
     }
 
-    /// Ends the connection, by its own task. The first reason stands.
+    /// Ends the connection, by its own task. The first reason stands, unless what came later is more urgent.
     pub fn end(&self, ending: Ending) {
         let mut queue = self.queue.lock();
-        if queue.ending.is_none() {
-            queue.end(ending);
+        if queue.ending.is_none_or(|first| first.in_order() && !ending.in_order()) {
+            self.end_locked(&mut queue, ending);
         }
     }
 
-    /// Has the connection's own task flush.
-    pub(super) fn wake(&self) {
-        self.queue.lock().wake();
+    /// From now on `waker` wakes the connection's own task.
+    pub fn owned_by(&self, waker: &Waker) {
+        let owner = &mut self.queue.lock().owner;
+        if !owner.as_ref().is_some_and(|owner| owner.will_wake(waker)) {
+            *owner = Some(waker.clone());
+        }
+    }
+
+    /// Has the connection's own task see to what is due, and to its socket.
+    pub fn summon(&self) {
+        self.summon_locked(&self.queue.lock());
+    }
+
+    /// The same for the next time that its task wakes of its own accord.
+    pub fn summon_quietly(&self) {
+        self.summoned.store(true, Ordering::Release);
+    }
+
+    /// For the connection's own task: whether it was summoned since it last asked. One that has no message
+    /// to handle and was not summoned has nothing to do.
+    pub fn was_summoned(&self) -> bool {
+        self.summoned.load(Ordering::Relaxed) && self.summoned.swap(false, Ordering::Acquire)
     }
 
     /// Tells the writer what to do next: sending goes before an orderly end, and a disorderly end before
     /// sending. Moves entries into `batch` up to `batch_bytes` (at least one).
-    pub fn poll_due(
-        &self,
-        cx: &mut Context<'_>,
-        batch: &mut Vec<Entry>,
-        batch_bytes: usize,
-    ) -> Poll<Due> {
+    pub fn take_due(&self, batch: &mut Vec<Entry>, batch_bytes: usize) -> Due {
         let mut queue = self.queue.lock();
         let mut bytes = 0;
         while bytes < batch_bytes
@@ -168,59 +193,44 @@ impl Outbox {
         queue.taken_bytes += bytes;
         queue.scheduled = !queue.entries.is_empty();
         if queue.entries.is_empty() {
-            let buffer = std::mem::take(&mut queue.entries);
+            let buffer = mem::take(&mut queue.entries);
             if (1..=SPARE_ENTRIES).contains(&buffer.capacity()) {
                 SPARE.set(buffer);
             }
         }
-        let ping = std::mem::take(&mut queue.ping);
+        let ping = mem::take(&mut queue.ping);
         if !batch.is_empty() || ping {
-            return Poll::Ready(Due::Send { ping });
+            return Due::Send { ping };
         }
-        if let Some(ending) = queue.ending {
-            return Poll::Ready(Due::End(ending));
-        }
-        queue.wait(cx);
-        Poll::Pending
+        queue.ending.map_or(Due::Nothing, Due::End)
     }
 
-    /// For a writer whose socket is full: ready once the connection is to end whatever is still unsent.
-    pub fn poll_abandoned(&self, cx: &mut Context<'_>) -> Poll<Ending> {
-        let mut queue = self.queue.lock();
-        queue.wait(cx);
-        match queue.ending {
-            Some(ending) if !ending.in_order() => Poll::Ready(ending),
-            _ => Poll::Pending,
-        }
-    }
-
-    /// The client has everything that was taken.
-    pub fn acknowledge(&self) {
+    /// The client has everything that was taken. Returns whether anything else is due.
+    pub fn acknowledge(&self) -> bool {
         let mut queue = self.queue.lock();
         queue.bytes -= queue.taken_bytes;
         (queue.taken, queue.taken_bytes) = (0, 0);
+        !queue.entries.is_empty() || queue.ping || queue.ending.is_some()
     }
-}
 
-impl Queue {
-    fn end(&mut self, ending: Ending) {
-        self.ending = Some(ending);
+    /// For a writer whose socket is full: how the connection is to end whatever is still unsent.
+    pub fn abandoned(&self) -> Option<Ending> {
+        self.queue.lock().ending.filter(|ending| !ending.in_order())
+    }
+
+    fn end_locked(&self, queue: &mut Queue, ending: Ending) {
+        queue.ending = Some(ending);
         if !ending.in_order() {
-            self.entries = VecDeque::new();
-            (self.bytes, self.taken, self.taken_bytes) = (0, 0, 0);
+            queue.entries = VecDeque::new();
+            (queue.bytes, queue.taken, queue.taken_bytes) = (0, 0, 0);
         }
-        self.wake();
+        self.summon_locked(queue);
     }
 
-    fn wait(&mut self, cx: &Context<'_>) {
-        if !self.writer.as_ref().is_some_and(|writer| writer.will_wake(cx.waker())) {
-            self.writer = Some(cx.waker().clone());
-        }
-    }
-
-    fn wake(&mut self) {
-        if let Some(writer) = self.writer.take() {
-            writer.wake();
+    fn summon_locked(&self, queue: &Queue) {
+        self.summoned.store(true, Ordering::Release);
+        if let Some(owner) = &queue.owner {
+            owner.wake_by_ref();
         }
     }
 }
@@ -251,7 +261,7 @@ impl Ending {
     /// What the room-mates are told.
     pub fn leave_reason(self) -> LeaveReason {
         match self {
-            Self::GoingAway => LeaveReason::ServerShutdown,
+            Self::GoingAway | Self::CutOff => LeaveReason::ServerShutdown,
             Self::HeartbeatTimeout => LeaveReason::Timeout,
             Self::SlowConsumer => LeaveReason::SlowConsumer,
         }

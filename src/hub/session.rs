@@ -25,6 +25,15 @@ pub struct Session {
     parting: LeaveReason,
 }
 
+/// A wish for a seat, to be carried out with [`Session::join`].
+#[derive(Debug)]
+#[must_use = "the client waits for an answer"]
+pub struct Join {
+    room_id: RoomId,
+    metadata: Option<Arc<str>>,
+    request_id: Option<RequestId>,
+}
+
 impl Session {
     pub(super) fn new(hub: Arc<Hub>, client: Arc<Client>) -> Self {
         // Said only if nobody says otherwise, as when the connection's task panics.
@@ -44,38 +53,41 @@ impl Session {
         self.hub.heartbeat.heard(&self.client);
     }
 
-    /// Handles one message. Whatever it leads to is in outboxes afterwards.
-    pub async fn receive(&mut self, text: &str) {
+    /// Handles one message: whatever it leads to is in outboxes afterwards. Only a join may have to be waited
+    /// for: it is to be carried out before the next message.
+    pub fn receive(&mut self, text: &str) -> Option<Join> {
         let (request_id, request) = protocol::parse(text);
-        let request_id = request_id.as_ref();
         let answer = match request {
             Ok(Request::Signal { kind, target, payload }) => self.signal(kind, target, payload),
-            // In a box: room for a join would be part of every connection, and most of them are idle.
             Ok(Request::Join { room_id, metadata }) => {
-                Box::pin(self.join(&room_id, metadata, request_id)).await
+                return Some(Join { room_id, metadata, request_id });
             }
             Ok(Request::Leave { room_id }) => {
                 if self.sits_in(&room_id) {
-                    self.leave(LeaveReason::Left, request_id);
+                    self.leave(LeaveReason::Left, request_id.as_ref());
                 }
                 Ok(())
             }
             Ok(Request::Register(identity)) => {
-                self.register(identity, request_id);
+                self.register(identity, request_id.as_ref());
                 Ok(())
             }
             Ok(Request::Ping) => {
-                self.reply(&Reply::Pong { request_id });
+                self.reply(&Reply::Pong { request_id: request_id.as_ref() });
                 Ok(())
             }
             Err(rejected) => Err(rejected),
         };
-        if let Err(Rejected { code, message, join }) = answer {
-            self.reply(&if join {
-                Reply::JoinError { error: &message, code, request_id }
-            } else {
-                Reply::Error { code, message: &message, request_id }
-            });
+        if let Err(rejected) = answer {
+            self.refuse(&rejected, request_id.as_ref());
+        }
+        None
+    }
+
+    /// Carries out a join, or says why not.
+    pub async fn join(&mut self, Join { room_id, metadata, request_id }: Join) {
+        if let Err(rejected) = self.take_seat(&room_id, metadata, request_id.as_ref()).await {
+            self.refuse(&rejected, request_id.as_ref());
         }
     }
 
@@ -100,7 +112,7 @@ impl Session {
 
     /// Check, leave, join: a refusal by the new room leaves the old seat as it was.
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
-    async fn join(
+    async fn take_seat(
         &mut self,
         room_id: &RoomId,
         metadata: Option<Arc<str>>,
@@ -183,6 +195,14 @@ impl Session {
 
     fn sits_in(&self, room_id: &RoomId) -> bool {
         self.seat.as_ref().is_some_and(|cell| cell.id() == room_id)
+    }
+
+    fn refuse(&self, Rejected { code, message, join }: &Rejected, request_id: Option<&RequestId>) {
+        self.reply(&if *join {
+            Reply::JoinError { error: message, code: *code, request_id }
+        } else {
+            Reply::Error { code: *code, message, request_id }
+        });
     }
 
     fn reply(&self, reply: &Reply<'_>) {

@@ -5,14 +5,13 @@
 
 use std::{
     cell::RefCell,
-    future::Future,
+    future::{Future, poll_fn},
     mem,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
 
-use futures_util::future::poll_fn;
 use tokio::task::yield_now;
 
 use super::Client;
@@ -22,17 +21,17 @@ use super::Client;
 const MOST_FLUSHES: usize = 64;
 
 thread_local! {
-    /// The turn on this thread; None between turns.
-    static TURN: RefCell<Option<Turn>> = const { RefCell::new(None) };
-    /// The last turn's list, for the next one.
-    static SPARE: RefCell<Vec<Arc<Client>>> = const { RefCell::new(Vec::new()) };
+    /// The turn on this thread.
+    static TURN: RefCell<Turn> =
+        const { RefCell::new(Turn { told: Vec::new(), pressing: false, under_way: false }) };
 }
 
 struct Turn {
-    /// Whom it has said something to.
+    /// Whom it has said something to. Between turns, an empty list for the next one.
     told: Vec<Arc<Client>>,
     /// Whether one of them has to be flushed before it is told more.
     pressing: bool,
+    under_way: bool,
 }
 
 /// Runs `future`, each poll of it one turn. Turns do not nest.
@@ -57,24 +56,21 @@ pub fn turns<F: Future + Unpin>(mut future: F) -> impl Future<Output = F::Output
 
 /// Whether this turn has said so much that it should end before another message is handled.
 pub fn turn_is_full() -> bool {
-    TURN.with_borrow(|turn| {
-        turn.as_ref().is_some_and(|turn| turn.pressing || turn.told.len() >= MOST_FLUSHES)
-    })
+    TURN.with_borrow(|turn| turn.pressing || turn.told.len() >= MOST_FLUSHES)
 }
 
 /// Flushes `client` at the end of the turn, which is to end soon if that is `pressing`; outside of one, its
 /// own task does.
 pub(super) fn flush_later(client: &Arc<Client>, pressing: bool) {
-    let outside = TURN.with_borrow_mut(|turn| match turn {
-        Some(turn) => {
+    let under_way = TURN.with_borrow_mut(|turn| {
+        if turn.under_way {
             turn.told.push(Arc::clone(client));
             turn.pressing |= pressing;
-            false
         }
-        None => true,
+        turn.under_way
     });
-    if outside {
-        client.outbox.wake();
+    if !under_way {
+        client.outbox.summon();
     }
 }
 
@@ -83,16 +79,19 @@ struct Unflushed(Vec<Arc<Client>>);
 
 impl Unflushed {
     fn turn<F: Future + Unpin>(&mut self, future: &mut F, cx: &mut Context<'_>) -> Poll<F::Output> {
-        TURN.set(Some(Turn { told: SPARE.take(), pressing: false }));
+        TURN.with_borrow_mut(|turn| turn.under_way = true);
         let _end = End(self);
         Pin::new(future).poll(cx)
     }
 
     fn flush_some(&mut self) {
+        if self.0.is_empty() {
+            return;
+        }
         let some = self.0.len().min(MOST_FLUSHES);
         self.0.drain(..some).for_each(|client| client.flush());
         if self.0.is_empty() {
-            SPARE.set(mem::take(&mut self.0));
+            TURN.with_borrow_mut(|turn| turn.told = mem::take(&mut self.0));
         }
     }
 }
@@ -102,13 +101,18 @@ struct End<'a>(&'a mut Unflushed);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.0.0 = TURN.take().map_or_else(Vec::new, |turn| turn.told);
+        TURN.with_borrow_mut(|turn| {
+            (turn.under_way, turn.pressing) = (false, false);
+            if !turn.told.is_empty() {
+                self.0.0 = mem::take(&mut turn.told);
+            }
+        });
     }
 }
 
 impl Drop for Unflushed {
     fn drop(&mut self) {
         // A panic or the runtime's end: there will be no more polls to do it in.
-        self.0.iter().for_each(|client| client.outbox.wake());
+        self.0.iter().for_each(|client| client.outbox.summon());
     }
 }

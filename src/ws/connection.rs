@@ -4,29 +4,27 @@
 //! make the server hold more than its outbox and a few batches. Who listens slowly is still heard.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use futures_util::future::poll_fn;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::coop::unconstrained,
     time::timeout,
 };
-use tokio_tungstenite::tungstenite::{
-    Error, Message, Utf8Bytes, error::ProtocolError, protocol::CloseFrame,
-};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::Control;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    codec::Codec,
+    reader::{Incoming, Reader, Unreadable},
     wire::{Stop, Wire},
 };
 use crate::{
     config::limits,
-    hub::{Ending, Link, Outbox, Session, turn_is_full, turns},
+    hub::{Ending, Join, Link, Outbox, Session, turn_is_full, turns},
     protocol::CloseCode,
     room::LeaveReason,
 };
@@ -38,7 +36,8 @@ const KEPT_BYTES: usize = 128 << 10;
 /// How much of what a client still says is thrown away after its fault.
 const THROWN_AWAY_BYTES: usize = 8 << 20;
 
-/// Serves a connection until it ends, or `killed`; `already_read` is what came with the handshake.
+/// Serves a connection until it ends; `already_read` is what came with the handshake. `killed` cuts goodbyes
+/// short; who has not begun one is ended with [`crate::hub::Hub::cut_off`].
 ///
 /// Not an `async fn`: its arguments would stay beside what is made of them, for every connection.
 pub fn run<S>(
@@ -53,30 +52,22 @@ where
 {
     let wire = Arc::new(Wire::new(stream));
     session.client().attach(Arc::clone(&wire) as Arc<dyn Link>);
-    let codec = Codec::new(max_message_bytes, already_read);
-    let mut connection = Connection { wire, codec, session, handled: 0, taken: 0 };
-    async move {
-        let parting = {
-            let mut conversation = pin!(connection.converse());
-            let mut killed = pin!(killed.cancelled());
-            turns(poll_fn(|cx| match conversation.as_mut().poll(cx) {
-                Poll::Pending => {
-                    killed.as_mut().poll(cx).map(|()| Parting::Ended(Ending::GoingAway))
-                }
-                ended @ Poll::Ready(_) => ended,
-            }))
-            .await
-        };
+    session.client().outbox.summon();
+    let reader = Reader::new(max_message_bytes, already_read);
+    let mut connection = Connection { wire, reader, session, handled: 0, taken: 0 };
+    // Turns have bounds of their own, and what one sends to many is not held against whose turn it is.
+    unconstrained(async move {
+        let parting = turns(pin!(connection.converse())).await;
         let client_id = connection.session.client().id;
         tracing::debug!(%client_id, ?parting, "disconnected");
         // In a box, so that the many who are not leaving are smaller.
         Box::pin(connection.part(parting, killed)).await;
-    }
+    })
 }
 
 struct Connection<S> {
     wire: Arc<Wire<S>>,
-    codec: Codec,
+    reader: Reader,
     session: Session,
     /// Messages in this turn.
     handled: usize,
@@ -85,10 +76,10 @@ struct Connection<S> {
 }
 
 /// How a connection ends.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Parting {
-    /// The client said goodbye.
-    ClosedByClient,
+    /// The client said goodbye, with this code.
+    ClosedByClient(Option<u16>),
     /// The client is gone without a word.
     Lost,
     /// The client broke a rule of the WebSocket protocol.
@@ -98,67 +89,84 @@ enum Parting {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    async fn converse(&mut self) -> Parting {
+        loop {
+            match poll_fn(|cx| self.poll_turn(cx)).await {
+                Ok(join) => {
+                    self.reader.rest();
+                    // In a box: room for a join would be part of every connection, and most of them are idle.
+                    Box::pin(self.session.join(join)).await;
+                }
+                Err(parting) => return parting,
+            }
+        }
+    }
+
+    /// Handles what the client says, up to a join, which may have to be waited for.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Join, Parting>> {
+        let Self { wire, reader, session, handled, taken } = self;
+        let outbox = &session.client().outbox;
+        if outbox.was_summoned() {
+            if let Poll::Ready(stop) = wire.poll_send(outbox, cx) {
+                return Poll::Ready(Err(stop.into()));
+            }
+            let flow = wire.flow();
+            if flow.pending {
+                // Once the socket takes more.
+                outbox.summon_quietly();
+                let took = flow.taken != *taken;
+                if took {
+                    // A sign of life too: the answer to a ping may be long in coming.
+                    session.heard();
+                    *taken = flow.taken;
+                }
+                if !took || flow.kept > KEPT_BYTES {
+                    return Poll::Pending;
+                }
+            }
+        }
+        while *handled < TURN_MESSAGES && !turn_is_full() {
+            let Poll::Ready(said) = reader.poll_next(|room| wire.poll_read(cx, room)) else {
+                *handled = 0;
+                return Poll::Pending;
+            };
+            if *handled == 0 {
+                session.heard();
+            }
+            *handled += 1;
+            match said? {
+                Incoming::Text(text) => {
+                    if let Some(join) = session.receive(text) {
+                        return Poll::Ready(Ok(join));
+                    }
+                }
+                Incoming::Ping(payload) => {
+                    wire.append(Control::Pong, payload);
+                    session.client().outbox.summon();
+                }
+                Incoming::Pong => {}
+                Incoming::Close(code) => return Poll::Ready(Err(Parting::ClosedByClient(code))),
+            }
+        }
+        reader.rest();
+        *handled = 0;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
     /// First the seat, then the courtesies: those may take a while.
     async fn part(self, parting: Parting, killed: CancellationToken) {
-        let Self { wire, codec, session, .. } = self;
+        let Self { wire, reader, session, .. } = self;
         let client = Arc::clone(session.client());
         let reason = parting.leave_reason();
         turns(pin!(async move { session.end(reason) })).await;
-        let goodbye = timeout(limits::CLOSE, say_goodbye(&wire, &client.outbox, codec, parting));
+        let goodbye = timeout(limits::CLOSE, say_goodbye(&wire, &client.outbox, reader, parting));
         let _ = killed.run_until_cancelled(goodbye).await;
-    }
-
-    async fn converse(&mut self) -> Parting {
-        loop {
-            let received = match poll_fn(|cx| self.poll_turn(cx)).await {
-                Ok(message) => message,
-                Err(parting) => return parting,
-            };
-            self.session.heard();
-            match received {
-                Message::Text(text) => self.session.receive(&text).await,
-                Message::Binary(_) => return Parting::Fault(CloseCode::Unsupported),
-                Message::Close(_) => return Parting::ClosedByClient,
-                // The library answers pings itself.
-                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
-            }
-        }
-    }
-
-    /// The next message. Before the task waits for one, all that is due to the client is sent.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, Parting>> {
-        if self.wire.flow().pending {
-            if let Poll::Ready(parting) = self.poll_send(cx) {
-                return Poll::Ready(Err(parting));
-            }
-            let flow = self.wire.flow();
-            let took = flow.taken != self.taken;
-            if took {
-                // A sign of life too: the answer to a ping may be long in coming.
-                self.session.heard();
-                self.taken = flow.taken;
-            }
-            if flow.pending && (!took || flow.kept > KEPT_BYTES) {
-                return Poll::Pending;
-            }
-        }
-        if self.handled == TURN_MESSAGES || turn_is_full() {
-            cx.waker().wake_by_ref();
-        } else if let Poll::Ready(read) = self.codec.poll_read(&self.wire, cx) {
-            self.handled += 1;
-            return Poll::Ready(read.map_err(Parting::from));
-        }
-        self.handled = 0;
-        self.poll_send(cx).map(Err)
-    }
-
-    fn poll_send(&self, cx: &mut Context<'_>) -> Poll<Parting> {
-        self.wire.poll_send(&self.session.client().outbox, cx).map(Parting::from)
     }
 }
 
 /// The closing handshake (RFC 6455, section 7), either way round.
-async fn say_goodbye<S>(wire: &Wire<S>, outbox: &Outbox, mut codec: Codec, parting: Parting)
+async fn say_goodbye<S>(wire: &Wire<S>, outbox: &Outbox, mut reader: Reader, parting: Parting)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -167,19 +175,18 @@ where
     if let Stop::Broken = poll_fn(|cx| wire.poll_send(outbox, cx)).await {
         return;
     }
-    if let Some(code) = parting.close_code() {
-        let reason = Utf8Bytes::from_static(code.reason());
-        let frame = CloseFrame { code: (code as u16).into(), reason };
-        codec.close(wire, frame);
+    if let Some(payload) = parting.close_payload() {
+        wire.append(Control::Close, &payload);
     }
-    if !matches!(parting, Parting::Fault(_)) {
+    if let Parting::Ended(_) = parting {
         // The client's half of the handshake; whatever it says before that comes too late.
         while poll_fn(|cx| {
-            let _ = wire.poll_flush(cx)?;
-            codec.poll_read(wire, cx)
+            let _ = wire.poll_flush(cx).map_err(|_| Unreadable::Lost)?;
+            let said = reader.poll_next(|room| wire.poll_read(cx, room));
+            said.map_ok(|said| !matches!(said, Incoming::Close(_)))
         })
         .await
-        .is_ok()
+            == Ok(true)
         {}
     }
     if poll_fn(|cx| wire.poll_flush(cx)).await.is_err() {
@@ -204,22 +211,27 @@ where
 }
 
 impl Parting {
-    fn leave_reason(&self) -> LeaveReason {
+    fn leave_reason(self) -> LeaveReason {
         match self {
-            Self::ClosedByClient | Self::Lost => LeaveReason::Disconnected,
+            Self::ClosedByClient(_) | Self::Lost => LeaveReason::Disconnected,
             Self::Fault(_) => LeaveReason::ProtocolError,
             Self::Ended(ending) => ending.leave_reason(),
         }
     }
 
-    fn close_code(&self) -> Option<CloseCode> {
-        match self {
-            Self::ClosedByClient | Self::Lost => None,
-            Self::Fault(code) => Some(*code),
-            Self::Ended(Ending::GoingAway) => Some(CloseCode::GoingAway),
-            Self::Ended(Ending::HeartbeatTimeout) => Some(CloseCode::HeartbeatTimeout),
-            Self::Ended(Ending::SlowConsumer) => Some(CloseCode::SlowConsumer),
-        }
+    /// What the close frame says (RFC 6455, section 5.5.1), if there is to be one.
+    fn close_payload(self) -> Option<Vec<u8>> {
+        let code = match self {
+            Self::ClosedByClient(code) => {
+                return Some(code.map_or_else(Vec::new, |code| code.to_be_bytes().to_vec()));
+            }
+            Self::Lost => return None,
+            Self::Fault(code) => code,
+            Self::Ended(Ending::GoingAway | Ending::CutOff) => CloseCode::GoingAway,
+            Self::Ended(Ending::HeartbeatTimeout) => CloseCode::HeartbeatTimeout,
+            Self::Ended(Ending::SlowConsumer) => CloseCode::SlowConsumer,
+        };
+        Some([&(code as u16).to_be_bytes(), code.reason().as_bytes()].concat())
     }
 }
 
@@ -232,15 +244,11 @@ impl From<Stop> for Parting {
     }
 }
 
-impl From<Error> for Parting {
-    fn from(error: Error) -> Self {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the library's enum may grow")]
-        match error {
-            Error::Capacity(_) => Self::Fault(CloseCode::TooLarge),
-            Error::Utf8(_) => Self::Fault(CloseCode::InvalidText),
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Lost,
-            Error::Protocol(_) => Self::Fault(CloseCode::Protocol),
-            _ => Self::Lost,
+impl From<Unreadable> for Parting {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::Lost => Self::Lost,
+            Unreadable::Fault(code) => Self::Fault(code),
         }
     }
 }

@@ -6,16 +6,12 @@
 use std::{
     cell::RefCell,
     fmt, io,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, Waker, ready},
 };
 
-use futures_util::future::poll_fn;
 use parking_lot::Mutex;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    task::coop::unconstrained,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::protocol::frame::{
     FrameHeader,
     coding::{Control, Data, OpCode},
@@ -30,17 +26,21 @@ const BATCH_BYTES: usize = 64 << 10;
 pub(super) struct Wire<S>(Mutex<Inner<S>>);
 
 struct Inner<S> {
-    stream: S,
-    /// What the socket did not take; frames, but for the first, whole.
-    unsent: Vec<u8>,
-    /// Whether the socket took something that it may not have passed on, as TLS does.
-    unflushed: bool,
-    /// Bytes that the socket took so far.
-    taken: u64,
-    /// Whether the socket broke, whoever's flush found that out: what it was given then is lost.
-    broken: bool,
+    socket: Socket<S>,
     /// The connection's own task.
     owner: Waker,
+}
+
+struct Socket<S> {
+    stream: S,
+    /// What the stream did not take; frames, but for the first, whole.
+    unsent: Vec<u8>,
+    /// Whether the stream took something that it may not have passed on, as TLS does.
+    unflushed: bool,
+    /// Bytes that the stream took so far.
+    taken: u64,
+    /// Whether the stream broke, whoever's flush found that out: what it was given then is lost.
+    broken: bool,
 }
 
 /// How a client reads what it is sent.
@@ -66,41 +66,36 @@ pub(super) enum Stop {
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// The task that sends first becomes its own.
     pub(super) fn new(stream: S) -> Self {
-        let owner = Waker::noop().clone();
-        Self(Mutex::new(Inner {
-            stream,
-            unsent: Vec::new(),
-            unflushed: false,
-            taken: 0,
-            broken: false,
-            owner,
-        }))
+        let socket =
+            Socket { stream, unsent: Vec::new(), unflushed: false, taken: 0, broken: false };
+        Self(Mutex::new(Inner { socket, owner: Waker::noop().clone() }))
     }
 
     /// For the connection's own task: sends all that is due. Ready only when there is a reason to stop;
-    /// pending, the task is woken when the socket takes more, or more is due and nobody else sends it.
+    /// pending, the task is woken when the socket takes more.
     pub(super) fn poll_send(&self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Stop> {
         let mut inner = self.0.lock();
         if !inner.owner.will_wake(cx.waker()) {
             inner.owner = cx.waker().clone();
+            outbox.owned_by(cx.waker());
         }
-        inner.poll_send(outbox, cx)
+        inner.socket.poll_send(outbox, cx)
     }
 
     /// Sends what [`Wire::append`] left, and nothing from the outbox.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.lock().poll_flush(cx)
+        self.0.lock().socket.poll_flush(cx)
     }
 
-    /// Puts whole frames behind what is unsent.
-    pub(super) fn append(&self, frames: &[u8]) {
-        self.0.lock().unsent.extend_from_slice(frames);
+    /// Puts a control frame behind what is unsent.
+    pub(super) fn append(&self, control: Control, payload: &[u8]) {
+        write_frame(&mut self.0.lock().socket.unsent, OpCode::Control(control), payload);
     }
 
     /// How the client reads what it is sent.
     pub(super) fn flow(&self) -> Flow {
-        let inner = self.0.lock();
-        Flow { pending: inner.is_pending(), kept: inner.unsent.len(), taken: inner.taken }
+        let Inner { socket, .. } = &*self.0.lock();
+        Flow { pending: socket.is_pending(), kept: socket.unsent.len(), taken: socket.taken }
     }
 
     pub(super) fn poll_read(
@@ -108,28 +103,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.lock().stream).poll_read(cx, buffer)
+        Pin::new(&mut self.0.lock().socket.stream).poll_read(cx, buffer)
     }
 
     pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0.lock().stream).poll_shutdown(cx)
+        Pin::new(&mut self.0.lock().socket.stream).poll_shutdown(cx)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for Wire<S> {
     fn flush(&self, outbox: &Outbox) {
-        let mut inner = self.0.lock();
-        let owner = inner.owner.clone();
-        // In the owner's name: it is the one to wake when the socket takes more. What one turn sends to
-        // many is not held against the budget of the task whose turn it is.
-        let send = pin!(unconstrained(poll_fn(|cx| inner.poll_send(outbox, cx))));
-        if send.poll(&mut Context::from_waker(&owner)).is_ready() {
-            owner.wake();
+        let Inner { socket, owner } = &mut *self.0.lock();
+        // In the owner's name: it is the one to wake when the socket takes more.
+        let stops = socket.poll_send(outbox, &mut Context::from_waker(owner)).is_ready();
+        if stops || socket.is_pending() {
+            outbox.summon();
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     fn poll_send(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Stop> {
         if self.broken {
             return Poll::Ready(Stop::Broken);
@@ -143,17 +136,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
         loop {
             if self.is_pending() {
                 match self.poll_flush(cx) {
-                    Poll::Ready(Ok(())) => outbox.acknowledge(),
+                    Poll::Ready(Ok(())) if outbox.acknowledge() => {}
+                    Poll::Ready(Ok(())) => return Poll::Pending,
                     Poll::Ready(Err(_)) => return Poll::Ready(Stop::Broken),
-                    Poll::Pending => return outbox.poll_abandoned(cx).map(Stop::Ended),
+                    Poll::Pending => {
+                        let abandoned = outbox.abandoned().map(Stop::Ended);
+                        return abandoned.map_or(Poll::Pending, Poll::Ready);
+                    }
                 }
             }
-            let sent = BATCH.with_borrow_mut(|batch| match batch.fill(outbox, cx) {
-                Poll::Ready(Due::Send { .. }) => {
-                    self.send(&batch.bytes, cx).map_err(|_| Stop::Broken)
-                }
-                Poll::Ready(Due::End(ending)) => Err(Stop::Ended(ending)),
-                Poll::Pending => Ok(false),
+            let sent = BATCH.with_borrow_mut(|batch| match batch.fill(outbox) {
+                Due::Send { .. } => self.send(&batch.bytes, cx).map_err(|_| Stop::Broken),
+                Due::End(ending) => Err(Stop::Ended(ending)),
+                Due::Nothing => Ok(false),
             });
             match sent {
                 Ok(true) => {}
@@ -163,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Inner<S> {
         }
     }
 
-    /// Gives a batch to a socket for which nothing waits, and keeps what it does not take.
+    /// Gives a batch to a stream for which nothing waits, and keeps what it does not take.
     fn send(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<bool> {
         let sent = match Pin::new(&mut self.stream).poll_write(cx, bytes) {
             Poll::Ready(sent) => sent?,
@@ -208,11 +203,11 @@ thread_local! {
 }
 
 impl Batch {
-    fn fill(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Due> {
+    fn fill(&mut self, outbox: &Outbox) -> Due {
         self.bytes.clear();
         // A list of a thousand members shall not stay for ever.
         self.bytes.shrink_to(2 * BATCH_BYTES);
-        let due = ready!(outbox.poll_due(cx, &mut self.entries, BATCH_BYTES));
+        let due = outbox.take_due(&mut self.entries, BATCH_BYTES);
         for entry in self.entries.drain(..) {
             let frame = entry.frame();
             write_frame(&mut self.bytes, OpCode::Data(Data::Text), frame.as_str().as_bytes());
@@ -220,7 +215,7 @@ impl Batch {
         if due == (Due::Send { ping: true }) {
             write_frame(&mut self.bytes, OpCode::Control(Control::Ping), &[]);
         }
-        Poll::Ready(due)
+        due
     }
 }
 
