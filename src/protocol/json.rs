@@ -140,25 +140,30 @@ impl<'a> Scanner<'a> {
 
     /// What follows the opening quotation mark.
     fn string(&mut self) -> Option<()> {
-        let bytes = self.rest;
-        let (mut block, mut passed) = (0, 0);
         loop {
-            let mut found = specials(&bytes[block..]);
-            while found != 0 {
-                let at = block + found.trailing_zeros() as usize;
-                // What an escape has passed over is special no more.
-                passed = match bytes.get(at)? {
-                    _ if at < passed => passed,
-                    b'"' => {
-                        self.rest = &bytes[at + 1..];
-                        return Some(());
+            self.rest = &self.rest[plain(self.rest)..];
+            match self.next()? {
+                b'"' => return Some(()),
+                b'\\' => {
+                    if self.escape()? == b'n' {
+                        self.rest = &self.rest[lines(self.rest)..];
                     }
-                    b'\\' => at + escape(&bytes[at..])?,
-                    _ => return None,
-                };
-                found &= found - 1;
+                }
+                _ => return None,
             }
-            block += BLOCK_BYTES;
+        }
+    }
+
+    fn escape(&mut self) -> Option<u8> {
+        let escaped = self.next()?;
+        match escaped {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(escaped),
+            b'u' => {
+                let (hex, rest) = self.rest.split_at_checked(4)?;
+                self.rest = rest;
+                hex.iter().all(u8::is_ascii_hexdigit).then_some(escaped)
+            }
+            _ => None,
         }
     }
 
@@ -227,32 +232,55 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// How much of a string is looked at together.
-const BLOCK_BYTES: usize = 32;
+const LANES: usize = 32;
 
-/// Which of the next bytes cannot stand for themselves in a string, a bit for each from the lowest on: quotation
-/// marks, backslashes and control characters, and what lies behind the end.
-fn specials(bytes: &[u8]) -> u32 {
-    let block = bytes.first_chunk::<BLOCK_BYTES>().copied().unwrap_or_else(|| {
-        let mut block = [0; BLOCK_BYTES];
-        block[..bytes.len()].copy_from_slice(bytes);
-        block
-    });
-    let block = u8x32::from(block);
-    let each = u8x32::splat;
-    let control = block.min(each(b' ' - 1)).simd_eq(block);
-    (block.simd_eq(each(b'"')) | block.simd_eq(each(b'\\')) | control).to_bitmask()
+/// How many bytes from the first on stand for themselves in a string.
+fn plain(bytes: &[u8]) -> usize {
+    let mut passed = 0;
+    loop {
+        let rest = &bytes[passed..];
+        // The zeros behind the last bytes are control characters, which no string holds.
+        let block = rest.first_chunk().copied().unwrap_or_else(|| {
+            let mut block = [0; LANES];
+            block[..rest.len()].copy_from_slice(rest);
+            block
+        });
+        let block = u8x32::from(block);
+        match (ends(block) | block.simd_eq(each(b'\\'))).to_bitmask() {
+            0 => passed += LANES,
+            special => return passed + special.trailing_zeros() as usize,
+        }
+    }
 }
 
-/// How many bytes the escape takes that `bytes` begin with.
-fn escape(bytes: &[u8]) -> Option<usize> {
-    match bytes {
-        [_, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => Some(2),
-        [_, b'u', a, b, c, d, ..] => {
-            [a, b, c, d].iter().all(|hex| hex.is_ascii_hexdigit()).then_some(6)
+/// About how many bytes from the first on stand for themselves or are line ends, `\r` and `\n`, of which an SDP
+/// has a pair in each line: with no branch for each of them. Rounded down.
+fn lines(bytes: &[u8]) -> usize {
+    const BLOCK_BYTES: usize = 2 * LANES;
+    let mut passed = 0;
+    while let Some(block) = bytes[passed..].first_chunk::<{ BLOCK_BYTES + 1 }>() {
+        let (these, _) = block[..BLOCK_BYTES].as_chunks();
+        let (followers, _) = block[1..].as_chunks();
+        let special = |nth: usize| {
+            let (block, follower) = (u8x32::from(these[nth]), u8x32::from(followers[nth]));
+            let line_end = follower.simd_eq(each(b'r')) | follower.simd_eq(each(b'n'));
+            ends(block) | (block.simd_eq(each(b'\\')) & !line_end)
+        };
+        if (special(0) | special(1)).any() {
+            break;
         }
-        _ => None,
+        passed += BLOCK_BYTES;
     }
+    passed
+}
+
+/// Where a string ends, in order or not.
+fn ends(block: u8x32) -> u8x32 {
+    block.simd_eq(each(b'"')) | block.min(each(b' ' - 1)).simd_eq(block)
+}
+
+fn each(byte: u8) -> u8x32 {
+    u8x32::splat(byte)
 }
 
 #[cfg(test)]

@@ -200,7 +200,7 @@ impl Fragments {
 }
 
 fn text(bytes: &[u8]) -> Result<&str, CloseCode> {
-    str::from_utf8(bytes).map_err(|_| CloseCode::InvalidText)
+    simdutf8::basic::from_utf8(bytes).map_err(|_| CloseCode::InvalidText)
 }
 
 /// The code to answer with (RFC 6455, sections 5.5.1 and 7.4): the client's own, where it is one to be sent.

@@ -83,11 +83,25 @@ fn hard_cases_are_as_serde_json_has_them() {
 
 #[test]
 fn any_byte_is_found_at_any_place() {
-    for place in 0..20 {
+    for place in 0..70 {
         for byte in 0..0x80_u8 {
             let text = format!(r#""{}{}é{}""#, "x".repeat(place), char::from(byte), "y".repeat(9));
             agree(&text);
             agree(&format!(r#"{{{text}:{text}}}"#));
+            agree(&format!(r#""\n{}\{}{}""#, "x".repeat(place), char::from(byte), "y".repeat(9)));
+        }
+    }
+}
+
+#[test]
+fn backslashes_escape_each_other_wherever_they_stand() {
+    for place in 0..140 {
+        for run in 0..140 {
+            let (before, backslashes) = ("x".repeat(place), "\\".repeat(run));
+            agree(&format!(r#""{before}{backslashes}""#));
+            agree(&format!(r#""{before}{backslashes}"x""#));
+            agree(&format!(r#""\t{before}{backslashes}n""#));
+            agree(&format!(r#""\t{before}{backslashes}u00e9""#));
         }
     }
 }
@@ -132,7 +146,7 @@ fn piece() -> impl Strategy<Value = &'static str> {
 fn json() -> impl Strategy<Value = String> {
     let string = collection::vec(
         select(vec!["x", "é", "\\r\\n", "\\\\", "\\\"", "\\u0041", "long enough"]),
-        0..9,
+        0..40,
     )
     .prop_map(|parts| format!("\"{}\"", parts.concat()));
     let leaf = prop_oneof![
