@@ -2,7 +2,12 @@
 
 mod assets;
 
-use std::{convert::Infallible, pin::pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    future::{Future, ready},
+    pin::Pin,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -11,15 +16,16 @@ use hyper::{
     body::Incoming,
     header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE},
     server::conn::http1,
-    service::service_fn,
+    service::Service,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{Config, limits},
-    hub::Hub,
+    hub::{Hub, Session, TooManyClients},
     ws,
 };
 use assets::Assets;
@@ -53,39 +59,42 @@ impl Http {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let draining = self.draining.clone();
-        let service = service_fn(move |request| {
-            let http = Arc::clone(&self);
-            async move { Ok::<_, Infallible>(http.respond::<S>(request).await) }
-        });
-        let connection = http1::Builder::new()
+        let visit = Visit { http: Arc::clone(&self), session: Mutex::default() };
+        let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits::HANDSHAKE)
             .max_buf_size(limits::HTTP_HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades();
-        let mut connection = pin!(connection);
+            .serve_connection(TokioIo::new(stream), visit);
         let served = tokio::select! {
-            served = connection.as_mut() => served,
-            () = draining.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+            served = &mut connection => served,
+            () = self.draining.cancelled() => {
+                Pin::new(&mut connection).graceful_shutdown();
+                (&mut connection).await
             }
         };
         if let Err(error) = served {
             tracing::debug!(%error, "HTTP connection ended");
+            return;
         }
+        let http1::Parts { io, read_buf, service, .. } = connection.into_parts();
+        let Some(session) = service.session.into_inner() else { return };
+        let max_message_bytes = self.config.max_message_bytes;
+        let killed = self.killed.clone();
+        // A task of its own: this one's room for HTTP would stay as long as it does, and so would the whole
+        // buffer of which `read_buf` is a part.
+        let already_read = read_buf.to_vec();
+        self.tasks.spawn(ws::run(
+            io.into_inner(),
+            already_read,
+            session,
+            max_message_bytes,
+            killed,
+        ));
     }
 
-    async fn respond<S>(&self, mut request: Request<Incoming>) -> Response
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let path = request.uri().path().to_owned();
-        let mut response = match (&*path, request.method()) {
-            ("/" | "/ws", _) if ws::is_upgrade(request.headers()) => {
-                self.upgrade::<S>(&mut request)
-            }
+    async fn respond(&self, request: Request<Incoming>) -> Response {
+        let path = request.uri().path();
+        match (path, request.method()) {
             ("/ws", _) => upgrade_required("This is the WebSocket endpoint; the page is at /."),
             ("/healthz", &Method::GET | &Method::HEAD) => self.health(),
             (path, &Method::GET | &Method::HEAD) => {
@@ -97,12 +106,7 @@ impl Http {
                 refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
                 refused
             }
-        };
-        for (name, value) in assets::SECURITY_HEADERS {
-            let name = HeaderName::from_static(name);
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
-        response
     }
 
     fn health(&self) -> Response {
@@ -112,34 +116,53 @@ impl Http {
         plain(StatusCode::OK, "ok")
     }
 
-    fn upgrade<S>(&self, request: &mut Request<Incoming>) -> Response
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    /// The answer to a request to become a WebSocket, and the client's session if it shall.
+    fn upgrade(&self, request: &Request<Incoming>) -> (Response, Option<Session>) {
         let switching = match ws::accept(request, &self.config.allowed_origins) {
             Ok(response) => response.map(|()| Full::default()),
-            Err(refused @ ws::Refused::Version) => return upgrade_required(&refused.to_string()),
-            Err(refused) => return plain(refused.status(), &refused.to_string()),
+            Err(refused @ ws::Refused::Version) => {
+                return (upgrade_required(&refused.to_string()), None);
+            }
+            Err(refused) => return (plain(refused.status(), &refused.to_string()), None),
         };
-        let Ok(session) = self.hub.connect() else {
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "The server takes no more connections.");
-        };
-        let upgraded = hyper::upgrade::on(request);
-        let max_message_bytes = self.config.max_message_bytes;
-        let (tasks, killed) = (self.tasks.clone(), self.killed.clone());
-        self.tasks.spawn(async move {
-            let Ok(upgraded) = upgraded.await else { return };
-            let parts =
-                upgraded.downcast::<TokioIo<S>>().expect("the stream that `serve` was given");
-            let already_read = parts.read_buf.to_vec();
-            // An empty `Bytes` would still hold hyper's whole read buffer.
-            drop(parts.read_buf);
-            let stream = parts.io.into_inner();
-            // A task of its own: this one's room for the handshake would stay as long as it does.
-            tasks.spawn(ws::run(stream, already_read, session, max_message_bytes, killed));
-        });
-        switching
+        match self.hub.connect() {
+            Ok(session) => (switching, Some(session)),
+            Err(TooManyClients) => {
+                let text = "The server takes no more connections.";
+                (plain(StatusCode::SERVICE_UNAVAILABLE, text), None)
+            }
+        }
     }
+}
+
+/// One connection's requests, up to the one that makes it a WebSocket.
+struct Visit {
+    http: Arc<Http>,
+    session: Mutex<Option<Session>>,
+}
+
+impl Service<Request<Incoming>> for Visit {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if matches!(request.uri().path(), "/" | "/ws") && ws::is_upgrade(request.headers()) {
+            let (response, session) = self.http.upgrade(&request);
+            *self.session.lock() = session;
+            return Box::pin(ready(Ok(with_security_headers(response))));
+        }
+        let http = Arc::clone(&self.http);
+        Box::pin(async move { Ok(with_security_headers(http.respond(request).await)) })
+    }
+}
+
+fn with_security_headers(mut response: Response) -> Response {
+    for (name, value) in assets::SECURITY_HEADERS {
+        let name = HeaderName::from_static(name);
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 fn upgrade_required(text: &str) -> Response {

@@ -12,7 +12,7 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+use tokio_rustls::{Accept, TlsAcceptor, rustls::ServerConfig};
 
 use crate::{
     admin::Admin,
@@ -170,18 +170,21 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http: Arc<Http>
             tracing::warn!(most, "too many connections: one was turned away");
             continue;
         }
-        let task = serve(stream, tls.clone(), Arc::clone(&http));
-        http.tasks.spawn(http.killed.clone().run_until_cancelled_owned(task));
+        let (tasks, killed) = (http.tasks.clone(), http.killed.clone());
+        match &tls {
+            None => tasks.spawn(killed.run_until_cancelled_owned(http.clone().serve(stream))),
+            Some(tls) => {
+                let task = serve_tls(tls.accept(stream), Arc::clone(&http));
+                tasks.spawn(killed.run_until_cancelled_owned(task))
+            }
+        };
     }
 }
 
-async fn serve(stream: TcpStream, tls: Option<TlsAcceptor>, http: Arc<Http>) {
-    match tls {
-        None => http.serve(stream).await,
-        Some(tls) => match timeout(limits::HANDSHAKE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => http.serve(stream).await,
-            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
-            Err(_) => tracing::debug!("TLS handshake took too long"),
-        },
+async fn serve_tls(handshake: Accept<TcpStream>, http: Arc<Http>) {
+    match timeout(limits::HANDSHAKE, handshake).await {
+        Ok(Ok(stream)) => http.serve(stream).await,
+        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+        Err(_) => tracing::debug!("TLS handshake took too long"),
     }
 }
