@@ -66,7 +66,7 @@ fn encoding_a_signal(bencher: Bencher<'_, '_>, name: &str) {
     let sent: Value = serde_json::from_str(&text(name, TARGET)).unwrap();
     let payload = sent[field].to_string();
     let payload = Json::of(&payload).unwrap();
-    let sender = Sender::new(TARGET.parse().unwrap(), &Identity::default());
+    let sender = Sender { client_id: TARGET.parse().unwrap(), user_id: None };
     bencher.bench_local(|| sender.signal(kind, black_box(payload)));
 }
 

@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 pub use client::{Client, Link};
 pub use outbox::{Due, Ending, Entry, Outbox};
 pub use session::{Join, Session};
-pub use turn::{turn_is_full, turns};
+pub use turn::{turn_takes_another, turns};
 
 use crate::{
     config::Config,
@@ -40,7 +40,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Hub {
     config: Arc<Config>,
-    new_room: Settings,
+    new_room: Arc<Settings>,
     journal: Journal,
     directory: Directory,
     clients: Registry,
@@ -78,11 +78,11 @@ impl Hub {
     /// An empty one. Its tasks run in [`Hub::run`].
     pub fn new(config: Arc<Config>) -> Self {
         Self {
-            new_room: Settings {
+            new_room: Arc::new(Settings {
                 max_members: config.max_members,
                 locked: false,
                 metadata: "{}".into(),
-            },
+            }),
             journal: Journal::memory(config.log_limits()),
             directory: Directory::new(config.max_rooms),
             clients: Registry::new(config.max_connections),

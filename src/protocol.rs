@@ -12,4 +12,4 @@ pub use frame::{Announcement, Frame};
 pub use json::Json;
 pub use reply::{Joined, Peer, Reply, RoomInfo, VERSION};
 pub use request::{Rejected, Request, RequestId, SignalKind, parse};
-pub use signal::Sender;
+pub use signal::{Sender, UserIdJson};

@@ -17,7 +17,7 @@ use signalpost::{
     config::{Config, limits},
     protocol::{
         Announcement, CloseCode, Code, Joined, Json, Rejected, Reply, Request, Sender, SignalKind,
-        VERSION, parse,
+        UserIdJson, VERSION, parse,
     },
     room::{Change, Event, Identity, LeaveReason, Member, Position, Settings},
 };
@@ -98,7 +98,9 @@ fn written() -> Vec<String> {
     let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
     let signal = |kind, payload: &str| {
         let payload = Json::of(payload).unwrap();
-        Sender::new(ann, &identity).signal(kind, payload).as_str().to_owned()
+        let user_id = identity.user_id.as_ref().map(UserIdJson::from);
+        let sender = Sender { client_id: ann, user_id: user_id.as_ref() };
+        sender.signal(kind, payload).as_str().to_owned()
     };
     let encoded = |reply: Reply<'_>| reply.encode().as_str().to_owned();
     let ice_servers = ["turn:user:secret@turn.example.org:3478".parse().unwrap()];

@@ -7,7 +7,7 @@
     reason = "a test lists its cases, and panics where it fails"
 )]
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use proptest::prelude::*;
 use signalpost::{
@@ -89,7 +89,7 @@ fn command(step: &Step) -> Command {
 
 fn vacant() -> Room {
     let settings = Settings { max_members: SEATS, locked: false, metadata: "{}".into() };
-    Room::vacant("room".parse::<RoomId>().unwrap(), settings)
+    Room::vacant("room".parse::<RoomId>().unwrap(), Arc::new(settings))
 }
 
 fn view(room: &Room) -> Model {

@@ -5,12 +5,11 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use indexmap::IndexMap;
 use parking_lot::Mutex;
 
 use super::{Client, outbox::Entry};
 use crate::{
-    id::{ClientId, IdHasher, RoomId},
+    id::{ClientId, RoomId},
     journal::Journal,
     protocol::{Announcement, Frame, Joined, RequestId},
     room::{Change, Command, Denied, Event, LeaveReason, Member, Room, Settings, Summary},
@@ -26,7 +25,8 @@ pub(super) struct RoomCell {
 #[derive(Debug)]
 struct Inner {
     room: Room,
-    clients_by_id: IndexMap<ClientId, Arc<Client>, IdHasher>,
+    /// In join order, as their members in the room.
+    clients: Vec<Arc<Client>>,
     closed: bool,
 }
 
@@ -53,9 +53,9 @@ pub(super) enum Unroutable {
 }
 
 impl RoomCell {
-    pub(super) fn vacant(id: RoomId, defaults: Settings) -> Self {
+    pub(super) fn vacant(id: RoomId, defaults: Arc<Settings>) -> Self {
         let room = Room::vacant(id.clone(), defaults);
-        let inner = Inner { room, clients_by_id: IndexMap::default(), closed: false };
+        let inner = Inner { room, clients: Vec::new(), closed: false };
         Self { id, inner: Mutex::new(inner) }
     }
 
@@ -138,21 +138,17 @@ impl RoomCell {
         frame: Frame,
     ) -> Result<(), Unroutable> {
         let inner = self.inner.lock();
-        if !inner.clients_by_id.contains_key(&from) {
-            return Err(Unroutable::SenderNotSeated);
-        }
-        let target = inner.clients_by_id.get(&to).ok_or(Unroutable::TargetNotSeated)?;
-        target.push(Entry::Frame(frame));
+        inner.room.seat_of(from).ok_or(Unroutable::SenderNotSeated)?;
+        let target = inner.room.seat_of(to).ok_or(Unroutable::TargetNotSeated)?;
+        inner.clients[target].push(Entry::Frame(frame));
         Ok(())
     }
 
     /// Hands a message to every room-mate.
     pub(super) fn fan_out(&self, from: ClientId, frame: &Frame) -> Result<(), Unroutable> {
         let inner = self.inner.lock();
-        if !inner.clients_by_id.contains_key(&from) {
-            return Err(Unroutable::SenderNotSeated);
-        }
-        for client in inner.clients_by_id.values().filter(|client| client.id != from) {
+        inner.room.seat_of(from).ok_or(Unroutable::SenderNotSeated)?;
+        for client in inner.clients.iter().filter(|client| client.id != from) {
             client.push(Entry::Frame(frame.clone()));
         }
         Ok(())
@@ -164,10 +160,10 @@ impl RoomCell {
         if !inner.room.exists() {
             return Err(CellClosed);
         }
-        for client in inner.clients_by_id.values() {
+        for client in &inner.clients {
             client.push(Entry::Frame(frame.clone()));
         }
-        Ok(inner.clients_by_id.len())
+        Ok(inner.clients.len())
     }
 }
 
@@ -182,9 +178,21 @@ impl Inner {
         let changes = self.room.decide(command, now)?;
         let id = self.room.id().clone();
         for record in journal.append(&id, self.room.version(), changes, now) {
+            if let Change::Left { client_id, .. } = &record.event.change
+                && let Some(seat) = self.room.seat_of(*client_id)
+            {
+                self.clients.remove(seat);
+            }
             self.room.apply(&record.event);
             self.announce(&record.event, arrival);
         }
+        debug_assert!(
+            self.room
+                .members()
+                .map(|member| member.client_id)
+                .eq(self.clients.iter().map(|c| c.id)),
+            "clients stand as their members do"
+        );
         Ok(())
     }
 
@@ -197,7 +205,6 @@ impl Inner {
                 Some(member.client_id)
             }
             Change::Left { client_id, reason, .. } => {
-                self.clients_by_id.shift_remove(client_id);
                 if let Some(Arrival { client, left: Some(left), .. }) = arrival
                     && *reason == LeaveReason::Rejoined
                 {
@@ -214,7 +221,7 @@ impl Inner {
         };
         let Some(news) = Announcement::of(event, self.room.settings()) else { return };
         let news = Entry::Announcement(Arc::new(news));
-        for client in self.clients_by_id.values().filter(|client| Some(client.id) != concerned) {
+        for client in self.clients.iter().filter(|client| Some(client.id) != concerned) {
             client.push(news.clone());
         }
     }
@@ -230,6 +237,6 @@ impl Inner {
         };
         let joined = Announcement::joined(joined);
         client.push(Entry::Announcement(Arc::new(joined)));
-        self.clients_by_id.insert(client.id, Arc::clone(client));
+        self.clients.push(Arc::clone(client));
     }
 }

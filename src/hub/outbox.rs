@@ -35,7 +35,9 @@ const SPARE_ENTRIES: usize = 64;
 /// See the module.
 #[derive(Debug)]
 pub struct Outbox {
-    limits: OutboxLimits,
+    /// In 4 bytes each, as everybody has them: 4 GiB are more than any limit.
+    most_messages: u32,
+    most_bytes: u32,
     queue: Mutex<Queue>,
     /// Whether the connection's own task has to look at the outbox, or at its socket, itself.
     summoned: AtomicBool,
@@ -45,8 +47,8 @@ pub struct Outbox {
 struct Queue {
     entries: VecDeque<Entry>,
     bytes: usize,
-    taken: usize,
     taken_bytes: usize,
+    taken: u32,
     ping: bool,
     /// Whether somebody is going to flush, so that nobody else need see to it: set by the push whose caller
     /// will, cleared by whoever takes the last entry. While the socket is full it stays set: the
@@ -107,7 +109,12 @@ pub enum Due {
 
 impl Outbox {
     pub(super) fn new(limits: OutboxLimits) -> Self {
-        Self { limits, queue: Mutex::default(), summoned: AtomicBool::new(false) }
+        Self {
+            most_messages: limits.messages.try_into().unwrap_or(u32::MAX),
+            most_bytes: limits.bytes.try_into().unwrap_or(u32::MAX),
+            queue: Mutex::default(),
+            summoned: AtomicBool::new(false),
+        }
     }
 
     /// Adds a message, or ends the connection if there is no room for it: a message is never left out.
@@ -116,21 +123,19 @@ impl Outbox {
         if queue.ending.is_some() {
             return Flush::Scheduled;
         }
-        let weight = entry.weight();
-        let full = queue.entries.len() + queue.taken >= self.limits.messages
-            || queue.bytes + weight > self.limits.bytes;
-        if full {
+        let (messages, bytes) = (queue.messages() + 1, queue.bytes + entry.weight());
+        let (most_messages, most_bytes) = (self.most_messages as usize, self.most_bytes as usize);
+        if messages > most_messages || bytes > most_bytes {
             self.end_locked(&mut queue, Ending::SlowConsumer);
             return Flush::Scheduled;
         }
-        queue.bytes += weight;
+        queue.bytes = bytes;
         if queue.entries.capacity() == 0 {
             queue.entries = SPARE.take();
         }
         queue.entries.push_back(entry);
-        let messages = queue.entries.len() + queue.taken;
         let scheduled = mem::replace(&mut queue.scheduled, true);
-        if 2 * messages > self.limits.messages || 2 * queue.bytes > self.limits.bytes {
+        if 2 * messages > most_messages || 2 * bytes > most_bytes {
             Flush::Soon
         } else if scheduled {
             Flush::Scheduled
@@ -232,6 +237,12 @@ impl Outbox {
         if let Some(owner) = &queue.owner {
             owner.wake_by_ref();
         }
+    }
+}
+
+impl Queue {
+    fn messages(&self) -> usize {
+        self.entries.len() + self.taken as usize
     }
 }
 

@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{
     id::{ClientId, RoomId},
-    protocol::{self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind},
+    protocol::{
+        self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind, UserIdJson,
+    },
     room::{Command, Identity, LeaveReason},
 };
 
@@ -18,11 +20,16 @@ use crate::{
 pub struct Session {
     hub: Arc<Hub>,
     client: Arc<Client>,
-    identity: Identity,
-    sender: Sender,
+    /// In a box: most clients that only wait have none.
+    names: Option<Box<Names>>,
     seat: Option<Arc<RoomCell>>,
-    /// What the room-mates are told if this is dropped now.
-    parting: LeaveReason,
+}
+
+/// What a client goes by since it registered.
+#[derive(Debug)]
+struct Names {
+    identity: Identity,
+    user_id: UserIdJson,
 }
 
 /// A wish for a seat, to be carried out with [`Session::join`].
@@ -36,11 +43,7 @@ pub struct Join {
 
 impl Session {
     pub(super) fn new(hub: Arc<Hub>, client: Arc<Client>) -> Self {
-        // Said only if nobody says otherwise, as when the connection's task panics.
-        let parting = LeaveReason::InternalError;
-        let identity = Identity::default();
-        let sender = Sender::new(client.id, &identity);
-        Self { hub, client, identity, sender, seat: None, parting }
+        Self { hub, client, names: None, seat: None }
     }
 
     /// Whose session it is.
@@ -55,12 +58,12 @@ impl Session {
 
     /// Handles one message: whatever it leads to is in outboxes afterwards. Only a join may have to be waited
     /// for: it is to be carried out before the next message.
-    pub fn receive(&mut self, text: &str) -> Option<Join> {
+    pub fn receive(&mut self, text: &str) -> Option<Box<Join>> {
         let (request_id, request) = protocol::parse(text);
         let answer = match request {
             Ok(Request::Signal { kind, target, payload }) => self.signal(kind, target, payload),
             Ok(Request::Join { room_id, metadata }) => {
-                return Some(Join { room_id, metadata, request_id });
+                return Some(Box::new(Join { room_id, metadata, request_id }));
             }
             Ok(Request::Leave { room_id }) => {
                 if self.sits_in(&room_id) {
@@ -85,7 +88,8 @@ impl Session {
     }
 
     /// Carries out a join, or says why not.
-    pub async fn join(&mut self, Join { room_id, metadata, request_id }: Join) {
+    pub async fn join(&mut self, join: Box<Join>) {
+        let Join { room_id, metadata, request_id } = *join;
         if let Err(rejected) = self.take_seat(&room_id, metadata, request_id.as_ref()).await {
             self.refuse(&rejected, request_id.as_ref());
         }
@@ -93,18 +97,18 @@ impl Session {
 
     /// Frees the seat, if there is one, and forgets the client.
     pub fn end(mut self, reason: LeaveReason) {
-        self.parting = reason;
+        self.depart(reason);
     }
 
     fn register(&mut self, identity: Identity, request_id: Option<&RequestId>) {
         let own_id = || self.client.id.to_string().parse().expect("a UUID is a short text");
         let user_id = identity.user_id.clone().unwrap_or_else(own_id);
-        self.identity = Identity { user_id: Some(user_id.clone()), ..identity };
-        self.sender = Sender::new(self.client.id, &self.identity);
+        let identity = Identity { user_id: Some(user_id.clone()), ..identity };
+        let names = Names { identity: identity.clone(), user_id: UserIdJson::from(&user_id) };
+        self.names = Some(Box::new(names));
         self.reply(&Reply::Registered { user_id: &user_id, request_id });
         if let Some(cell) = &self.seat {
-            let rename =
-                Command::Rename { client_id: self.client.id, identity: self.identity.clone() };
+            let rename = Command::Rename { client_id: self.client.id, identity };
             // Whoever lost its seat a moment ago has nobody to tell.
             let _ = cell.command(&self.hub.journal, rename, SystemTime::now());
         }
@@ -118,7 +122,8 @@ impl Session {
         metadata: Option<Arc<str>>,
         request_id: Option<&RequestId>,
     ) -> Result<(), Rejected> {
-        let (client_id, identity) = (self.client.id, self.identity.clone());
+        let client_id = self.client.id;
+        let identity = self.names.as_ref().map_or_else(Identity::default, |n| n.identity.clone());
         let command = Command::Join { client_id, identity, metadata };
         let again = self.sits_in(room_id);
         if !again {
@@ -156,7 +161,7 @@ impl Session {
     }
 
     fn cell(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, Rejected> {
-        let vacant = || RoomCell::vacant(room_id.clone(), self.hub.new_room.clone());
+        let vacant = || RoomCell::vacant(room_id.clone(), Arc::clone(&self.hub.new_room));
         self.hub.directory.find_or_insert(room_id, vacant).map_err(|_| too_many_rooms())
     }
 
@@ -182,7 +187,8 @@ impl Session {
     ) -> Result<(), Rejected> {
         let cell = self.seat.as_ref().ok_or_else(not_in_room)?;
         let from = self.client.id;
-        let frame = self.sender.signal(kind, payload);
+        let user_id = self.names.as_ref().map(|names| &names.user_id);
+        let frame = Sender { client_id: from, user_id }.signal(kind, payload);
         match target {
             Some(target) => cell.route(from, target, frame),
             None => cell.fan_out(from, &frame),
@@ -212,7 +218,8 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.depart(self.parting);
+        // Unless it was ended: as when the connection's task panics.
+        self.depart(LeaveReason::InternalError);
         self.hub.clients.remove(self.client.id);
     }
 }

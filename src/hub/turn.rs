@@ -16,6 +16,8 @@ use tokio::task::yield_now;
 
 use super::Client;
 
+/// How many messages a client may have handled before others have their turn.
+const MOST_MESSAGES: usize = 64;
 /// Flushes in a row. A thousand system calls would hold up every other room on the thread by milliseconds;
 /// after this many, other tasks come first.
 const MOST_FLUSHES: usize = 64;
@@ -23,30 +25,35 @@ const MOST_FLUSHES: usize = 64;
 thread_local! {
     /// The turn on this thread.
     static TURN: RefCell<Turn> =
-        const { RefCell::new(Turn { told: Vec::new(), pressing: false, under_way: false }) };
+        const { RefCell::new(Turn { under_way: false, messages: 0, told: Vec::new(), pressing: false }) };
 }
 
 struct Turn {
+    under_way: bool,
+    /// How many it has handled.
+    messages: usize,
     /// Whom it has said something to. Between turns, an empty list for the next one.
     told: Vec<Arc<Client>>,
     /// Whether one of them has to be flushed before it is told more.
     pressing: bool,
-    under_way: bool,
 }
 
 /// Runs `future`, each poll of it one turn. Turns do not nest.
 pub fn turns<F: Future + Unpin>(mut future: F) -> impl Future<Output = F::Output> {
-    let mut unflushed = Unflushed(Vec::new());
-    let mut result = Poll::Pending;
+    // In a box: few turns say so much that they end before all of it is flushed.
+    let mut unfinished: Option<Box<(Unflushed, Poll<F::Output>)>> = None;
     poll_fn(move |cx| {
-        let begins = unflushed.0.is_empty();
-        if begins {
-            result = unflushed.turn(&mut future, cx);
-        }
+        let begins = unfinished.is_none();
+        let (mut unflushed, result) = match unfinished.take() {
+            None => Unflushed::after_turn(&mut future, cx),
+            Some(unfinished) => *unfinished,
+        };
         unflushed.flush_some();
-        if unflushed.0.is_empty() && (begins || result.is_ready()) {
-            return mem::replace(&mut result, Poll::Pending);
+        let is_flushed = unflushed.0.is_empty();
+        if is_flushed && (begins || result.is_ready()) {
+            return result;
         }
+        unfinished = (!is_flushed).then(|| Box::new((unflushed, result)));
         // Also behind the last flush: what woke the task meanwhile may have been meant for the future.
         // It wakes this task when all others, and the sockets, had their turn.
         let _ = pin!(yield_now()).poll(cx);
@@ -54,9 +61,12 @@ pub fn turns<F: Future + Unpin>(mut future: F) -> impl Future<Output = F::Output
     })
 }
 
-/// Whether this turn has said so much that it should end before another message is handled.
-pub fn turn_is_full() -> bool {
-    TURN.with_borrow(|turn| turn.pressing || turn.told.len() >= MOST_FLUSHES)
+/// Whether this turn may handle another message, which it then counts. One that has said too much may not.
+pub fn turn_takes_another() -> bool {
+    TURN.with_borrow_mut(|turn| {
+        turn.messages += 1;
+        turn.messages <= MOST_MESSAGES && turn.told.len() < MOST_FLUSHES && !turn.pressing
+    })
 }
 
 /// Flushes `client` at the end of the turn, which is to end soon if that is `pressing`; outside of one, its
@@ -78,10 +88,16 @@ pub(super) fn flush_later(client: &Arc<Client>, pressing: bool) {
 struct Unflushed(Vec<Arc<Client>>);
 
 impl Unflushed {
-    fn turn<F: Future + Unpin>(&mut self, future: &mut F, cx: &mut Context<'_>) -> Poll<F::Output> {
+    fn after_turn<F>(future: &mut F, cx: &mut Context<'_>) -> (Self, Poll<F::Output>)
+    where
+        F: Future + Unpin,
+    {
         TURN.with_borrow_mut(|turn| turn.under_way = true);
-        let _end = End(self);
-        Pin::new(future).poll(cx)
+        let mut unflushed = Self(Vec::new());
+        let end = End(&mut unflushed);
+        let result = Pin::new(future).poll(cx);
+        drop(end);
+        (unflushed, result)
     }
 
     fn flush_some(&mut self) {
@@ -102,7 +118,7 @@ struct End<'a>(&'a mut Unflushed);
 impl Drop for End<'_> {
     fn drop(&mut self) {
         TURN.with_borrow_mut(|turn| {
-            (turn.under_way, turn.pressing) = (false, false);
+            (turn.under_way, turn.messages, turn.pressing) = (false, 0, false);
             if !turn.told.is_empty() {
                 self.0.0 = mem::take(&mut turn.told);
             }

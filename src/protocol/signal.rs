@@ -3,28 +3,33 @@
 use uuid::Uuid;
 
 use super::{Frame, Json, SignalKind};
-use crate::{id::ClientId, room::Identity};
+use crate::id::{ClientId, UserId};
 
 /// Who signals, as every signal of its names it.
-#[derive(Debug)]
-pub struct Sender {
-    client_id: ClientId,
-    /// JSON; None for null.
-    user_id: Option<Box<str>>,
+#[derive(Debug, Clone, Copy)]
+pub struct Sender<'a> {
+    /// The connection.
+    pub client_id: ClientId,
+    /// The name it goes by, if it has one.
+    pub user_id: Option<&'a UserIdJson>,
 }
 
-impl Sender {
-    /// A client under its names.
-    pub fn new(client_id: ClientId, identity: &Identity) -> Self {
-        let json = |id| serde_json::to_string(id).expect("a string is JSON").into();
-        Self { client_id, user_id: identity.user_id.as_ref().map(json) }
-    }
+/// A user's name as a JSON string: put into every message of the user's, encoded once.
+#[derive(Debug)]
+pub struct UserIdJson(Box<str>);
 
+impl From<&UserId> for UserIdJson {
+    fn from(user_id: &UserId) -> Self {
+        Self(serde_json::to_string(user_id).expect("a string is JSON").into())
+    }
+}
+
+impl Sender<'_> {
     /// The message that its target gets. One allocation: its length is known before.
-    pub fn signal(&self, kind: SignalKind, payload: Json<'_>) -> Frame {
+    pub fn signal(self, kind: SignalKind, payload: Json<'_>) -> Frame {
         let mut id = Uuid::encode_buffer();
         let id = self.client_id.encode(&mut id);
-        let user_id = self.user_id.as_deref().unwrap_or("null");
+        let user_id = self.user_id.map_or("null", |UserIdJson(json)| json);
         let payload = payload.get();
         let named = |head, field| [head, id, FROM_USER, user_id, field, payload, "}"].concat();
         Frame::new(match kind {

@@ -13,7 +13,7 @@ pub struct Room {
     id: RoomId,
     version: Position,
     created_at: SystemTime,
-    defaults: Settings,
+    defaults: Arc<Settings>,
     settings: Settings,
     members_by_id: IndexMap<ClientId, Arc<Member>, IdHasher>,
 }
@@ -78,12 +78,12 @@ pub struct Identity {
 
 impl Room {
     /// A room that does not exist yet; `defaults` become its settings when its first member makes it.
-    pub fn vacant(id: RoomId, defaults: Settings) -> Self {
+    pub fn vacant(id: RoomId, defaults: Arc<Settings>) -> Self {
         Self {
             id,
             version: Position::ZERO,
             created_at: SystemTime::UNIX_EPOCH,
-            settings: defaults.clone(),
+            settings: Settings::clone(&defaults),
             defaults,
             members_by_id: IndexMap::default(),
         }
@@ -108,7 +108,7 @@ impl Room {
     fn decide_join(&self, member: Member) -> Result<Vec<Change>, Denied> {
         let mut changes = Vec::with_capacity(2);
         if !self.exists() {
-            changes.push(Change::Created { settings: self.defaults.clone() });
+            changes.push(Change::Created { settings: Settings::clone(&self.defaults) });
         } else if let Some(seated) = self.members_by_id.get(&member.client_id) {
             changes.push(left(seated, LeaveReason::Rejoined));
         } else if self.members_by_id.len() >= self.settings.max_members {
@@ -169,7 +169,7 @@ impl Room {
                 self.members_by_id.shift_remove(client_id);
             }
             Change::Closed => {
-                *self = Self::vacant(self.id.clone(), self.defaults.clone());
+                *self = Self::vacant(self.id.clone(), Arc::clone(&self.defaults));
                 return;
             }
         }
@@ -205,6 +205,11 @@ impl Room {
     /// What holds for it now.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Where in join order a client sits, from 0 on.
+    pub fn seat_of(&self, client_id: ClientId) -> Option<usize> {
+        self.members_by_id.get_index_of(&client_id)
     }
 
     /// Who sits in it, in join order.

@@ -7,7 +7,7 @@ use std::{
     future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -24,13 +24,11 @@ use super::{
 };
 use crate::{
     config::limits,
-    hub::{Ending, Join, Link, Outbox, Session, turn_is_full, turns},
+    hub::{Ending, Join, Link, Outbox, Session, turn_takes_another, turns},
     protocol::CloseCode,
     room::LeaveReason,
 };
 
-/// How many messages a client may have handled before others have their turn.
-const TURN_MESSAGES: usize = 64;
 /// How much may wait for the socket before a client that takes it slowly is not read from either.
 const KEPT_BYTES: usize = 128 << 10;
 /// How much of what a client still says is thrown away after its fault.
@@ -54,7 +52,7 @@ where
     session.client().attach(Arc::clone(&wire) as Arc<dyn Link>);
     session.client().outbox.summon();
     let reader = Reader::new(max_message_bytes, already_read);
-    let mut connection = Connection { wire, reader, session, handled: 0, taken: 0 };
+    let mut connection = Connection { wire, reader, session };
     // Turns have bounds of their own, and what one sends to many is not held against whose turn it is.
     unconstrained(async move {
         let parting = turns(pin!(connection.converse())).await;
@@ -69,10 +67,6 @@ struct Connection<S> {
     wire: Arc<Wire<S>>,
     reader: Reader,
     session: Session,
-    /// Messages in this turn.
-    handled: usize,
-    /// What the socket had taken when something was last found to wait for it.
-    taken: u64,
 }
 
 /// How a connection ends.
@@ -103,8 +97,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Handles what the client says, up to a join, which may have to be waited for.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Join, Parting>> {
-        let Self { wire, reader, session, handled, taken } = self;
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Join>, Parting>> {
+        let Self { wire, reader, session } = self;
         let outbox = &session.client().outbox;
         if outbox.was_summoned() {
             if let Poll::Ready(stop) = wire.poll_send(outbox, cx) {
@@ -114,26 +108,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if flow.pending {
                 // Once the socket takes more.
                 outbox.summon_quietly();
-                let took = flow.taken != *taken;
-                if took {
+                if flow.took {
                     // A sign of life too: the answer to a ping may be long in coming.
                     session.heard();
-                    *taken = flow.taken;
                 }
-                if !took || flow.kept > KEPT_BYTES {
+                if !flow.took || flow.kept > KEPT_BYTES {
                     return Poll::Pending;
                 }
             }
         }
-        while *handled < TURN_MESSAGES && !turn_is_full() {
-            let Poll::Ready(said) = reader.poll_next(|room| wire.poll_read(cx, room)) else {
-                *handled = 0;
-                return Poll::Pending;
-            };
-            if *handled == 0 {
-                session.heard();
-            }
-            *handled += 1;
+        while turn_takes_another() {
+            let said = ready!(reader.poll_next(|room| wire.poll_read(cx, room)));
+            session.heard();
             match said? {
                 Incoming::Text(text) => {
                     if let Some(join) = session.receive(text) {
@@ -149,14 +135,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
         }
         reader.rest();
-        *handled = 0;
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
     /// First the seat, then the courtesies: those may take a while.
     async fn part(self, parting: Parting, killed: CancellationToken) {
-        let Self { wire, reader, session, .. } = self;
+        let Self { wire, reader, session } = self;
         let client = Arc::clone(session.client());
         let reason = parting.leave_reason();
         turns(pin!(async move { session.end(reason) })).await;
@@ -194,18 +179,23 @@ where
     }
     let _ = poll_fn(|cx| wire.poll_shutdown(cx)).await;
     if let Parting::Fault(_) = parting {
-        // What is left unread when a socket closes becomes a reset, which could overtake the close frame.
-        let mut buffer = [0; 1024];
-        let mut left = THROWN_AWAY_BYTES;
-        while left > 0 {
-            let read = poll_fn(|cx| {
-                let mut buffer = ReadBuf::new(&mut buffer);
-                wire.poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
-            });
-            match read.await {
-                Ok(read) if read > 0 => left = left.saturating_sub(read),
-                _ => return,
-            }
+        // In a box, since it has room for what it reads.
+        Box::pin(throw_away(wire)).await;
+    }
+}
+
+/// Reads what a client still says: unread, it would make a reset of the end, which could overtake the close frame.
+async fn throw_away<S: AsyncRead + AsyncWrite + Unpin>(wire: &Wire<S>) {
+    let mut buffer = [0; 1024];
+    let mut left = THROWN_AWAY_BYTES;
+    while left > 0 {
+        let read = poll_fn(|cx| {
+            let mut buffer = ReadBuf::new(&mut buffer);
+            wire.poll_read(cx, &mut buffer).map_ok(|()| buffer.filled().len())
+        });
+        match read.await {
+            Ok(read) if read > 0 => left = left.saturating_sub(read),
+            _ => return,
         }
     }
 }

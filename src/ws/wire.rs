@@ -5,7 +5,7 @@
 
 use std::{
     cell::RefCell,
-    fmt, io,
+    fmt, io, mem,
     pin::Pin,
     task::{Context, Poll, Waker, ready},
 };
@@ -37,8 +37,8 @@ struct Socket<S> {
     unsent: Vec<u8>,
     /// Whether the stream took something that it may not have passed on, as TLS does.
     unflushed: bool,
-    /// Bytes that the stream took so far.
-    taken: u64,
+    /// Whether the stream took anything since [`Wire::flow`] last told.
+    took: bool,
     /// Whether the stream broke, whoever's flush found that out: what it was given then is lost.
     broken: bool,
 }
@@ -50,8 +50,8 @@ pub(super) struct Flow {
     pub(super) pending: bool,
     /// Bytes that wait for the socket.
     pub(super) kept: usize,
-    /// Bytes that the socket took so far.
-    pub(super) taken: u64,
+    /// Whether the socket took anything since this was last asked.
+    pub(super) took: bool,
 }
 
 /// Why nothing more is to be sent.
@@ -67,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// The task that sends first becomes its own.
     pub(super) fn new(stream: S) -> Self {
         let socket =
-            Socket { stream, unsent: Vec::new(), unflushed: false, taken: 0, broken: false };
+            Socket { stream, unsent: Vec::new(), unflushed: false, took: false, broken: false };
         Self(Mutex::new(Inner { socket, owner: Waker::noop().clone() }))
     }
 
@@ -94,8 +94,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// How the client reads what it is sent.
     pub(super) fn flow(&self) -> Flow {
-        let Inner { socket, .. } = &*self.0.lock();
-        Flow { pending: socket.is_pending(), kept: socket.unsent.len(), taken: socket.taken }
+        let Inner { socket, .. } = &mut *self.0.lock();
+        let took = mem::take(&mut socket.took);
+        Flow { pending: socket.is_pending(), kept: socket.unsent.len(), took }
     }
 
     pub(super) fn poll_read(
@@ -164,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             Poll::Ready(sent) => sent?,
             Poll::Pending => 0,
         };
-        self.taken += sent as u64;
+        self.took |= sent > 0;
         self.unsent.extend_from_slice(&bytes[sent..]);
         self.unflushed = true;
         Ok(true)
@@ -176,7 +177,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.taken += sent as u64;
+            self.took |= sent > 0;
             self.unsent.drain(..sent);
         }
         // An idle connection keeps no buffer.
