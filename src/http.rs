@@ -42,7 +42,7 @@ pub struct Http {
     pub tasks: TaskTracker,
     /// No more requests on connections that are idle.
     pub draining: CancellationToken,
-    /// The end of every task, whatever it is about.
+    /// The end of every task, whatever it is about. It comes after `draining`.
     pub killed: CancellationToken,
 }
 
@@ -54,7 +54,7 @@ impl Http {
         Self { hub, config, assets, tasks: TaskTracker::new(), draining, killed }
     }
 
-    /// Serves one connection as HTTP/1.1 until it ends, or a WebSocket's task takes it over.
+    /// Serves one connection as HTTP/1.1 until it ends, all is killed, or a WebSocket's task takes it over.
     pub async fn serve<S>(self: Arc<Self>, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -69,7 +69,8 @@ impl Http {
             served = &mut connection => served,
             () = self.draining.cancelled() => {
                 Pin::new(&mut connection).graceful_shutdown();
-                (&mut connection).await
+                let Some(served) = self.killed.run_until_cancelled(&mut connection).await else { return };
+                served
             }
         };
         if let Err(error) = served {

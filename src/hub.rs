@@ -194,8 +194,9 @@ impl Hub {
         });
     }
 
-    /// Ends every connection at once, whatever is due to it.
+    /// Ends every connection at once, whatever is due to it; nobody is let in any more.
     pub fn cut_off(&self) {
+        self.clients.close();
         self.clients.for_each(|client| client.outbox.end(Ending::CutOff));
     }
 

@@ -114,7 +114,7 @@ impl Server {
     /// as it leaves an answer unread, or its own half of a call open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { config, hub, http, listeners, tls, admin, admin_listener, .. } = self;
-        let _killed = http.killed.clone().drop_guard();
+        let end = End { hub: Arc::clone(&hub), http: Arc::clone(&http) };
         let (health, watching) = (admin.health(), admin.closing.clone());
         let _unwatched = watching.clone().drop_guard();
         let tls = tls.map(TlsAcceptor::from);
@@ -149,8 +149,7 @@ impl Server {
         let drain = Duration::from_secs(config.drain_seconds);
         if timeout(drain * 8 / 10, http.tasks.wait()).await.is_err() {
             tracing::warn!(left = http.tasks.len(), "some connections did not end in time");
-            hub.cut_off();
-            http.killed.cancel();
+            drop(end);
             // Others run these tasks: what they have to say of the seats is not said yet.
             let _ = timeout(drain / 10, http.tasks.wait()).await;
         }
@@ -162,6 +161,20 @@ impl Server {
     }
 }
 
+/// The end of every task that serves browsers.
+struct End {
+    hub: Arc<Hub>,
+    http: Arc<Http>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.http.draining.cancel();
+        self.hub.cut_off();
+        self.http.killed.cancel();
+    }
+}
+
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http: Arc<Http>, most: usize) {
     loop {
         let stream = listener::accept(&listener).await;
@@ -170,19 +183,17 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http: Arc<Http>
             tracing::warn!(most, "too many connections: one was turned away");
             continue;
         }
-        let (tasks, killed) = (http.tasks.clone(), http.killed.clone());
         match &tls {
-            None => tasks.spawn(killed.run_until_cancelled_owned(http.clone().serve(stream))),
-            Some(tls) => {
-                let task = serve_tls(tls.accept(stream), Arc::clone(&http));
-                tasks.spawn(killed.run_until_cancelled_owned(task))
-            }
+            None => http.tasks.spawn(Arc::clone(&http).serve(stream)),
+            Some(tls) => http.tasks.spawn(serve_tls(tls.accept(stream), Arc::clone(&http))),
         };
     }
 }
 
 async fn serve_tls(handshake: Accept<TcpStream>, http: Arc<Http>) {
-    match timeout(limits::HANDSHAKE, handshake).await {
+    let handshake = timeout(limits::HANDSHAKE, handshake);
+    let Some(shaken) = http.killed.run_until_cancelled(handshake).await else { return };
+    match shaken {
         Ok(Ok(stream)) => http.serve(stream).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),

@@ -34,6 +34,7 @@ use signalpost::{
 use support::{Client, PATIENCE, TestServer, config, within};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     time::Instant,
 };
@@ -263,7 +264,13 @@ async fn watchers_see_those_leave_who_had_to_be_killed() {
 async fn a_server_that_is_cut_short_leaves_no_stream_open() {
     let server = Server::bind(config("")).unwrap();
     let url = format!("http://{}", server.addresses().admin);
+    let browsers = server.addresses().http[0];
     let running = tokio::spawn(server.run(std::future::pending()));
+    let mut client = Client::connect(&format!("ws://{browsers}/")).await;
+    client.join("r").await;
+    let mut silent = TcpStream::connect(browsers).await.unwrap();
+    silent.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    within(silent.read_exact(&mut [0; 15])).await.unwrap();
     let mut admin = AdminServiceClient::connect(url.clone()).await.unwrap();
     let mut events = admin.watch_events(WatchEventsRequest::default()).await.unwrap().into_inner();
     let channel = Endpoint::new(url).unwrap().connect().await.unwrap();
@@ -274,6 +281,8 @@ async fn a_server_that_is_cut_short_leaves_no_stream_open() {
     running.abort();
     assert_eq!(to_the_end(&mut events).await.1.code(), Code::Unavailable);
     assert_eq!(within(statuses.message()).await.unwrap_err().code(), Code::Unavailable);
+    assert_eq!(client.closed().await, None, "there was no time for a goodbye");
+    within(silent.read_to_end(&mut Vec::new())).await.unwrap();
 }
 
 #[tokio::test]

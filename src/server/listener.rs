@@ -42,6 +42,8 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
         socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
+    // Signals are small and wait for nobody. Every connection inherits it, without a call of its own.
+    socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -52,11 +54,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 pub(super) async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                // Signals are small and wait for nobody.
-                let _ = stream.set_nodelay(true);
-                return stream;
-            }
+            Ok((stream, _)) => return stream,
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -91,5 +89,19 @@ pub(super) fn mend(error: &io::Error, address: SocketAddr) -> String {
             )
         }
         _ => format!("cannot listen there ({error}); choose another address"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_send_at_once() {
+        let listener = open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let (accepted, connected) = tokio::join!(accept(&listener), TcpStream::connect(address));
+        assert!(accepted.nodelay().unwrap());
+        assert!(!connected.unwrap().nodelay().unwrap(), "or this tells nothing");
     }
 }
