@@ -24,7 +24,7 @@
 //!
 //! ```text
 //! socket ─▶ ws/connection      A's task; one poll of it is one turn
-//!           ws/codec           frames to texts, with the thread's codec; size first
+//!           ws/reader          frames to texts, each where it lies in the thread's buffer; size first
 //!           hub/session        whose names and seat count
 //!           protocol/request   one pass over a flat envelope; the payload stays as it is
 //!           protocol/signal    encoded once
@@ -35,7 +35,7 @@
 //!           ws/wire            B's queue to frames, in one system call ─▶ socket
 //! ```
 //!
-//! B's own task is woken only where the socket takes no more, or where the message came outside of a turn.
+//! B's own task is summoned only where the socket takes no more, or where the message came outside of a turn.
 //!
 //! # Who may know whom
 //!
@@ -71,6 +71,9 @@
 //!   keeps none. Resumption will keep them.
 //! - The envelope is split by a scanner of our own (`protocol/json`), not by serde_json: an offer spends most
 //!   of its time being parsed. It takes what serde_json takes; a property test holds the two together.
+//! - Frames are read by `ws/reader`, not by tungstenite, which zeroes before each read, reserves what a header
+//!   declares and copies each message out. Its parser of frame heads and its handshake are used; a test and a
+//!   fuzzer hold the two readers together.
 //! - Without `--outbox-bytes`, an outbox grows with `--max-members`, so that raising one flag does not
 //!   demand another; only an explicit value that is too small is refused.
 

@@ -138,8 +138,19 @@ impl<'a> Scanner<'a> {
         (self.token()? == b':').then_some(name)
     }
 
-    /// What follows the opening quotation mark.
+    /// What follows the opening quotation mark. Most strings are names and short: they end in the first block.
+    #[inline]
     fn string(&mut self) -> Option<()> {
+        let at = specials(self.rest).trailing_zeros() as usize;
+        if self.rest.get(at) == Some(&b'"') {
+            self.rest = &self.rest[at + 1..];
+            return Some(());
+        }
+        self.long_string()
+    }
+
+    #[inline(never)]
+    fn long_string(&mut self) -> Option<()> {
         loop {
             self.rest = &self.rest[plain(self.rest)..];
             match self.next()? {
@@ -238,19 +249,24 @@ const LANES: usize = 32;
 fn plain(bytes: &[u8]) -> usize {
     let mut passed = 0;
     loop {
-        let rest = &bytes[passed..];
-        // The zeros behind the last bytes are control characters, which no string holds.
-        let block = rest.first_chunk().copied().unwrap_or_else(|| {
-            let mut block = [0; LANES];
-            block[..rest.len()].copy_from_slice(rest);
-            block
-        });
-        let block = u8x32::from(block);
-        match (ends(block) | block.simd_eq(each(b'\\'))).to_bitmask() {
+        match specials(&bytes[passed..]) {
             0 => passed += LANES,
             special => return passed + special.trailing_zeros() as usize,
         }
     }
+}
+
+/// Which of the next bytes do not stand for themselves in a string, a bit for each from the lowest on.
+#[inline]
+fn specials(bytes: &[u8]) -> u32 {
+    // The zeros behind the last bytes are control characters, which no string holds.
+    let block = bytes.first_chunk().copied().unwrap_or_else(|| {
+        let mut block = [0; LANES];
+        block[..bytes.len()].copy_from_slice(bytes);
+        block
+    });
+    let block = u8x32::from(block);
+    (ends(block) | block.simd_eq(each(b'\\'))).to_bitmask()
 }
 
 /// About how many bytes from the first on stand for themselves or are line ends, `\r` and `\n`, of which an SDP
