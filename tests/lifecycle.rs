@@ -33,8 +33,7 @@ use signalpost::{
 };
 use support::{Client, PATIENCE, TestServer, config, within};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::Instant,
 };

@@ -1,13 +1,27 @@
-//! However the bytes of messages are cut, the same messages come out, also while others use the same thread's codec.
+//! However the bytes of messages are cut, the same messages come out, also while others use the same thread's buffer.
 
 #[path = "support/pipe.rs"]
 mod pipe;
 
-use std::sync::Arc;
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use clap::Parser;
 use pipe::{Pipe, frame};
 use signalpost::{config::Config, hub::Hub};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::yield_now,
+    time::timeout,
+};
 
 fn hub() -> Arc<Hub> {
     Arc::new(Hub::new(Arc::new(Config::try_parse_from(["signalpost"]).expect("the defaults"))))
@@ -80,4 +94,72 @@ async fn a_long_message_after_fragments_comes_out_whole() {
     let heard = String::from_utf8(b.hear().await).expect("UTF-8");
     assert!(heard.ends_with(&format!(r#","content":"{content}"}}"#)));
     assert!(a.hear().await.is_empty(), "the pong");
+}
+
+/// A client that says pings for as long as it is read, or nearly.
+struct Babble {
+    frames_left: usize,
+    closed: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Babble {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        room: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let frames = (room.remaining() / 6).min(self.frames_left);
+        self.frames_left -= frames;
+        room.put_slice(&[0x8a, 0x80, 0, 0, 0, 0].repeat(frames));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Babble {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        // The going-away that is said to everyone.
+        if bytes.windows(10).any(|said| said == b"going-away") {
+            self.closed.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_never_stops_talking_holds_up_nobody_neither_seated_nor_sent_away() {
+    const FRAMES: usize = 400_000_000;
+    let hub = hub();
+    let closed = Arc::new(AtomicBool::new(false));
+    pipe::serve(&hub, Babble { frames_left: FRAMES, closed: Arc::clone(&closed) });
+    let listening = Arc::clone(&hub);
+    let patience = Duration::from_secs(60);
+    let heard = tokio::spawn(async move {
+        let mut a = Pipe::join(&listening, "a").await;
+        a.say(&ping("while it babbles")).await;
+        hears_pong(&mut a, "while it babbles").await;
+    });
+    timeout(patience, heard).await.expect("one babbles, and the other waits").expect("no panic");
+
+    hub.send_away();
+    let others = tokio::spawn(async move {
+        while !closed.load(Ordering::Relaxed) {
+            yield_now().await;
+        }
+        for _ in 0..1000 {
+            yield_now().await;
+        }
+    });
+    timeout(patience, others).await.expect("one is to go, and others wait").expect("no panic");
 }

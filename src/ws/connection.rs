@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    task::coop::unconstrained,
+    task::coop::{consume_budget, unconstrained},
     time::timeout,
 };
 use tokio_tungstenite::tungstenite::protocol::frame::coding::Control;
@@ -53,14 +53,14 @@ where
     session.client().outbox.summon();
     let reader = Reader::new(max_message_bytes, already_read);
     let mut connection = Connection { wire, reader, session };
-    // Turns have bounds of their own, and what one sends to many is not held against whose turn it is.
-    unconstrained(async move {
-        let parting = turns(pin!(connection.converse())).await;
+    async move {
+        // Turns have bounds of their own, and what one sends to many is not held against whose turn it is.
+        let parting = unconstrained(turns(pin!(connection.converse()))).await;
         let client_id = connection.session.client().id;
         tracing::debug!(%client_id, ?parting, "disconnected");
         // In a box, so that the many who are not leaving are smaller.
         Box::pin(connection.part(parting, killed)).await;
-    })
+    }
 }
 
 struct Connection<S> {
@@ -141,7 +141,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// First the seat, then the courtesies: those may take a while.
     async fn part(self, parting: Parting, killed: CancellationToken) {
-        let Self { wire, reader, session } = self;
+        let Self { wire, mut reader, session } = self;
+        reader.rest();
         let client = Arc::clone(session.client());
         let reason = parting.leave_reason();
         turns(pin!(async move { session.end(reason) })).await;
@@ -165,15 +166,18 @@ where
     }
     if let Parting::Ended(_) = parting {
         // The client's half of the handshake; whatever it says before that comes too late.
-        while poll_fn(|cx| {
-            let _ = wire.poll_flush(cx).map_err(|_| Unreadable::Lost)?;
-            let said = reader.poll_next(|room| wire.poll_read(cx, room));
-            said.map_ok(|said| !matches!(said, Incoming::Close(_)))
-        })
-        .await
-            == Ok(true)
-        {}
+        let mut waits = true;
+        while waits {
+            let said = poll_fn(|cx| {
+                let _ = wire.poll_flush(cx).map_err(|_| Unreadable::Lost)?;
+                let said = reader.poll_next(|room| wire.poll_read(cx, room));
+                said.map_ok(|said| matches!(said, Incoming::Close(_)))
+            });
+            waits = said.await == Ok(false);
+            consume_budget().await;
+        }
     }
+    drop(reader);
     if poll_fn(|cx| wire.poll_flush(cx)).await.is_err() {
         return;
     }
