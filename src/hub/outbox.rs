@@ -24,12 +24,13 @@ use crate::{
 };
 
 thread_local! {
-    /// The buffer of an outbox that ran empty, for the next one that fills: an idle client has none, and a
+    /// The buffers of outboxes that ran empty, for the next ones that fill: an idle client has none, and a
     /// busy one need not allocate.
-    static SPARE: RefCell<VecDeque<Entry>> = const { RefCell::new(VecDeque::new()) };
+    static SPARES: RefCell<Vec<VecDeque<Entry>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A buffer that once was larger is given back to the allocator.
+/// How many buffers a thread keeps, and how large they may be.
+const SPARES_KEPT: usize = 64;
 const SPARE_ENTRIES: usize = 64;
 
 /// See the module.
@@ -131,7 +132,7 @@ impl Outbox {
         }
         queue.bytes = bytes;
         if queue.entries.capacity() == 0 {
-            queue.entries = SPARE.take();
+            queue.entries = SPARES.with_borrow_mut(Vec::pop).unwrap_or_default();
         }
         queue.entries.push_back(entry);
         let scheduled = mem::replace(&mut queue.scheduled, true);
@@ -200,7 +201,11 @@ impl Outbox {
         if queue.entries.is_empty() {
             let buffer = mem::take(&mut queue.entries);
             if (1..=SPARE_ENTRIES).contains(&buffer.capacity()) {
-                SPARE.set(buffer);
+                SPARES.with_borrow_mut(|spares| {
+                    if spares.len() < SPARES_KEPT {
+                        spares.push(buffer);
+                    }
+                });
             }
         }
         let ping = mem::take(&mut queue.ping);
