@@ -17,7 +17,7 @@ main() {
   check "buf lint" "$bin/buf" lint proto
   check "buf format" "$bin/buf" format --diff --exit-code proto
   check "types of the client" npm run --silent --prefix "$browser" check
-  SIGNALPOST_BIN=$PWD/target/debug/signalpost
+  SIGNALPOST_BIN=$(target_folder)/debug/signalpost
   export SIGNALPOST_BIN
   count "client units" node_sums npm run --silent --prefix "$browser" unit
   count "gRPC by buf curl" node_sums npm run --silent --prefix "$browser" grpc
@@ -28,6 +28,12 @@ main() {
 
 browser=tests/browser
 bin=$browser/node_modules/.bin
+
+# Wherever CARGO_TARGET_DIR or cargo's settings have it.
+target_folder() {
+  cargo metadata --locked --no-deps --format-version 1 |
+    node --print 'JSON.parse(fs.readFileSync(0)).target_directory'
+}
 
 install_missing() {
   local packages=()
