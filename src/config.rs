@@ -52,7 +52,7 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
 
     /// A STUN or TURN server for browsers to use: stun:HOST, turn:USER:SECRET@HOST. May be given more than once,
-    /// in the variable with spaces between.
+    /// in the variable with spaces between. A colon in the secret is written %3A, a percent sign %25.
     #[arg(
         long = "ice-server",
         env = "SIGNALPOST_ICE_SERVER",

@@ -3,6 +3,7 @@
 use std::{ffi::OsStr, fmt, str::FromStr};
 
 use clap::{Arg, Command, builder::TypedValueParser, error::ErrorKind};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 /// One STUN or TURN server, in the shape of a browser's `RTCIceServer` (W3C WebRTC).
@@ -19,7 +20,8 @@ impl FromStr for IceServer {
     type Err = &'static str;
 
     /// Reads `stun:HOST[:PORT]` and `turn:USER:SECRET@HOST[:PORT][?transport=…]` (RFC 7064, RFC 7065 with
-    /// the credentials put in), and both with `s` for TLS.
+    /// the credentials put in), and both with `s` for TLS. The user may hold colons, as coturn's temporary ones
+    /// do (`EXPIRY:USER`); a colon in the secret is written `%3A`, and a percent sign `%25`, in either.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const FORMS: &str =
             "use stun:HOST[:PORT] or turn:USER:SECRET@HOST[:PORT], or stuns: or turns: for TLS";
@@ -31,7 +33,7 @@ impl FromStr for IceServer {
             ("stun" | "stuns", None) => (None, rest),
             ("turn" | "turns", None) => return Err(NO_CREDENTIALS),
             ("turn" | "turns", Some((credentials, host))) => {
-                (Some(credentials.split_once(':').ok_or(NO_CREDENTIALS)?), host)
+                (Some(credentials.rsplit_once(':').ok_or(NO_CREDENTIALS)?), host)
             }
             _ => return Err(FORMS),
         };
@@ -45,10 +47,14 @@ impl FromStr for IceServer {
         if username == Some("") || credential == Some("") {
             return Err(NO_CREDENTIALS);
         }
+        let decoded = |text: Option<&str>| {
+            let text = text.map(|text| percent_decode_str(text).decode_utf8()).transpose();
+            text.map(|text| text.map(Into::into)).map_err(|_| "what %XX stands for must be UTF-8")
+        };
         Ok(Self {
             urls: [format!("{scheme}:{host}")],
-            username: username.map(str::to_owned),
-            credential: credential.map(str::to_owned),
+            username: decoded(username)?,
+            credential: decoded(credential)?,
         })
     }
 }
@@ -91,8 +97,16 @@ mod tests {
             ("stun:stun.example.org", r#"{"urls":["stun:stun.example.org"]}"#),
             ("stuns:stun.example.org:5349", r#"{"urls":["stuns:stun.example.org:5349"]}"#),
             (
-                "turn:ann:p@ss:word@[2001:db8::1]:3478?transport=tcp",
+                "turn:ann:p@ss%3Aword@[2001:db8::1]:3478?transport=tcp",
                 r#"{"urls":["turn:[2001:db8::1]:3478?transport=tcp"],"username":"ann","credential":"p@ss:word"}"#,
+            ),
+            (
+                "turn:1900000000:ann:SECRET@turn.example.org",
+                r#"{"urls":["turn:turn.example.org"],"username":"1900000000:ann","credential":"SECRET"}"#,
+            ),
+            (
+                "turns:1900000000%3Aann:100%25%40home@turn.example.org",
+                r#"{"urls":["turns:turn.example.org"],"username":"1900000000:ann","credential":"100%@home"}"#,
             ),
         ] {
             let server: IceServer = flag.parse().unwrap();
@@ -106,6 +120,7 @@ mod tests {
             "turn:example.org",
             "turn:ann@example.org",
             "turn::x@a",
+            "turn:ann:%FF@a",
             "stun://a",
         ] {
             assert!(flag.parse::<IceServer>().is_err(), "{flag}");
