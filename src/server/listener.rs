@@ -21,19 +21,27 @@ pub(super) fn bind_all(config: &Config) -> Result<Vec<TcpListener>, StartError> 
     if !config.listen.is_empty() {
         return config.listen.iter().map(|address| bind("--listen", *address)).collect();
     }
-    let both = SocketAddr::from((Ipv6Addr::UNSPECIFIED, config.port));
-    let old = SocketAddr::from((Ipv4Addr::UNSPECIFIED, config.port));
-    let listener = match open(both) {
-        // A machine without IPv6.
-        Err(error) if error.kind() != io::ErrorKind::AddrInUse => bind("--listen", old),
-        Err(error) => Err(StartError::Listen { flag: "--listen", address: both, error }),
-        Ok(listener) => Ok(listener),
-    };
-    Ok(vec![listener?])
+    let every = SocketAddr::from((Ipv6Addr::UNSPECIFIED, config.port));
+    Ok(vec![bind("--listen", every)?])
 }
 
 pub(super) fn bind(flag: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
-    open(address).map_err(|error| StartError::Listen { flag, address, error })
+    bind_by(open, address).map_err(|(address, error)| StartError::Listen { flag, address, error })
+}
+
+fn bind_by<T>(
+    open: impl Fn(SocketAddr) -> io::Result<T>,
+    address: SocketAddr,
+) -> Result<T, (SocketAddr, io::Error)> {
+    let every = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
+    match open(address) {
+        // On a machine without IPv6, every address is every IPv4 address.
+        Err(error) if address == every && error.kind() != io::ErrorKind::AddrInUse => {
+            let old = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+            open(old).map_err(|error| (old, error))
+        }
+        opened => opened.map_err(|error| (address, error)),
+    }
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
@@ -94,7 +102,24 @@ pub(super) fn mend(error: &io::Error, address: SocketAddr) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[test]
+    fn a_machine_without_ipv6_has_every_address_too() {
+        let open = |address: SocketAddr| match address {
+            SocketAddr::V4(_) => Ok(address),
+            SocketAddr::V6(_) => Err(io::ErrorKind::Unsupported.into()),
+        };
+        let every = Config::try_parse_from(["signalpost", "--listen", ":21902"]);
+        let every = every.unwrap().listen[0];
+        assert_eq!(bind_by(open, every).unwrap(), "0.0.0.0:21902".parse().unwrap());
+        let one = "[::1]:21902".parse().unwrap();
+        assert_eq!(bind_by(open, one).unwrap_err().0, one, "no other address stands in for one");
+        let in_use = |_| Err::<(), _>(io::ErrorKind::AddrInUse.into());
+        assert_eq!(bind_by(in_use, every).unwrap_err().0, every);
+    }
 
     #[tokio::test]
     async fn connections_send_at_once() {
