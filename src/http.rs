@@ -101,11 +101,15 @@ impl Http {
             (path, &Method::GET | &Method::HEAD) => {
                 self.assets.respond(path, request.headers()).await
             }
+            // As HAProxy asks, unless told otherwise, whether a server is well (RFC 9110, section 9.3.7).
+            (_, &Method::OPTIONS) => {
+                let mut response = Response::default();
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                with_methods(response)
+            }
             _ => {
                 let text = "Only GET and HEAD are answered here.";
-                let mut refused = plain(StatusCode::METHOD_NOT_ALLOWED, text);
-                refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-                refused
+                with_methods(plain(StatusCode::METHOD_NOT_ALLOWED, text))
             }
         }
     }
@@ -170,6 +174,11 @@ fn upgrade_required(text: &str) -> Response {
     let mut response = plain(StatusCode::UPGRADE_REQUIRED, text);
     response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    response
+}
+
+fn with_methods(mut response: Response) -> Response {
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
     response
 }
 

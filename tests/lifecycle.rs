@@ -116,6 +116,9 @@ async fn the_client_is_served_from_the_binary() {
         assert_eq!(page.status, status, "{method} {path}");
         assert!(!page.body.is_empty() && page.headers["x-content-type-options"] == "nosniff");
     }
+    let options = get(server.tcp().await, "OPTIONS", "/", NONE).await;
+    assert_eq!((options.status, &*options.body), (StatusCode::NO_CONTENT, ""));
+    assert_eq!(options.headers["allow"], "GET, HEAD, OPTIONS");
 }
 
 #[tokio::test]
