@@ -67,7 +67,7 @@ impl pb::admin_service_server::AdminService for Service {
     ) -> Result<Response<pb::Room>, Status> {
         let pb::LockRoomRequest { room_id, locked } = request.into_inner();
         let room = self.hub.lock(&convert::room_id(&room_id)?, locked).await?;
-        tracing::info!(?room_id, locked, "an administrator set a room's lock");
+        tracing::info!(%room_id, locked, "an administrator set a room's lock");
         Ok(Response::new(convert::room(room)))
     }
 
