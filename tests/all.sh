@@ -11,6 +11,9 @@ main() {
   install_missing
   check "rustfmt" cargo fmt --check
   check "clippy" cargo clippy --locked --all-targets -- --deny warnings
+  # Only checked, so the fuzzer's own library, in C++, is not built.
+  check "fuzz targets" env CUSTOM_LIBFUZZER_PATH=fuzz/none cargo clippy --locked --manifest-path fuzz/Cargo.toml \
+    --target-dir "$(target_folder)/fuzz" -- --deny warnings
   check "rustdoc" env RUSTDOCFLAGS="--deny warnings" cargo doc --locked --no-deps --document-private-items
   count "Rust tests" cargo_sums cargo test --locked --no-fail-fast
   check "instruction budget" benches/check.sh
