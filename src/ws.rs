@@ -4,9 +4,11 @@
 mod buffer;
 mod connection;
 mod handshake;
+mod parting;
 mod reader;
 mod wire;
 
 pub use connection::run;
 pub use handshake::{Refused, accept, is_upgrade};
-pub use reader::{Incoming, Reader, Unreadable};
+pub use parting::Parting;
+pub use reader::{Incoming, Reader};

@@ -19,14 +19,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::Control;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    reader::{Incoming, Reader, Unreadable},
-    wire::{Stop, Wire},
+    parting::Parting,
+    reader::{Incoming, Reader},
+    wire::Wire,
 };
 use crate::{
     config::limits,
     hub::{Ending, Join, Link, Outbox, Session, turn_takes_another, turns},
-    protocol::CloseCode,
-    room::LeaveReason,
 };
 
 /// How much may wait for the socket before a client that takes it slowly is not read from either.
@@ -69,19 +68,6 @@ struct Connection<S> {
     session: Session,
 }
 
-/// How a connection ends.
-#[derive(Debug, Clone, Copy)]
-enum Parting {
-    /// The client said goodbye, with this code.
-    ClosedByClient(Option<u16>),
-    /// The client is gone without a word.
-    Lost,
-    /// The client broke a rule of the WebSocket protocol.
-    Fault(CloseCode),
-    /// The server wants it.
-    Ended(Ending),
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn converse(&mut self) -> Parting {
         loop {
@@ -101,8 +87,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let Self { wire, reader, session } = self;
         let outbox = &session.client().outbox;
         if outbox.was_summoned() {
-            if let Poll::Ready(stop) = wire.poll_send(outbox, cx) {
-                return Poll::Ready(Err(stop.into()));
+            if let Poll::Ready(parting) = wire.poll_send(outbox, cx) {
+                return Poll::Ready(Err(parting));
             }
             let flow = wire.flow();
             if flow.pending {
@@ -158,7 +144,7 @@ where
 {
     // Whoever ends it: what is due goes out first, and nobody's flush finds anything after the close frame.
     outbox.end(Ending::GoingAway);
-    if let Stop::Broken = poll_fn(|cx| wire.poll_send(outbox, cx)).await {
+    if let Parting::Lost = poll_fn(|cx| wire.poll_send(outbox, cx)).await {
         return;
     }
     if let Some(payload) = parting.close_payload() {
@@ -169,7 +155,7 @@ where
         let mut waits = true;
         while waits {
             let said = poll_fn(|cx| {
-                let _ = wire.poll_flush(cx).map_err(|_| Unreadable::Lost)?;
+                let _ = wire.poll_flush(cx)?;
                 let said = reader.poll_next(|room| wire.poll_read(cx, room));
                 said.map_ok(|said| matches!(said, Incoming::Close(_)))
             });
@@ -200,49 +186,6 @@ async fn throw_away<S: AsyncRead + AsyncWrite + Unpin>(wire: &Wire<S>) {
         match read.await {
             Ok(read) if read > 0 => left = left.saturating_sub(read),
             _ => return,
-        }
-    }
-}
-
-impl Parting {
-    fn leave_reason(self) -> LeaveReason {
-        match self {
-            Self::ClosedByClient(_) | Self::Lost => LeaveReason::Disconnected,
-            Self::Fault(_) => LeaveReason::ProtocolError,
-            Self::Ended(ending) => ending.leave_reason(),
-        }
-    }
-
-    /// What the close frame says (RFC 6455, section 5.5.1), if there is to be one.
-    fn close_payload(self) -> Option<Vec<u8>> {
-        let code = match self {
-            Self::ClosedByClient(code) => {
-                return Some(code.map_or_else(Vec::new, |code| code.to_be_bytes().to_vec()));
-            }
-            Self::Lost => return None,
-            Self::Fault(code) => code,
-            Self::Ended(Ending::GoingAway | Ending::CutOff) => CloseCode::GoingAway,
-            Self::Ended(Ending::HeartbeatTimeout) => CloseCode::HeartbeatTimeout,
-            Self::Ended(Ending::SlowConsumer) => CloseCode::SlowConsumer,
-        };
-        Some([&(code as u16).to_be_bytes(), code.reason().as_bytes()].concat())
-    }
-}
-
-impl From<Stop> for Parting {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Ended(ending) => Self::Ended(ending),
-            Stop::Broken => Self::Lost,
-        }
-    }
-}
-
-impl From<Unreadable> for Parting {
-    fn from(unreadable: Unreadable) -> Self {
-        match unreadable {
-            Unreadable::Lost => Self::Lost,
-            Unreadable::Fault(code) => Self::Fault(code),
         }
     }
 }

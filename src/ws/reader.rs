@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
     coding::{CloseCode as AnyCode, Control, Data, OpCode},
 };
 
-use super::buffer::Buffer;
+use super::{buffer::Buffer, parting::Parting};
 use crate::protocol::CloseCode;
 
 /// The longest payload of a control frame (RFC 6455, section 5.5).
@@ -43,15 +43,6 @@ pub enum Incoming<'a> {
     Close(Option<u16>),
 }
 
-/// Why nothing more can be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unreadable {
-    /// The client is gone without a word.
-    Lost,
-    /// The client broke a rule.
-    Fault(CloseCode),
-}
-
 impl Reader {
     /// Reads messages of at most `max_message_bytes`, the first of them from `already_read`.
     pub fn new(max_message_bytes: usize, already_read: Vec<u8>) -> Self {
@@ -63,11 +54,11 @@ impl Reader {
     /// kept but what is unfinished.
     ///
     /// # Errors
-    /// [`Unreadable`], after which nothing makes sense any more.
+    /// [`Parting::Lost`] and [`Parting::Fault`], after which nothing makes sense any more.
     pub fn poll_next(
         &mut self,
         mut read: impl FnMut(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
-    ) -> Poll<Result<Incoming<'_>, Unreadable>> {
+    ) -> Poll<Result<Incoming<'_>, Parting>> {
         self.fragments.take_if(|fragments| fragments.complete);
         let frame = loop {
             let buffer = self.buffer.get_or_insert_with(Buffer::spare);
@@ -80,7 +71,7 @@ impl Reader {
                 }
                 Found::Part { frame_bytes } => match buffer.poll_fill(frame_bytes, &mut read) {
                     Poll::Ready(Ok(1..)) => {}
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Unreadable::Lost)),
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Err(Parting::Lost)),
                     Poll::Pending => {
                         self.rest();
                         return Poll::Pending;
@@ -211,10 +202,4 @@ fn answer_to_close(payload: &[u8]) -> Result<Option<u16>, CloseCode> {
     text(reason)?;
     let code = AnyCode::from(u16::from_be_bytes(*code));
     Ok(Some(if code.is_allowed() { code.into() } else { CloseCode::Protocol as u16 }))
-}
-
-impl From<CloseCode> for Unreadable {
-    fn from(code: CloseCode) -> Self {
-        Self::Fault(code)
-    }
 }

@@ -17,7 +17,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
     coding::{Control, Data, OpCode},
 };
 
-use crate::hub::{Due, Ending, Entry, Link, Outbox};
+use super::parting::Parting;
+use crate::hub::{Due, Entry, Link, Outbox};
 
 /// How much is given to the socket at once. More waits in the outbox, where it is counted.
 const BATCH_BYTES: usize = 64 << 10;
@@ -54,15 +55,6 @@ pub(super) struct Flow {
     pub(super) took: bool,
 }
 
-/// Why nothing more is to be sent.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// The server wants the connection to end.
-    Ended(Ending),
-    /// The socket broke.
-    Broken,
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// The task that sends first becomes its own.
     pub(super) fn new(stream: S) -> Self {
@@ -73,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// For the connection's own task: sends all that is due. Ready only when there is a reason to stop;
     /// pending, the task is woken when the socket takes more.
-    pub(super) fn poll_send(&self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Stop> {
+    pub(super) fn poll_send(&self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Parting> {
         let mut inner = self.0.lock();
         if !inner.owner.will_wake(cx.waker()) {
             inner.owner = cx.waker().clone();
@@ -124,43 +116,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for Wire<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    fn poll_send(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Stop> {
+    fn poll_send(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Parting> {
         if self.broken {
-            return Poll::Ready(Stop::Broken);
+            return Poll::Ready(Parting::Lost);
         }
-        let stop = ready!(self.poll_send_all(outbox, cx));
-        self.broken = matches!(stop, Stop::Broken);
-        Poll::Ready(stop)
+        let parting = ready!(self.poll_send_all(outbox, cx));
+        self.broken = parting == Parting::Lost;
+        Poll::Ready(parting)
     }
 
-    fn poll_send_all(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Stop> {
+    fn poll_send_all(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<Parting> {
         loop {
             if self.is_pending() {
                 match self.poll_flush(cx) {
                     Poll::Ready(Ok(())) if outbox.acknowledge() => {}
                     Poll::Ready(Ok(())) => return Poll::Pending,
-                    Poll::Ready(Err(_)) => return Poll::Ready(Stop::Broken),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Parting::Lost),
                     Poll::Pending => {
-                        let abandoned = outbox.abandoned().map(Stop::Ended);
+                        let abandoned = outbox.abandoned().map(Parting::Ended);
                         return abandoned.map_or(Poll::Pending, Poll::Ready);
                     }
                 }
             }
-            let sent = BATCH.with_borrow_mut(|batch| match batch.fill(outbox) {
-                Due::Send { .. } => self.send(&batch.bytes, cx).map_err(|_| Stop::Broken),
-                Due::End(ending) => Err(Stop::Ended(ending)),
-                Due::Nothing => Ok(false),
+            let due = BATCH.with_borrow_mut(|batch| {
+                let due = batch.fill(outbox);
+                self.send(&batch.bytes, cx).map(|()| due)
             });
-            match sent {
-                Ok(true) => {}
-                Ok(false) => return Poll::Pending,
-                Err(stop) => return Poll::Ready(stop),
+            match due {
+                Ok(Due::Send { .. }) => {}
+                Ok(Due::Nothing) => return Poll::Pending,
+                Ok(Due::End(ending)) => return Poll::Ready(Parting::Ended(ending)),
+                Err(_) => return Poll::Ready(Parting::Lost),
             }
         }
     }
 
     /// Gives a batch to a stream for which nothing waits, and keeps what it does not take.
-    fn send(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<bool> {
+    fn send(&mut self, bytes: &[u8], cx: &mut Context<'_>) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let sent = match Pin::new(&mut self.stream).poll_write(cx, bytes) {
             Poll::Ready(sent) => sent?,
             Poll::Pending => 0,
@@ -168,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.took |= sent > 0;
         self.unsent.extend_from_slice(&bytes[sent..]);
         self.unflushed = true;
-        Ok(true)
+        Ok(())
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -12,7 +12,7 @@ use std::{
     task::Poll,
 };
 
-use signalpost::ws::{Incoming, Reader, Unreadable};
+use signalpost::ws::{Incoming, Parting, Reader};
 use tokio_tungstenite::tungstenite::{
     Error, Message, WebSocket,
     error::ProtocolError,
@@ -81,8 +81,9 @@ fn ours(max_message_bytes: usize, cut: usize, bytes: &[u8]) -> Vec<Seen> {
             Ok(Incoming::Ping(payload)) => Seen::Ping(payload.to_vec()),
             Ok(Incoming::Pong) => Seen::Pong,
             Ok(Incoming::Close(code)) => Seen::Close(code),
-            Err(Unreadable::Fault(code)) => Seen::Fault(code as u16),
-            Err(Unreadable::Lost) => Seen::End,
+            Err(Parting::Fault(code)) => Seen::Fault(code as u16),
+            Err(Parting::Lost) => Seen::End,
+            Err(other) => panic!("{other:?}"),
         };
         let is_last = matches!(next, Seen::Close(_) | Seen::Fault(_) | Seen::End);
         seen.push(next);
