@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     Method, Request, StatusCode,
-    body::Incoming,
+    body::{Body, Incoming},
     header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE},
     server::conn::http1,
     service::Service,
@@ -123,7 +123,12 @@ impl Http {
 
     /// The answer to a request to become a WebSocket, and the client's session if it shall.
     fn upgrade(&self, request: &Request<Incoming>) -> (Response, Option<Session>) {
-        let switching = match ws::accept(request, &self.config.allowed_origins) {
+        // Its body would be taken for frames, or by a proxy on the way for something else.
+        let accepted = match request.body().is_end_stream() {
+            true => ws::accept(request, &self.config.allowed_origins),
+            false => Err(ws::Refused::Malformed),
+        };
+        let switching = match accepted {
             Ok(response) => response.map(|()| Full::default()),
             Err(refused @ ws::Refused::Version) => {
                 return (upgrade_required(&refused.to_string()), None);

@@ -59,7 +59,7 @@
 //! 9. A signal touches no map or lock shared by all rooms: a seated session holds its room's cell.
 //! 10. A cell that closed stays closed; whoever finds one in the directory replaces it. So `closed` always
 //!     precedes the next `created`.
-//! 11. No task outlives [`server::Server::run`].
+//! 11. No task outlives [`server::Server::run`]; where that is cut short, each ends at its next poll.
 //!
 //! # Where the code departs from its design
 //!

@@ -110,7 +110,7 @@ impl Server {
     }
 
     /// Serves until `shutdown`, then says goodbye to everyone, for `--drain-seconds` at most. Every
-    /// connection ends with this call, even if that is cut short; only an administrator's lasts for as long
+    /// connection ends with this call, or right after if that is cut short; only an administrator's lasts for as long
     /// as it leaves an answer unread, or its own half of a call open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { config, hub, http, listeners, tls, admin, admin_listener, .. } = self;

@@ -309,6 +309,8 @@ async fn handshakes_that_are_none_are_refused_with_a_status() {
         (format!("{UPGRADE}{VERSION}"), 400),
         (format!("{UPGRADE}{VERSION}{KEY}Origin: https://evil.example.org\r\n"), 403),
         (format!("{UPGRADE}{VERSION}{KEY}Origin: https://chat.example.org\r\n"), 101),
+        (format!("{UPGRADE}{VERSION}{KEY}Content-Length: 9\r\n"), 400),
+        (format!("{UPGRADE}{VERSION}{KEY}Transfer-Encoding: chunked\r\n"), 400),
         (format!("{UPGRADE}{VERSION}{KEY}"), 101),
     ] {
         let mut tcp = server.tcp().await;

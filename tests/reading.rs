@@ -16,12 +16,13 @@ use std::{
 
 use clap::Parser;
 use pipe::{Pipe, frame};
-use signalpost::{config::Config, hub::Hub};
+use signalpost::{config::Config, hub::Hub, ws};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     task::yield_now,
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 
 fn hub() -> Arc<Hub> {
     Arc::new(Hub::new(Arc::new(Config::try_parse_from(["signalpost"]).expect("the defaults"))))
@@ -96,8 +97,9 @@ async fn a_long_message_after_fragments_comes_out_whole() {
     assert!(a.hear().await.is_empty(), "the pong");
 }
 
-/// A client that says pings for as long as it is read, or nearly.
+/// A client that says the same frame again for as long as it is read, or nearly.
 struct Babble {
+    frame: [u8; 6],
     frames_left: usize,
     closed: Arc<AtomicBool>,
 }
@@ -110,7 +112,7 @@ impl AsyncRead for Babble {
     ) -> Poll<io::Result<()>> {
         let frames = (room.remaining() / 6).min(self.frames_left);
         self.frames_left -= frames;
-        room.put_slice(&[0x8a, 0x80, 0, 0, 0, 0].repeat(frames));
+        room.put_slice(&self.frame.repeat(frames));
         Poll::Ready(Ok(()))
     }
 }
@@ -139,27 +141,34 @@ impl AsyncWrite for Babble {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn who_never_stops_talking_holds_up_nobody_neither_seated_nor_sent_away() {
-    const FRAMES: usize = 400_000_000;
-    let hub = hub();
-    let closed = Arc::new(AtomicBool::new(false));
-    pipe::serve(&hub, Babble { frames_left: FRAMES, closed: Arc::clone(&closed) });
-    let listening = Arc::clone(&hub);
-    let patience = Duration::from_secs(60);
-    let heard = tokio::spawn(async move {
-        let mut a = Pipe::join(&listening, "a").await;
-        a.say(&ping("while it babbles")).await;
-        hears_pong(&mut a, "while it babbles").await;
-    });
-    timeout(patience, heard).await.expect("one babbles, and the other waits").expect("no panic");
-
-    hub.send_away();
-    let others = tokio::spawn(async move {
+    const FRAMES: usize = 2_000_000_000;
+    let patience = Duration::from_secs(10);
+    // Pongs, pings, and fragments with nothing in them.
+    for (first, then) in [(None, 0x8a), (None, 0x89), (Some(0x01), 0x00)] {
+        let hub = hub();
+        let closed = Arc::new(AtomicBool::new(false));
+        let frame = |first| [first, 0x80, 0, 0, 0, 0];
+        let begun = first.map_or_else(Vec::new, |first| frame(first).to_vec());
+        let babble =
+            Babble { frame: frame(then), frames_left: FRAMES, closed: Arc::clone(&closed) };
+        let session = hub.connect().expect("the hub has room");
+        tokio::spawn(ws::run(babble, begun, session, 1 << 18, CancellationToken::new()));
+        let others_are_served = async || {
+            let joined = tokio::spawn(async {
+                let mut other = Pipe::join(&crate::hub(), "a").await;
+                other.say(&ping("while it babbles")).await;
+                hears_pong(&mut other, "while it babbles").await;
+            });
+            timeout(patience, joined)
+                .await
+                .expect("one babbles, and another waits")
+                .expect("heard");
+        };
+        others_are_served().await;
+        hub.send_away();
         while !closed.load(Ordering::Relaxed) {
             yield_now().await;
         }
-        for _ in 0..1000 {
-            yield_now().await;
-        }
-    });
-    timeout(patience, others).await.expect("one is to go, and others wait").expect("no panic");
+        others_are_served().await;
+    }
 }

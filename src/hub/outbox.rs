@@ -94,7 +94,7 @@ pub enum Ending {
     CutOff,
 }
 
-/// What the writer is to do.
+/// What whoever flushes is to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Due {
     /// Nothing for now.
@@ -162,10 +162,7 @@ impl Outbox {
 
     /// From now on `waker` wakes the connection's own task.
     pub fn owned_by(&self, waker: &Waker) {
-        let owner = &mut self.queue.lock().owner;
-        if !owner.as_ref().is_some_and(|owner| owner.will_wake(waker)) {
-            *owner = Some(waker.clone());
-        }
+        self.queue.lock().owner = Some(waker.clone());
     }
 
     /// Has the connection's own task see to what is due, and to its socket.
@@ -184,7 +181,7 @@ impl Outbox {
         self.summoned.load(Ordering::Relaxed) && self.summoned.swap(false, Ordering::Acquire)
     }
 
-    /// Tells the writer what to do next: sending goes before an orderly end, and a disorderly end before
+    /// Tells what to do next: sending goes before an orderly end, and a disorderly end before
     /// sending. Moves entries into `batch` up to `batch_bytes` (at least one).
     pub fn take_due(&self, batch: &mut Vec<Entry>, batch_bytes: usize) -> Due {
         let mut queue = self.queue.lock();
@@ -223,7 +220,7 @@ impl Outbox {
         !queue.entries.is_empty() || queue.ping || queue.ending.is_some()
     }
 
-    /// For a writer whose socket is full: how the connection is to end whatever is still unsent.
+    /// Where the socket is full: how the connection is to end whatever is still unsent.
     pub fn abandoned(&self) -> Option<Ending> {
         self.queue.lock().ending.filter(|ending| !ending.in_order())
     }

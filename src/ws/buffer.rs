@@ -81,14 +81,15 @@ impl Buffer {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        let is_full = self.end == self.bytes.len();
-        if is_full && self.end <= READ_BYTES / 2 {
+        if self.bytes.len() < READ_BYTES && self.end <= READ_BYTES / 2 {
             let mut spare = Self::spare();
-            spare.bytes[..self.end].copy_from_slice(&self.bytes);
+            spare.bytes[..self.end].copy_from_slice(&self.bytes[..self.end]);
             spare.end = self.end;
             *self = spare;
-        } else if is_full {
-            self.bytes.resize(frame_bytes.min(2 * self.end), 0);
+        } else if self.end == self.bytes.len() {
+            let room = frame_bytes.min(2 * self.end);
+            self.bytes.reserve_exact(room - self.end);
+            self.bytes.resize(room, 0);
         }
     }
 }

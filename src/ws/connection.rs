@@ -103,8 +103,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
         }
+        let mut read = wire.reads(cx);
         while turn_takes_another() {
-            let said = ready!(reader.poll_next(|room| wire.poll_read(cx, room)));
+            let said = ready!(reader.poll_next(&mut read));
             session.heard();
             match said? {
                 Incoming::Text(text) => {
@@ -120,6 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Incoming::Close(code) => return Poll::Ready(Err(Parting::ClosedByClient(code))),
             }
         }
+        drop(read);
         reader.rest();
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -156,7 +158,7 @@ where
         while waits {
             let said = poll_fn(|cx| {
                 let _ = wire.poll_flush(cx)?;
-                let said = reader.poll_next(|room| wire.poll_read(cx, room));
+                let said = reader.poll_next(wire.reads(cx));
                 said.map_ok(|said| matches!(said, Incoming::Close(_)))
             });
             waits = said.await == Ok(false);

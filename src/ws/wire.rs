@@ -1,7 +1,8 @@
 //! One connection's socket, shared by its own task, which reads, and by everyone who writes to the client.
 //!
 //! Whoever writes holds the wire's lock for one system call that never waits. What the socket does not take
-//! stays here, no more than 64 KiB and one message, and the connection's own task is woken once it takes more.
+//! stays here, no more than a batch of 64 KiB, one message and some pongs; the connection's own task goes on
+//! once it takes more.
 
 use std::{
     cell::RefCell,
@@ -22,6 +23,9 @@ use crate::hub::{Due, Entry, Link, Outbox};
 
 /// How much is given to the socket at once. More waits in the outbox, where it is counted.
 const BATCH_BYTES: usize = 64 << 10;
+
+/// How often a client is read from in one turn.
+const TURN_READS: usize = 4;
 
 /// See the module.
 pub(super) struct Wire<S>(Mutex<Inner<S>>);
@@ -89,6 +93,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let Inner { socket, .. } = &mut *self.0.lock();
         let took = mem::take(&mut socket.took);
         Flow { pending: socket.is_pending(), kept: socket.unsent.len(), took }
+    }
+
+    /// The reads of one turn: after a few, others have theirs. A message may be long, and a frame be empty.
+    pub(super) fn reads<'a>(
+        &'a self,
+        cx: &'a mut Context<'_>,
+    ) -> impl FnMut(&mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut reads = 0;
+        move |room| {
+            reads += 1;
+            if reads > TURN_READS {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.poll_read(cx, room)
+        }
     }
 
     pub(super) fn poll_read(
