@@ -20,7 +20,11 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Notify,
+    time::sleep,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -59,14 +63,25 @@ impl Http {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let visit = Visit { http: Arc::clone(&self), session: Mutex::default() };
+        let upgrading = Arc::new(Notify::new());
+        let visit = Visit {
+            http: Arc::clone(&self),
+            session: Mutex::default(),
+            upgrading: Arc::clone(&upgrading),
+        };
         let mut connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits::HANDSHAKE)
             .max_buf_size(limits::HTTP_HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), visit);
+        // A client counts from then on, and nobody pings it before its WebSocket is there.
+        let overdue = async {
+            upgrading.notified().await;
+            sleep(limits::HANDSHAKE).await;
+        };
         let served = tokio::select! {
             served = &mut connection => served,
+            () = overdue => return,
             () = self.draining.cancelled() => {
                 Pin::new(&mut connection).graceful_shutdown();
                 let Some(served) = self.killed.run_until_cancelled(&mut connection).await else { return };
@@ -149,6 +164,8 @@ impl Http {
 struct Visit {
     http: Arc<Http>,
     session: Mutex<Option<Session>>,
+    /// Told when there is a session.
+    upgrading: Arc<Notify>,
 }
 
 impl Service<Request<Incoming>> for Visit {
@@ -159,6 +176,9 @@ impl Service<Request<Incoming>> for Visit {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         if matches!(request.uri().path(), "/" | "/ws") && ws::is_upgrade(request.headers()) {
             let (response, session) = self.http.upgrade(&request);
+            if session.is_some() {
+                self.upgrading.notify_one();
+            }
             *self.session.lock() = session;
             return Box::pin(ready(Ok(with_security_headers(response))));
         }
