@@ -32,7 +32,8 @@ pub const PAGE_ROOMS: usize = 50;
 pub const MAX_PAGE_ROOMS: usize = 1000;
 /// Most `WatchEvents` streams at a time.
 pub const WATCHERS: usize = 10_000;
-/// Longest time for a TLS handshake, and for an HTTP request's head to arrive.
+/// Longest time for a TLS handshake, for an HTTP request's head to arrive, and for the answer to an upgrade to
+/// be taken.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Longest head of an HTTP request, in bytes.
 pub const HTTP_HEAD_BYTES: usize = 16 << 10;
