@@ -139,9 +139,10 @@ impl Http {
     /// The answer to a request to become a WebSocket, and the client's session if it shall.
     fn upgrade(&self, request: &Request<Incoming>) -> (Response, Option<Session>) {
         // Its body would be taken for frames, or by a proxy on the way for something else.
-        let accepted = match request.body().is_end_stream() {
-            true => ws::accept(request, &self.config.allowed_origins),
-            false => Err(ws::Refused::Malformed),
+        let accepted = if request.body().is_end_stream() {
+            ws::accept(request, &self.config.allowed_origins)
+        } else {
+            Err(ws::Refused::Malformed)
         };
         let switching = match accepted {
             Ok(response) => response.map(|()| Full::default()),

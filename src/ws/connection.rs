@@ -49,6 +49,7 @@ where
 {
     let wire = Arc::new(Wire::new(stream));
     session.client().attach(Arc::clone(&wire) as Arc<dyn Link>);
+    // So that its first poll makes the task the outbox's owner, whatever is due by then.
     session.client().outbox.summon();
     let reader = Reader::new(max_message_bytes, already_read);
     let mut connection = Connection { wire, reader, session };

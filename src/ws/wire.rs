@@ -192,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.took |= sent > 0;
+            self.took = true;
             self.unsent.drain(..sent);
         }
         // An idle connection keeps no buffer.
