@@ -102,15 +102,16 @@ impl Hub {
     /// [`TooManyClients`].
     pub fn connect(self: &Arc<Self>) -> Result<Session, TooManyClients> {
         let client = Arc::new(Client::new(self.config.outbox_limits()));
-        self.clients.insert(&client)?;
-        self.heartbeat.enrol(client.id);
         let welcome = Reply::Welcome {
             client_id: client.id,
             protocol: VERSION,
             heartbeat_ms: self.config.ping_seconds * 1000,
             ice_servers: &self.config.ice_servers,
         };
+        // Before anybody can find the client, and have something to say to it.
         client.push(Entry::Frame(welcome.encode()));
+        self.clients.insert(&client)?;
+        self.heartbeat.enrol(client.id);
         Ok(Session::new(Arc::clone(self), client))
     }
 

@@ -11,13 +11,17 @@ mod support;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
     time::Duration,
 };
 
 use serde_json::{Value, json};
 use signalpost::{
-    hub::{Client, Due, Ending, Entry, Hub, Session},
+    hub::{Audience, Client, Due, Ending, Entry, Hub, Session},
     room::LeaveReason,
 };
 
@@ -190,4 +194,23 @@ async fn silence_ends_a_client_and_any_sign_of_life_does_not() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     heart.abort();
+}
+
+#[test]
+fn nothing_is_said_to_a_client_before_its_welcome() {
+    let hub = hub("");
+    let speaking = Arc::new(AtomicBool::new(true));
+    let (speaker, still) = (Arc::clone(&hub), Arc::clone(&speaking));
+    let administrator = thread::spawn(move || {
+        let content = serde_json::value::to_raw_value("everybody").unwrap();
+        while still.load(Ordering::Relaxed) {
+            speaker.broadcast(&Audience::Everyone, &content).unwrap();
+        }
+    });
+    for _ in 0..20_000 {
+        let session = hub.connect().unwrap();
+        assert_eq!(kinds(session.client())[0], "welcome");
+    }
+    speaking.store(false, Ordering::Relaxed);
+    administrator.join().unwrap();
 }
