@@ -3,6 +3,7 @@
 mod address;
 mod ice;
 pub mod limits;
+mod memory;
 
 use std::{ffi::OsStr, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -91,6 +92,19 @@ pub struct Config {
     #[arg(long, env = "SIGNALPOST_OUTBOX_BYTES", value_name = "BYTES")]
     pub outbox_bytes: Option<usize>,
 
+    /// How many messages a second a browser may send in the long run. Ten times as many at once, and bytes
+    /// (512 KiB a second at the default), joins and registrations (2 a second) in proportion; 0 lifts all these
+    /// limits, as for load tests.
+    #[arg(long, env = "SIGNALPOST_RATE_LIMIT", value_name = "MESSAGES", default_value_t = limits::RATE_LIMIT, value_parser = clap::value_parser!(u32).range(..=limits::MAX_RATE_LIMIT))]
+    pub rate_limit: u32,
+
+    /// How much memory the server may take. Near it, nobody new comes in; then those are closed who make it keep the
+    /// most: who do not finish a message, who do not read.
+    ///
+    /// Default: half of what the machine, or the process's cgroup, has.
+    #[arg(long, env = "SIGNALPOST_MEMORY_BUDGET", value_name = "BYTES")]
+    pub memory_budget: Option<usize>,
+
     /// The most events kept for those who watch them.
     #[arg(long, env = "SIGNALPOST_LOG_EVENTS", value_name = "N", default_value_t = limits::LOG_EVENTS, value_parser = at_least(1))]
     pub log_events: usize,
@@ -142,6 +156,19 @@ pub enum Contradiction {
          use 127.0.0.1:{port}, and an SSH tunnel from elsewhere", port = .0.port()
     )]
     AdminExposed(SocketAddr),
+    /// The log alone would take what the server may take.
+    #[error(
+        "--memory-budget {given} is too small for --log-bytes {log_bytes}; use --memory-budget {least} or more, \
+         or keep a smaller log"
+    )]
+    BudgetTooSmall {
+        /// The setting.
+        given: usize,
+        /// What it collides with.
+        log_bytes: usize,
+        /// The least that would do.
+        least: usize,
+    },
     /// A full room's list of members, or two of the longest messages, would not fit an outbox.
     #[error(
         "--outbox-bytes {given} is too small for --max-members {max_members} and --max-message-bytes \
@@ -181,6 +208,10 @@ impl Config {
         if !self.admin_listen.ip().to_canonical().is_loopback() {
             return Err(Contradiction::AdminExposed(self.admin_listen));
         }
+        let least = self.least_memory_budget();
+        if let Some(given) = self.memory_budget.filter(|given| *given < least) {
+            return Err(Contradiction::BudgetTooSmall { given, log_bytes: self.log_bytes, least });
+        }
         let (max_members, max_message_bytes) = (self.max_members, self.max_message_bytes);
         let least = self.least_outbox_bytes();
         match self.outbox_bytes {
@@ -198,6 +229,14 @@ impl Config {
         OutboxLimits { messages: self.outbox_messages, bytes }
     }
 
+    /// How many bytes the server may keep for all its clients: for each one, of messages that it has not finished, and
+    /// of those that it does not take.
+    pub fn kept_bytes(&self) -> usize {
+        let share = || (memory::machine_bytes() / 2).max(self.least_memory_budget());
+        let all = self.memory_budget.unwrap_or_else(share);
+        all.saturating_sub(self.log_bytes).saturating_sub(limits::OWN_BYTES)
+    }
+
     /// How much of the log is kept.
     pub fn log_limits(&self) -> LogLimits {
         LogLimits { events: self.log_events, bytes: self.log_bytes }
@@ -211,6 +250,10 @@ impl Config {
     /// How long a browser may take to answer a ping.
     pub fn pong_within(&self) -> Duration {
         Duration::from_secs(self.pong_seconds)
+    }
+
+    fn least_memory_budget(&self) -> usize {
+        self.log_bytes.saturating_add(limits::OWN_BYTES + limits::LEAST_KEPT_BYTES)
     }
 
     /// Half of it must hold a full list of members, or the longest message with its sender's names: a turn

@@ -5,6 +5,7 @@ mod assets;
 use std::{
     convert::Infallible,
     future::{Future, ready},
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
 };
@@ -59,13 +60,14 @@ impl Http {
     }
 
     /// Serves one connection as HTTP/1.1 until it ends, all is killed, or a WebSocket's task takes it over.
-    pub async fn serve<S>(self: Arc<Self>, stream: S)
+    pub async fn serve<S>(self: Arc<Self>, stream: S, from: IpAddr)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let upgrading = Arc::new(Notify::new());
         let visit = Visit {
             http: Arc::clone(&self),
+            from,
             session: Mutex::default(),
             upgrading: Arc::clone(&upgrading),
         };
@@ -137,7 +139,7 @@ impl Http {
     }
 
     /// The answer to a request to become a WebSocket, and the client's session if it shall.
-    fn upgrade(&self, request: &Request<Incoming>) -> (Response, Option<Session>) {
+    fn upgrade(&self, request: &Request<Incoming>, from: IpAddr) -> (Response, Option<Session>) {
         // Its body would be taken for frames, or by a proxy on the way for something else.
         let accepted = if request.body().is_end_stream() {
             ws::accept(request, &self.config.allowed_origins)
@@ -151,7 +153,7 @@ impl Http {
             }
             Err(refused) => return (plain(refused.status(), &refused.to_string()), None),
         };
-        match self.hub.connect() {
+        match self.hub.connect(from) {
             Ok(session) => (switching, Some(session)),
             Err(TooManyClients) => {
                 let text = "The server takes no more connections.";
@@ -164,6 +166,7 @@ impl Http {
 /// One connection's requests, up to the one that makes it a WebSocket.
 struct Visit {
     http: Arc<Http>,
+    from: IpAddr,
     session: Mutex<Option<Session>>,
     /// Told when there is a session.
     upgrading: Arc<Notify>,
@@ -176,7 +179,7 @@ impl Service<Request<Incoming>> for Visit {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         if matches!(request.uri().path(), "/" | "/ws") && ws::is_upgrade(request.headers()) {
-            let (response, session) = self.http.upgrade(&request);
+            let (response, session) = self.http.upgrade(&request, self.from);
             if session.is_some() {
                 self.upgrading.notify_one();
             }

@@ -6,12 +6,15 @@ mod cell;
 mod client;
 mod directory;
 mod heartbeat;
+mod keep;
 mod outbox;
+mod rate;
 mod registry;
 mod session;
 mod turn;
 
 use std::{
+    net::IpAddr,
     num::NonZeroUsize,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -31,7 +34,10 @@ use crate::{
     protocol::{Frame, Reply, VERSION},
     room::{Denied, Member, Settings, Summary},
 };
-use {cell::CellClosed, directory::Directory, heartbeat::Heartbeat, registry::Registry};
+use {
+    cell::CellClosed, directory::Directory, heartbeat::Heartbeat, keep::Keep, rate::Rates,
+    registry::Registry,
+};
 
 /// How long a client that is sent away should wait at least before it comes back.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -45,6 +51,8 @@ pub struct Hub {
     directory: Directory,
     clients: Registry,
     heartbeat: Heartbeat,
+    rates: Rates,
+    keep: Arc<Keep>,
 }
 
 /// The server has as many clients as it may have.
@@ -87,21 +95,26 @@ impl Hub {
             directory: Directory::new(config.max_rooms),
             clients: Registry::new(config.max_connections),
             heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
+            rates: Rates::new(config.rate_limit),
+            keep: Arc::new(Keep::new(config.outbox_limits(), config.kept_bytes())),
             config,
         }
     }
 
     /// Beats the heart and wakes those who follow the log, for as long as it is polled.
     pub async fn run(&self) {
-        tokio::join!(self.heartbeat.run(&self.clients), self.journal.tick());
+        tokio::join!(self.heartbeat.run(&self.clients, &self.keep), self.journal.tick());
     }
 
     /// Lets a new client in: `welcome` is in its outbox.
     ///
     /// # Errors
     /// [`TooManyClients`].
-    pub fn connect(self: &Arc<Self>) -> Result<Session, TooManyClients> {
-        let client = Arc::new(Client::new(self.config.outbox_limits()));
+    pub fn connect(self: &Arc<Self>, from: IpAddr) -> Result<Session, TooManyClients> {
+        if self.keep.is_tight() {
+            return Err(TooManyClients);
+        }
+        let client = Arc::new(Client::new(&self.keep, from));
         let welcome = Reply::Welcome {
             client_id: client.id,
             protocol: VERSION,

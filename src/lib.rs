@@ -51,8 +51,9 @@
 //! 3. A payload is never parsed past its JSON syntax, never rewritten, never logged.
 //! 4. A message is encoded once, however many receive it.
 //! 5. A signal passes only between members of one room.
-//! 6. Nothing waits for a slow browser: writing to another's socket never blocks, an outbox is bounded in
-//!    messages and bytes, and a full one ends that connection. Never is one message left out.
+//! 6. Nothing waits for a slow browser but who speaks to it: writing to another's socket never blocks, and who
+//!    fills half of an outbox is not read from until that has drained. Only who then takes nearly nothing for
+//!    long is closed. Never is one message left out.
 //! 7. Everything has a limit, and each stands in `config/limits.rs` or has a flag.
 //! 8. Whatever way a connection ends, its seat is freed exactly once, by dropping its `Session`, and
 //!    everyone concerned is told, with the reason.
@@ -67,6 +68,11 @@
 //!   whoever first sends it ([`protocol::Announcement`]). The design had every announcement
 //!   encoded before the lock, which cannot be for `room-updated`: what it says is known only under the lock.
 //! - `http` is a module of its own beside `ws`: files and health are no WebSocket's business.
+//! - A full outbox does not end its connection: any member could have a slower one closed. It holds back who
+//!   fills it (`hub/outbox`), and `hub/keep` ends who does not read. What many say in the same moment may
+//!   overfill it, by one message each.
+//! - Rates are counted by buckets of our own (`hub/rate`): a connection's task alone uses them, in the heartbeat's
+//!   ticks. The crates ask a clock, or share a cell, for every message.
 //! - An outbox hands its entries over when they are taken and counts them until they are acknowledged; it
 //!   keeps none. Resumption will keep them.
 //! - The envelope is split by a scanner of our own (`protocol/json`), not by serde_json: an offer spends most

@@ -5,7 +5,14 @@ mod tls;
 
 pub use tls::TlsError;
 
-use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -177,24 +184,24 @@ impl Drop for End {
 
 async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http: Arc<Http>, most: usize) {
     loop {
-        let stream = listener::accept(&listener).await;
+        let (stream, from) = listener::accept(&listener).await;
         // Beside the clients there are those who are about to become one, or to say goodbye.
         if http.tasks.len() >= most {
             tracing::warn!(most, "too many connections: one was turned away");
             continue;
         }
         match &tls {
-            None => http.tasks.spawn(Arc::clone(&http).serve(stream)),
-            Some(tls) => http.tasks.spawn(serve_tls(tls.accept(stream), Arc::clone(&http))),
+            None => http.tasks.spawn(Arc::clone(&http).serve(stream, from)),
+            Some(tls) => http.tasks.spawn(serve_tls(tls.accept(stream), from, Arc::clone(&http))),
         };
     }
 }
 
-async fn serve_tls(handshake: Accept<TcpStream>, http: Arc<Http>) {
+async fn serve_tls(handshake: Accept<TcpStream>, from: IpAddr, http: Arc<Http>) {
     let handshake = timeout(limits::HANDSHAKE, handshake);
     let Some(shaken) = http.killed.run_until_cancelled(handshake).await else { return };
     match shaken {
-        Ok(Ok(stream)) => http.serve(stream).await,
+        Ok(Ok(stream)) => http.serve(stream, from).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
         Err(_) => tracing::debug!("TLS handshake took too long"),
     }

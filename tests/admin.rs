@@ -282,7 +282,7 @@ async fn a_watcher_may_name_a_thousand_rooms() {
 
 #[tokio::test]
 async fn a_watcher_that_fell_behind_the_log_is_told() {
-    let server = TestServer::with("--log-events 10 --max-members 3");
+    let server = TestServer::with("--log-events 10 --max-members 3 --rate-limit 0");
     let mut admin = server.admin().await;
     let mut events = admin.watch_events(WatchEventsRequest::default()).await.unwrap().into_inner();
     // More than the flow control of HTTP/2 and the log hold together, while nobody reads.

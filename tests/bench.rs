@@ -58,7 +58,7 @@ fn refusal(words: &str, status: i32) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_scenario_runs_clean() {
-    let server = TestServer::start();
+    let server = TestServer::with("--rate-limit 0");
     for (flags, unit) in [
         ("--scenario candidates --rooms 5", "messages"),
         ("--scenario candidates --rooms 3 --members 4 --outstanding 8", "messages"),

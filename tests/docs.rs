@@ -114,7 +114,12 @@ fn written() -> Vec<String> {
     vec![
         encoded(Reply::Registered { user_id, request_id: Some(&one) }),
         Announcement::joined(joined).frame().as_str().to_owned(),
-        encoded(Reply::JoinError { error: "Room is full", code: Code::RoomFull, request_id: None }),
+        encoded(Reply::JoinError {
+            error: "Room is full",
+            code: Code::RoomFull,
+            retry_after_ms: None,
+            request_id: None,
+        }),
         encoded(Reply::Left { room_id: &room_id, request_id: None }),
         signal(SignalKind::Offer, r#"{"type": "offer", "sdp": "v=0\r\n"}"#),
         signal(SignalKind::Answer, r#"{"type": "answer", "sdp": "v=0\r\n"}"#),
@@ -143,7 +148,14 @@ fn written() -> Vec<String> {
         encoded(Reply::Error {
             code: Code::PeerNotFound,
             message: "No such client in your room",
+            retry_after_ms: None,
             request_id: Some(&three),
+        }),
+        encoded(Reply::Error {
+            code: Code::RateLimited,
+            message: "You say too much at once: the rest of it has to wait",
+            retry_after_ms: Some(250),
+            request_id: None,
         }),
     ]
 }

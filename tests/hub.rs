@@ -13,7 +13,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::Duration,
@@ -21,7 +21,7 @@ use std::{
 
 use serde_json::{Value, json};
 use signalpost::{
-    hub::{Audience, Client, Due, Ending, Entry, Hub, Session},
+    hub::{Audience, Client, Due, Ending, Entry, Hub, Link, Outbox, Session},
     room::LeaveReason,
 };
 
@@ -54,7 +54,7 @@ async fn say(session: &mut Session, message: &Value) {
 }
 
 async fn member(hub: &Arc<Hub>, room: &str) -> Session {
-    let mut session = hub.connect().unwrap();
+    let mut session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).unwrap();
     say(&mut session, &json!({"type": "join", "roomId": room})).await;
     assert_eq!(kinds(session.client()), ["welcome", "joined"]);
     session
@@ -80,18 +80,33 @@ async fn a_panic_frees_the_seat_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_full_outbox_ends_its_client_and_keeps_nothing() {
+async fn an_outbox_that_is_half_full_holds_back_who_fills_it_and_loses_nothing() {
     for flags in
-        ["--outbox-messages 16", "--max-members 2 --max-message-bytes 2048 --outbox-bytes 20000"]
+        ["--outbox-messages 16", "--max-members 3 --max-message-bytes 2048 --outbox-bytes 20000"]
     {
         let hub = hub(flags);
-        let (mut speaker, deaf) = (member(&hub, "r").await, member(&hub, "r").await);
+        let mut speaker = member(&hub, "r").await;
+        let (deaf, mut other) = (member(&hub, "r").await, member(&hub, "r").await);
         let message = json!({"type": "message", "content": "x".repeat(1000)});
-        for _ in 0..30 {
+        let mut said = 0;
+        while speaker.may_speak() {
             say(&mut speaker, &message).await;
             due(speaker.client()).unwrap();
+            due(other.client()).unwrap();
+            said += 1;
         }
-        assert_eq!(due(deaf.client()), Err(Ending::SlowConsumer), "{flags}");
+        assert!((7..=10).contains(&said), "{flags}: held after {said}");
+        assert!(other.may_speak(), "{flags}: who said nothing is not held");
+        // What many say at once is not left out either.
+        for _ in 0..30 {
+            say(&mut other, &message).await;
+        }
+        assert!(!other.may_speak());
+        let heard = kinds(deaf.client());
+        let messages = heard.iter().filter(|kind| *kind == "message").count();
+        assert_eq!(messages, said + 30, "{flags}");
+        due(speaker.client()).unwrap();
+        assert!(speaker.may_speak() && other.may_speak(), "{flags}: everything is taken");
     }
 }
 
@@ -101,14 +116,66 @@ async fn what_was_taken_counts_until_it_is_acknowledged() {
     let (mut speaker, slow) = (member(&hub, "r").await, member(&hub, "r").await);
     let message = json!({"type": "message", "content": 1});
     let mut batch = Vec::new();
-    for _ in 0..16 {
+    for said in 0..9 {
+        assert!(speaker.may_speak(), "{said}");
         say(&mut speaker, &message).await;
         slow.client().outbox.take_due(&mut batch, usize::MAX);
     }
-    assert_eq!(batch.len(), 16);
-    assert_eq!(slow.client().outbox.abandoned(), None);
-    say(&mut speaker, &message).await;
-    assert_eq!(slow.client().outbox.abandoned(), Some(Ending::SlowConsumer));
+    assert_eq!(batch.len(), 9);
+    assert!(!speaker.may_speak(), "half of the outbox is on its way");
+    slow.client().outbox.acknowledge();
+    assert!(speaker.may_speak());
+}
+
+#[tokio::test]
+async fn who_waits_for_an_outbox_is_let_go_when_its_client_goes() {
+    let hub = hub("--outbox-messages 16");
+    let (mut speaker, deaf) = (member(&hub, "r").await, member(&hub, "r").await);
+    while speaker.may_speak() {
+        say(&mut speaker, &json!({"type": "message", "content": 1})).await;
+    }
+    deaf.end(LeaveReason::Disconnected);
+    assert!(speaker.may_speak());
+}
+
+/// A socket that takes what the test says.
+#[derive(Debug, Default)]
+struct Taking(AtomicU64);
+
+impl Link for Taking {
+    fn flush(&self, _: &Outbox) {}
+
+    fn taken(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_who_takes_less_than_16_kib_a_second_for_10_s_is_a_slow_consumer() {
+    for (bytes_a_second, is_slow) in [(0, true), (15 << 10, true), (17 << 10, false)] {
+        let hub = hub("--outbox-messages 16 --pong-seconds 3600");
+        let running = Arc::clone(&hub);
+        let heart = tokio::spawn(async move { running.run().await });
+        let (mut speaker, reader) = (member(&hub, "r").await, member(&hub, "r").await);
+        let socket = Arc::new(Taking::default());
+        reader.client().attach(Arc::clone(&socket) as Arc<dyn Link>);
+        while speaker.may_speak() {
+            say(&mut speaker, &json!({"type": "message", "content": 1})).await;
+        }
+        let mut seconds = 0;
+        while reader.client().outbox.abandoned().is_none() && seconds < 100 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            socket.0.fetch_add(bytes_a_second, Ordering::Relaxed);
+            seconds += 1;
+        }
+        let ended = reader.client().outbox.abandoned();
+        assert_eq!(ended, is_slow.then_some(Ending::SlowConsumer), "{bytes_a_second} B/s");
+        if is_slow {
+            assert!((10..=12).contains(&seconds), "{bytes_a_second} B/s: {seconds} s");
+            assert!(speaker.may_speak());
+        }
+        heart.abort();
+    }
 }
 
 #[tokio::test]
@@ -118,7 +185,10 @@ async fn an_orderly_end_comes_after_what_is_due() {
     hub.send_away();
     assert_eq!(kinds(session.client()), ["going-away"]);
     assert_eq!(due(session.client()), Err(Ending::GoingAway));
-    assert!(hub.connect().is_err(), "whoever comes later is sent away at once");
+    assert!(
+        hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).is_err(),
+        "whoever comes later is sent away at once"
+    );
 }
 
 #[tokio::test]
@@ -136,8 +206,8 @@ async fn rooms_and_clients_have_a_most() {
     let hub = hub("--max-rooms 2 --max-connections 3");
     let first = member(&hub, "1").await;
     let _second = member(&hub, "2").await;
-    let mut third = hub.connect().unwrap();
-    assert!(hub.connect().is_err());
+    let mut third = hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).unwrap();
+    assert!(hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).is_err());
 
     let join = json!({"type": "join", "roomId": "3"});
     say(&mut third, &join).await;
@@ -148,7 +218,7 @@ async fn rooms_and_clients_have_a_most() {
     first.end(LeaveReason::Disconnected);
     say(&mut third, &join).await;
     assert_eq!(kinds(third.client()), ["joined"]);
-    assert!(hub.connect().is_ok());
+    assert!(hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -180,7 +250,7 @@ async fn silence_ends_a_client_and_any_sign_of_life_does_not() {
     let mut seconds = 0;
     while !ended(silent.client()) {
         assert!(!ended(alive.client()));
-        alive.heard();
+        alive.is_alive();
         tokio::time::sleep(Duration::from_secs(1)).await;
         seconds += 1;
     }
@@ -190,7 +260,7 @@ async fn silence_ends_a_client_and_any_sign_of_life_does_not() {
     );
     for _ in 0..300 {
         assert!(!ended(alive.client()));
-        alive.heard();
+        alive.is_alive();
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     heart.abort();
@@ -208,7 +278,7 @@ fn nothing_is_said_to_a_client_before_its_welcome() {
         }
     });
     for _ in 0..20_000 {
-        let session = hub.connect().unwrap();
+        let session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).unwrap();
         assert_eq!(kinds(session.client())[0], "welcome");
     }
     speaking.store(false, Ordering::Relaxed);

@@ -25,7 +25,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 fn hub() -> Arc<Hub> {
-    Arc::new(Hub::new(Arc::new(Config::try_parse_from(["signalpost"]).expect("the defaults"))))
+    let flags = ["signalpost", "--rate-limit", "0"];
+    Arc::new(Hub::new(Arc::new(Config::try_parse_from(flags).expect("flags"))))
 }
 
 fn ping(id: &str) -> Vec<u8> {
@@ -151,7 +152,7 @@ async fn who_never_stops_talking_holds_up_nobody_neither_seated_nor_sent_away() 
         let begun = first.map_or_else(Vec::new, |first| frame(first).to_vec());
         let babble =
             Babble { frame: frame(then), frames_left: FRAMES, closed: Arc::clone(&closed) };
-        let session = hub.connect().expect("the hub has room");
+        let session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).expect("the hub has room");
         tokio::spawn(ws::run(babble, begun, session, 1 << 18, CancellationToken::new()));
         let others_are_served = async || {
             let joined = tokio::spawn(async {

@@ -70,7 +70,7 @@ async fn a_burst_of_requests_is_answered_to_the_last() {
 async fn who_takes_slowly_what_is_due_is_neither_silent_nor_a_slow_consumer() {
     let text = frame(&json!({"type": "message", "content": "x".repeat(250_000)}).to_string());
     for messages in [1, 40] {
-        let hub = hub("--ping-seconds 1 --pong-seconds 1 --outbox-bytes 100000000");
+        let hub = hub("--ping-seconds 1 --pong-seconds 1 --outbox-bytes 100000000 --rate-limit 0");
         let running = Arc::clone(&hub);
         let heart = tokio::spawn(async move { running.run().await });
         let mut speaker = Pipe::join(&hub, "r").await;

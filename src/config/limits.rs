@@ -32,6 +32,27 @@ pub const PAGE_ROOMS: usize = 50;
 pub const MAX_PAGE_ROOMS: usize = 1000;
 /// Most `WatchEvents` streams at a time.
 pub const WATCHERS: usize = 10_000;
+/// What the server counts for a client that is connected and idle, in bytes.
+pub const CLIENT_BYTES: usize = 4 << 10;
+/// What the server needs beside its log and what it keeps for its clients, in bytes, and the least that it keeps for
+/// them. The default of `--memory-budget` is no less than both.
+pub const OWN_BYTES: usize = 32 << 20;
+/// See [`OWN_BYTES`].
+pub const LEAST_KEPT_BYTES: usize = 32 << 20;
+/// How slowly a client may take what is due to it, once half of its outbox is full, in bytes a second, and for how
+/// many seconds it may be slower than that.
+pub const SLOW_BYTES_A_SECOND: u64 = 16 << 10;
+/// See [`SLOW_BYTES_A_SECOND`].
+pub const SLOW_SECONDS: u32 = 10;
+/// Longest time for a message to arrive, in seconds; a longer one may take one more for each
+/// [`MESSAGE_BYTES_A_SECOND`].
+pub const MESSAGE_SECONDS: u32 = 10;
+/// See [`MESSAGE_SECONDS`].
+pub const MESSAGE_BYTES_A_SECOND: usize = 4 << 10;
+/// Messages a second of a client, in the long run; `--rate-limit`.
+pub const RATE_LIMIT: u32 = 200;
+/// The largest `--rate-limit`.
+pub const MAX_RATE_LIMIT: i64 = 1_000_000;
 /// Longest time for a TLS handshake, for an HTTP request's head to arrive, and for the answer to an upgrade to
 /// be taken.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);

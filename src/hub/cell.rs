@@ -7,7 +7,11 @@ use std::{sync::Arc, time::SystemTime};
 
 use parking_lot::Mutex;
 
-use super::{Client, outbox::Entry};
+use super::{
+    Client,
+    outbox::Entry,
+    rate::{Announced, Rates},
+};
 use crate::{
     id::{ClientId, RoomId},
     journal::Journal,
@@ -27,6 +31,7 @@ struct Inner {
     room: Room,
     /// In join order, as their members in the room.
     clients: Vec<Arc<Client>>,
+    announced: Announced,
     closed: bool,
 }
 
@@ -53,9 +58,10 @@ pub(super) enum Unroutable {
 }
 
 impl RoomCell {
-    pub(super) fn vacant(id: RoomId, defaults: Arc<Settings>) -> Self {
+    pub(super) fn vacant(id: RoomId, defaults: Arc<Settings>, rates: &Rates) -> Self {
         let room = Room::vacant(id.clone(), defaults);
-        let inner = Inner { room, clients: Vec::new(), closed: false };
+        let announced = Announced::new(rates);
+        let inner = Inner { room, clients: Vec::new(), announced, closed: false };
         Self { id, inner: Mutex::new(inner) }
     }
 
@@ -71,6 +77,14 @@ impl RoomCell {
     pub(super) fn roster(&self) -> Option<(Summary, Vec<Arc<Member>>)> {
         let inner = self.inner.lock();
         Some((inner.room.summary()?, inner.room.members().cloned().collect()))
+    }
+
+    /// Whether the room's members can bear to hear of another change.
+    ///
+    /// # Errors
+    /// In how many ticks they can.
+    pub(super) fn announces_more(&self, now: u32) -> Result<(), u32> {
+        self.inner.lock().announced.allows_more(now)
     }
 
     /// What the room would say to a command now. Nothing changes.
@@ -138,18 +152,19 @@ impl RoomCell {
         frame: Frame,
     ) -> Result<(), Unroutable> {
         let inner = self.inner.lock();
-        inner.room.seat_of(from).ok_or(Unroutable::SenderNotSeated)?;
+        let sender = inner.room.seat_of(from).ok_or(Unroutable::SenderNotSeated)?;
         let target = inner.room.seat_of(to).ok_or(Unroutable::TargetNotSeated)?;
-        inner.clients[target].push(Entry::Frame(frame));
+        inner.clients[target].push_from(&inner.clients[sender], Entry::Frame(frame));
         Ok(())
     }
 
     /// Hands a message to every room-mate.
     pub(super) fn fan_out(&self, from: ClientId, frame: &Frame) -> Result<(), Unroutable> {
         let inner = self.inner.lock();
-        inner.room.seat_of(from).ok_or(Unroutable::SenderNotSeated)?;
+        let sender = inner.room.seat_of(from).ok_or(Unroutable::SenderNotSeated)?;
+        let sender = &inner.clients[sender];
         for client in inner.clients.iter().filter(|client| client.id != from) {
-            client.push(Entry::Frame(frame.clone()));
+            client.push_from(sender, Entry::Frame(frame.clone()));
         }
         Ok(())
     }
@@ -220,6 +235,7 @@ impl Inner {
             Change::Created { .. } | Change::Locked | Change::Unlocked => None,
         };
         let Some(news) = Announcement::of(event, self.room.settings()) else { return };
+        self.announced.take(news.weight() * self.clients.len());
         let news = Entry::Announcement(Arc::new(news));
         for client in self.clients.iter().filter(|client| Some(client.id) != concerned) {
             client.push(news.clone());
@@ -236,6 +252,7 @@ impl Inner {
             request_id: request_id.clone(),
         };
         let joined = Announcement::joined(joined);
+        self.announced.take(joined.weight());
         client.push(Entry::Announcement(Arc::new(joined)));
         self.clients.push(Arc::clone(client));
     }

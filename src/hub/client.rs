@@ -2,27 +2,39 @@
 
 use std::{
     fmt::Debug,
+    net::IpAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering},
     },
 };
 
 use super::{
-    outbox::{Entry, Flush, Outbox},
+    heartbeat::TICKS_A_SECOND,
+    keep::Keep,
+    outbox::{Entry, Flush, Outbox, Pushed},
     turn,
 };
-use crate::{config::OutboxLimits, id::ClientId};
+use crate::{config::limits, id::ClientId};
 
 /// Its name, what is due to it and how that gets there, and when it was last heard of.
 #[derive(Debug)]
 pub struct Client {
     /// The server's name for it.
     pub id: ClientId,
+    /// Where it comes from, as far as that is known.
+    pub address: IpAddr,
     /// What is due to it.
     pub outbox: Outbox,
     link: OnceLock<Arc<dyn Link>>,
     heard_at: AtomicU32,
+    /// How many outboxes it has to wait for, before it may say more: at most one for each room-mate.
+    held_by: AtomicU16,
+    /// Bytes of a message that it did not finish yet, and the tick in which it began it.
+    unfinished: AtomicU32,
+    begun_at: AtomicU32,
+    /// Whether [`Keep`] has it on its list.
+    enlisted: AtomicBool,
 }
 
 /// The way from an outbox to its client's socket, for those who do not own the connection.
@@ -30,15 +42,24 @@ pub trait Link: Debug + Send + Sync {
     /// Sends what is due as far as the socket takes it at once. What it does not take is left to the
     /// connection's own task.
     fn flush(&self, outbox: &Outbox);
+
+    /// How many bytes the socket has taken in all.
+    fn taken(&self) -> u64;
 }
 
 impl Client {
-    pub(super) fn new(limits: OutboxLimits) -> Self {
+    pub(super) fn new(keep: &Arc<Keep>, address: IpAddr) -> Self {
+        keep.adjust(0, limits::CLIENT_BYTES);
         Self {
             id: ClientId::random(),
-            outbox: Outbox::new(limits),
+            address,
+            outbox: Outbox::new(Arc::clone(keep)),
             link: OnceLock::new(),
             heard_at: AtomicU32::new(0),
+            held_by: AtomicU16::new(0),
+            unfinished: AtomicU32::new(0),
+            begun_at: AtomicU32::new(0),
+            enlisted: AtomicBool::new(false),
         }
     }
 
@@ -50,7 +71,20 @@ impl Client {
 
     /// Says something to the client: it is sent at the end of the caller's turn, or by the client's own task.
     pub(super) fn push(self: &Arc<Self>, entry: Entry) {
-        match self.outbox.push(entry) {
+        self.see_to(self.outbox.push(entry, None));
+    }
+
+    /// The same for another client, or for this one's own request: should the outbox be half full, `sender` is not
+    /// listened to until it drains.
+    pub(super) fn push_from(self: &Arc<Self>, sender: &Arc<Self>, entry: Entry) {
+        self.see_to(self.outbox.push(entry, Some(sender)));
+    }
+
+    fn see_to(self: &Arc<Self>, Pushed { flush, is_heavy }: Pushed) {
+        if is_heavy {
+            self.enlist();
+        }
+        match flush {
             Flush::Scheduled => {}
             Flush::Later => turn::flush_later(self, false),
             Flush::Soon => turn::flush_later(self, true),
@@ -64,12 +98,94 @@ impl Client {
         }
     }
 
+    /// How many bytes its socket has taken in all.
+    pub(super) fn taken(&self) -> u64 {
+        self.link.get().map_or(0, |link| link.taken())
+    }
+
     pub(super) fn heard(&self, tick: u32) {
         self.heard_at.store(tick, Ordering::Relaxed);
+    }
+
+    /// From now on it cannot be heard, for no fault of its own.
+    pub(super) fn not_listened_to(&self) {
+        self.heard(u32::MAX);
+    }
+
+    pub(super) fn listened_to_again(&self, tick: u32) {
+        self.heard(tick);
+        self.begun_at.store(tick, Ordering::Relaxed);
     }
 
     /// The heartbeat's tick in which it last sent anything, a pong included.
     pub(super) fn heard_at(&self) -> u32 {
         self.heard_at.load(Ordering::Relaxed)
+    }
+
+    /// Not listened to until [`Client::let_go`] is called as often.
+    pub(super) fn hold(&self) {
+        self.held_by.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn let_go(&self) {
+        if self.held_by.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.outbox.summon();
+        }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held_by.load(Ordering::Relaxed) > 0
+    }
+
+    /// Notes how many bytes of an unfinished message are kept. `anew` says that it was begun just now.
+    pub(super) fn note_unfinished(self: &Arc<Self>, bytes: usize, anew: bool, now: u32) {
+        let before = self.unfinished_bytes();
+        if bytes > 0 && (before == 0 || anew) {
+            self.begun_at.store(now, Ordering::Relaxed);
+        }
+        if bytes != before {
+            self.unfinished.store(u32::try_from(bytes).unwrap_or(u32::MAX), Ordering::Relaxed);
+            self.outbox.keep().adjust(before, self.unfinished_bytes());
+            self.enlist();
+        }
+    }
+
+    pub(super) fn unfinished_bytes(&self) -> usize {
+        self.unfinished.load(Ordering::Relaxed) as usize
+    }
+
+    /// Whether a message that was begun comes too slowly. While the client is not listened to, it cannot finish.
+    pub(super) fn unfinished_is_overdue(&self, now: u32) -> bool {
+        let bytes = self.unfinished_bytes();
+        if bytes == 0 || self.heard_at() == u32::MAX {
+            return false;
+        }
+        let begun_at = self.begun_at.load(Ordering::Relaxed);
+        let seconds = now.saturating_sub(begun_at) / TICKS_A_SECOND;
+        let late = seconds.saturating_sub(limits::MESSAGE_SECONDS) as usize;
+        bytes < late * limits::MESSAGE_BYTES_A_SECOND
+    }
+
+    fn enlist(self: &Arc<Self>) {
+        if !self.enlisted.swap(true, Ordering::AcqRel) {
+            self.outbox.keep().enlist(self);
+        }
+    }
+
+    /// Whether anything is kept for it that is to be looked after.
+    pub(super) fn owes(&self) -> bool {
+        self.unfinished_bytes() > 0 || self.outbox.is_heavy()
+    }
+
+    /// Takes it off the list. Returns false where it has to stay: it owes again.
+    pub(super) fn strike_off(&self) -> bool {
+        self.enlisted.store(false, Ordering::Release);
+        !self.owes() || self.enlisted.swap(true, Ordering::AcqRel)
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.outbox.keep().adjust(limits::CLIENT_BYTES + self.unfinished_bytes(), 0);
     }
 }

@@ -5,17 +5,23 @@
 
 use std::{
     collections::VecDeque,
-    sync::atomic::{AtomicU32, Ordering},
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Client, Ending, registry::Registry};
+use super::{Client, Ending, keep::Keep, registry::Registry};
 use crate::id::ClientId;
 
-const TICK: Duration = Duration::from_millis(250);
+/// How time passes in the hub.
+pub(super) const TICK: Duration = Duration::from_millis(250);
+pub(super) const TICKS_A_SECOND: u32 = 4;
 
 /// See the module.
 #[derive(Debug)]
@@ -24,6 +30,8 @@ pub(super) struct Heartbeat {
     pong_ticks: usize,
     now: AtomicU32,
     wheel: Mutex<VecDeque<Vec<Check>>>,
+    /// Who waits for the next tick.
+    waiting: Mutex<Vec<Arc<Client>>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +47,7 @@ impl Heartbeat {
             pong_ticks: ticks(pong_within),
             now: AtomicU32::new(1),
             wheel: Mutex::default(),
+            waiting: Mutex::default(),
         }
     }
 
@@ -47,23 +56,33 @@ impl Heartbeat {
         self.schedule(self.until_ping(), Check::Ping(client_id));
     }
 
-    /// Notes that a client sent something.
-    pub(super) fn heard(&self, client: &Client) {
-        client.heard(self.now.load(Ordering::Relaxed));
+    /// The tick that it is.
+    pub(super) fn now(&self) -> u32 {
+        self.now.load(Ordering::Relaxed)
     }
 
-    pub(super) async fn run(&self, clients: &Registry) {
+    /// Summons a client's connection in the next tick.
+    pub(super) fn summon_later(&self, client: &Arc<Client>) {
+        self.waiting.lock().push(Arc::clone(client));
+    }
+
+    pub(super) async fn run(&self, clients: &Registry, keep: &Keep) {
         let mut ticks = interval(TICK);
         // A process that was stopped for a while must not find everyone silent at once.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.turn(clients);
+            let now = self.turn(clients);
+            if now.is_multiple_of(TICKS_A_SECOND) {
+                keep.look(now);
+            }
         }
     }
 
-    fn turn(&self, clients: &Registry) {
+    fn turn(&self, clients: &Registry) -> u32 {
         let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        let waiting = mem::take(&mut *self.waiting.lock());
+        waiting.iter().for_each(|client| client.outbox.summon());
         let due = self.wheel.lock().pop_front().unwrap_or_default();
         for check in due {
             match check {
@@ -81,6 +100,7 @@ impl Heartbeat {
                 }
             }
         }
+        now
     }
 
     /// Up to a fifth early, so that clients that came together are not pinged together for ever.

@@ -1,4 +1,4 @@
-//! What is due to one client: a bounded, counted queue between everyone who has something to say to it and
+//! What is due to one client: a counted queue, which holds back who fills it, between everyone who has something to say to it and
 //! whoever writes to its socket.
 //!
 //! Counted means: an entry counts until the client has it. `taken` of them are on their way to the socket;
@@ -9,7 +9,7 @@ use std::{
     collections::VecDeque,
     mem,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     task::Waker,
@@ -17,6 +17,7 @@ use std::{
 
 use parking_lot::Mutex;
 
+use super::{Client, keep::Keep};
 use crate::{
     config::{OutboxLimits, limits::OUTBOX_MESSAGE_OVERHEAD},
     protocol::{Announcement, Frame},
@@ -32,13 +33,13 @@ thread_local! {
 /// How many buffers a thread keeps, and how large they may be.
 const SPARES_KEPT: usize = 64;
 const SPARE_ENTRIES: usize = 64;
+/// In which steps it is counted what the server keeps for all: a moment's messages to one client are none.
+const BLOCK_BYTES: usize = 32 << 10;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Outbox {
-    /// In 4 bytes each, as everybody has them: 4 GiB are more than any limit.
-    most_messages: u32,
-    most_bytes: u32,
+    keep: Arc<Keep>,
     queue: Mutex<Queue>,
     /// Whether the connection's own task has to look at the outbox, or at its socket, itself.
     summoned: AtomicBool,
@@ -48,7 +49,8 @@ pub struct Outbox {
 struct Queue {
     entries: VecDeque<Entry>,
     bytes: usize,
-    taken_bytes: usize,
+    /// A batch and a message at most.
+    taken_bytes: u32,
     taken: u32,
     ping: bool,
     /// Whether somebody is going to flush, so that nobody else need see to it: set by the push whose caller
@@ -56,8 +58,22 @@ struct Queue {
     /// connection's own task goes on once the socket takes more.
     scheduled: bool,
     ending: Option<Ending>,
+    /// Who is not listened to until this drains.
+    holding: Held,
     /// The connection's own task.
     owner: Option<Waker>,
+}
+
+/// Clients that wait for an outbox to drain, unless they are gone. In a box: few outboxes ever fill.
+#[derive(Debug, Default)]
+#[expect(clippy::box_collection, reason = "a third of the size for everybody")]
+struct Held(Option<Box<Vec<Weak<Client>>>>);
+
+impl Held {
+    fn let_go(self) {
+        let clients = self.0.into_iter().flat_map(|clients| *clients);
+        clients.filter_map(|client| client.upgrade()).for_each(|client| client.let_go());
+    }
 }
 
 /// One message, shared with whoever else gets it.
@@ -67,6 +83,14 @@ pub enum Entry {
     Frame(Frame),
     /// To be encoded by whoever sends it first.
     Announcement(Arc<Announcement>),
+}
+
+/// What [`Outbox::push`] has led to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pushed {
+    pub(super) flush: Flush,
+    /// Whether the outbox has to be looked after from now on, as it is [heavy](Outbox::is_heavy).
+    pub(super) is_heavy: bool,
 }
 
 /// What the caller of [`Outbox::push`] is to see to.
@@ -88,8 +112,12 @@ pub enum Ending {
     GoingAway,
     /// No answer to a ping. What is due is dropped.
     HeartbeatTimeout,
-    /// The outbox was full. What is due is dropped.
+    /// The client did not take what was due to it. What is due is dropped.
     SlowConsumer,
+    /// The client did not finish what it began to say. What is due is dropped.
+    Unfinished,
+    /// The client said more than it may, for too long. What is due is dropped.
+    RateLimited,
     /// The server stops now. What is due is dropped.
     CutOff,
 }
@@ -109,40 +137,36 @@ pub enum Due {
 }
 
 impl Outbox {
-    pub(super) fn new(limits: OutboxLimits) -> Self {
-        Self {
-            most_messages: limits.messages.try_into().unwrap_or(u32::MAX),
-            most_bytes: limits.bytes.try_into().unwrap_or(u32::MAX),
-            queue: Mutex::default(),
-            summoned: AtomicBool::new(false),
-        }
+    pub(super) fn new(keep: Arc<Keep>) -> Self {
+        Self { keep, queue: Mutex::default(), summoned: AtomicBool::new(false) }
     }
 
-    /// Adds a message, or ends the connection if there is no room for it: a message is never left out.
-    pub(super) fn push(&self, entry: Entry) -> Flush {
+    /// Adds a message: none is ever left out. Where that makes the outbox more than half full, `sender` is held
+    /// until it is down to a quarter.
+    pub(super) fn push(&self, entry: Entry, sender: Option<&Arc<Client>>) -> Pushed {
         let mut queue = self.queue.lock();
         if queue.ending.is_some() {
-            return Flush::Scheduled;
+            return Pushed { flush: Flush::Scheduled, is_heavy: false };
         }
-        let (messages, bytes) = (queue.messages() + 1, queue.bytes + entry.weight());
-        let (most_messages, most_bytes) = (self.most_messages as usize, self.most_bytes as usize);
-        if messages > most_messages || bytes > most_bytes {
-            self.end_locked(&mut queue, Ending::SlowConsumer);
-            return Flush::Scheduled;
-        }
-        queue.bytes = bytes;
+        let blocks = queue.blocks();
+        queue.bytes += entry.weight();
         if queue.entries.capacity() == 0 {
             queue.entries = SPARES.with_borrow_mut(Vec::pop).unwrap_or_default();
         }
         queue.entries.push_back(entry);
-        let scheduled = mem::replace(&mut queue.scheduled, true);
-        if 2 * messages > most_messages || 2 * bytes > most_bytes {
-            Flush::Soon
-        } else if scheduled {
-            Flush::Scheduled
-        } else {
-            Flush::Later
+        if queue.blocks() != blocks {
+            self.keep.adjust(blocks * BLOCK_BYTES, queue.blocks() * BLOCK_BYTES);
         }
+        let scheduled = mem::replace(&mut queue.scheduled, true);
+        if self.is_over(&queue, 2) {
+            if let Some(sender) = sender {
+                sender.hold();
+                queue.holding.0.get_or_insert_default().push(Arc::downgrade(sender));
+            }
+            return Pushed { flush: Flush::Soon, is_heavy: true };
+        }
+        let flush = if scheduled { Flush::Scheduled } else { Flush::Later };
+        Pushed { flush, is_heavy: queue.blocks() > 0 }
     }
 
     /// Has the client pinged.
@@ -155,9 +179,47 @@ impl Outbox {
     /// Ends the connection, by its own task. The first reason stands, unless what came later is more urgent.
     pub fn end(&self, ending: Ending) {
         let mut queue = self.queue.lock();
-        if queue.ending.is_none_or(|first| first.in_order() && !ending.in_order()) {
-            self.end_locked(&mut queue, ending);
+        if queue.ending.is_some_and(|first| !first.in_order() || ending.in_order()) {
+            return;
         }
+        queue.ending = Some(ending);
+        let mut held = Held::default();
+        if !ending.in_order() {
+            let blocks = queue.blocks();
+            queue.entries = VecDeque::new();
+            (queue.bytes, queue.taken, queue.taken_bytes) = (0, 0, 0);
+            held = self.has_drained(&mut queue, blocks);
+        }
+        self.summon_locked(&queue);
+        drop(queue);
+        held.let_go();
+    }
+
+    /// Lets everybody go who waits for it to drain: its connection is at its end.
+    pub(super) fn let_go(&self) {
+        let held = mem::take(&mut self.queue.lock().holding);
+        held.let_go();
+    }
+
+    /// What is kept for all clients, this one among them.
+    pub(super) fn keep(&self) -> &Keep {
+        &self.keep
+    }
+
+    /// How many bytes are due, or on their way.
+    pub(super) fn bytes(&self) -> usize {
+        self.queue.lock().bytes
+    }
+
+    /// Whether it is more than half full.
+    pub(super) fn is_pressed(&self) -> bool {
+        self.is_over(&self.queue.lock(), 2)
+    }
+
+    /// Whether it holds so much that this counts among what the server keeps.
+    pub(super) fn is_heavy(&self) -> bool {
+        let queue = self.queue.lock();
+        queue.blocks() > 0 || self.is_over(&queue, 2)
     }
 
     /// From now on `waker` wakes the connection's own task.
@@ -193,7 +255,7 @@ impl Outbox {
             batch.push(entry);
             queue.taken += 1;
         }
-        queue.taken_bytes += bytes;
+        queue.taken_bytes += u32::try_from(bytes).expect("a batch is far below 4 GiB");
         queue.scheduled = !queue.entries.is_empty();
         if queue.entries.is_empty() {
             let buffer = mem::take(&mut queue.entries);
@@ -215,9 +277,14 @@ impl Outbox {
     /// The client has everything that was taken. Returns whether anything else is due.
     pub fn acknowledge(&self) -> bool {
         let mut queue = self.queue.lock();
-        queue.bytes -= queue.taken_bytes;
+        let blocks = queue.blocks();
+        queue.bytes -= queue.taken_bytes as usize;
         (queue.taken, queue.taken_bytes) = (0, 0);
-        !queue.entries.is_empty() || queue.ping || queue.ending.is_some()
+        let held = self.has_drained(&mut queue, blocks);
+        let more = !queue.entries.is_empty() || queue.ping || queue.ending.is_some();
+        drop(queue);
+        held.let_go();
+        more
     }
 
     /// Where the socket is full: how the connection is to end whatever is still unsent.
@@ -225,13 +292,21 @@ impl Outbox {
         self.queue.lock().ending.filter(|ending| !ending.in_order())
     }
 
-    fn end_locked(&self, queue: &mut Queue, ending: Ending) {
-        queue.ending = Some(ending);
-        if !ending.in_order() {
-            queue.entries = VecDeque::new();
-            (queue.bytes, queue.taken, queue.taken_bytes) = (0, 0, 0);
+    /// Where it held `blocks`, and holds less now: who need not wait any more, once the lock is free.
+    fn has_drained(&self, queue: &mut Queue, blocks: usize) -> Held {
+        if queue.blocks() != blocks {
+            self.keep.adjust(blocks * BLOCK_BYTES, queue.blocks() * BLOCK_BYTES);
         }
-        self.summon_locked(queue);
+        if queue.holding.0.is_some() && !self.is_over(queue, 4) {
+            return mem::take(&mut queue.holding);
+        }
+        Held::default()
+    }
+
+    /// Whether it is full to more than one part in so many.
+    fn is_over(&self, queue: &Queue, part: usize) -> bool {
+        let OutboxLimits { messages, bytes } = self.keep.outbox;
+        part * queue.messages() > messages || part * queue.bytes > bytes
     }
 
     fn summon_locked(&self, queue: &Queue) {
@@ -242,9 +317,21 @@ impl Outbox {
     }
 }
 
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let queue = self.queue.get_mut();
+        self.keep.adjust(queue.blocks() * BLOCK_BYTES, 0);
+        mem::take(&mut queue.holding).let_go();
+    }
+}
+
 impl Queue {
     fn messages(&self) -> usize {
         self.entries.len() + self.taken as usize
+    }
+
+    fn blocks(&self) -> usize {
+        self.bytes / BLOCK_BYTES
     }
 }
 
@@ -277,6 +364,8 @@ impl Ending {
             Self::GoingAway | Self::CutOff => LeaveReason::ServerShutdown,
             Self::HeartbeatTimeout => LeaveReason::Timeout,
             Self::SlowConsumer => LeaveReason::SlowConsumer,
+            Self::Unfinished => LeaveReason::Timeout,
+            Self::RateLimited => LeaveReason::RateLimited,
         }
     }
 }

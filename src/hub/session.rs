@@ -1,11 +1,12 @@
 //! One connected client's own view: its names, its seat, and the requests it makes one after another.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{mem, sync::Arc, time::SystemTime};
 
 use super::{
-    Client, Hub,
+    Client, Ending, Hub,
     cell::{Arrival, CellClosed, RoomCell, Unroutable},
     outbox::Entry,
+    rate::{Meter, Over, milliseconds},
 };
 use crate::{
     id::{ClientId, RoomId},
@@ -23,6 +24,13 @@ pub struct Session {
     /// In a box: most clients that only wait have none.
     names: Option<Box<Names>>,
     seat: Option<Arc<RoomCell>>,
+    meter: Meter,
+    /// Whether it said a whole message since it last rested.
+    spoke: bool,
+    /// Whether it is not listened to.
+    silenced: bool,
+    /// The tick in which it last was, for its rate.
+    paused_at: u32,
 }
 
 /// What a client goes by since it registered.
@@ -43,7 +51,17 @@ pub struct Join {
 
 impl Session {
     pub(super) fn new(hub: Arc<Hub>, client: Arc<Client>) -> Self {
-        Self { hub, client, names: None, seat: None }
+        let meter = Meter::new(&hub.rates, hub.heartbeat.now());
+        Self {
+            hub,
+            client,
+            names: None,
+            seat: None,
+            meter,
+            spoke: false,
+            silenced: false,
+            paused_at: 0,
+        }
     }
 
     /// Whose session it is.
@@ -51,20 +69,69 @@ impl Session {
         &self.client
     }
 
-    /// Notes that the client sent something, be it only a pong.
-    pub fn heard(&self) {
-        self.hub.heartbeat.heard(&self.client);
+    /// Whether the client may be listened to now: it is within its rate, and nobody's outbox is half full of what
+    /// it said. Otherwise its connection is summoned when that may have changed; meanwhile it cannot be silent for too
+    /// long.
+    pub fn may_speak(&mut self) -> bool {
+        let now = self.hub.heartbeat.now();
+        self.meter.fill(&self.hub.rates, now);
+        let is_held = self.client.is_held();
+        if !is_held && self.meter.allows_a_message() {
+            if mem::take(&mut self.silenced) {
+                self.client.listened_to_again(now);
+            }
+            return true;
+        }
+        self.silenced = true;
+        self.client.not_listened_to();
+        if !is_held && self.paused_at != now {
+            self.paused_at = now;
+            self.hub.heartbeat.summon_later(&self.client);
+            match self.meter.note_over(now) {
+                Over::Tell => {
+                    let ticks = self.meter.ticks_to_wait(&self.hub.rates);
+                    let text = "You say too much at once: the rest of it has to wait";
+                    self.refuse(&Rejected::rate_limited(text, milliseconds(ticks)), None);
+                }
+                Over::Told => {}
+                Over::End => self.client.outbox.end(Ending::RateLimited),
+            }
+        }
+        false
+    }
+
+    /// Takes one message out of the client's allowance, or a control frame. Returns false where that was the last one
+    /// for now.
+    pub fn count_message(&mut self) -> bool {
+        self.meter.message(&self.hub.rates);
+        self.meter.allows_a_message()
+    }
+
+    /// Notes how many bytes the client has just sent, be they only a part of a message, and how many are kept of an
+    /// unfinished one.
+    pub fn heard(&mut self, bytes: usize, unfinished: usize) {
+        let now = self.hub.heartbeat.now();
+        self.client.heard(now);
+        self.meter.bytes(&self.hub.rates, bytes);
+        self.client.note_unfinished(unfinished, mem::take(&mut self.spoke), now);
+    }
+
+    /// Notes a sign of life other than a message.
+    pub fn is_alive(&self) {
+        self.client.heard(self.hub.heartbeat.now());
     }
 
     /// Handles one message: whatever it leads to is in outboxes afterwards. Only a join may have to be waited
     /// for: it is to be carried out before the next message.
     pub fn receive(&mut self, text: &str) -> Option<Box<Join>> {
+        self.spoke = true;
         let (request_id, request) = protocol::parse(text);
         let answer = match request {
             Ok(Request::Signal { kind, target, payload }) => self.signal(kind, target, payload),
-            Ok(Request::Join { room_id, metadata }) => {
-                return Some(Box::new(Join { room_id, metadata, request_id }));
-            }
+            Ok(Request::Join { room_id, metadata }) => match self.change() {
+                Ok(()) => return Some(Box::new(Join { room_id, metadata, request_id })),
+                Err(rejected) => Err(Rejected { join: true, ..rejected }),
+            },
             Ok(Request::Leave { room_id }) => {
                 if self.sits_in(&room_id) {
                     self.leave(LeaveReason::Left, request_id.as_ref());
@@ -72,8 +139,7 @@ impl Session {
                 Ok(())
             }
             Ok(Request::Register(identity)) => {
-                self.register(identity, request_id.as_ref());
-                Ok(())
+                self.change().and_then(|()| self.register(identity, request_id.as_ref()))
             }
             Ok(Request::Ping) => {
                 self.reply(&Reply::Pong { request_id: request_id.as_ref() });
@@ -91,7 +157,7 @@ impl Session {
     pub async fn join(&mut self, join: Box<Join>) {
         let Join { room_id, metadata, request_id } = *join;
         if let Err(rejected) = self.take_seat(&room_id, metadata, request_id.as_ref()).await {
-            self.refuse(&rejected, request_id.as_ref());
+            self.refuse(&Rejected { join: true, ..rejected }, request_id.as_ref());
         }
     }
 
@@ -100,11 +166,29 @@ impl Session {
         self.depart(reason);
     }
 
-    fn register(&mut self, identity: Identity, request_id: Option<&RequestId>) {
+    /// Takes a change out of the client's allowance.
+    fn change(&mut self) -> Result<(), Rejected> {
+        self.meter.change(&self.hub.rates).map_err(|ticks| {
+            if self.meter.note_over(self.hub.heartbeat.now()) == Over::End {
+                self.client.outbox.end(Ending::RateLimited);
+            }
+            let text = "You join or register too often; try again shortly";
+            Rejected::rate_limited(text, milliseconds(ticks))
+        })
+    }
+
+    fn register(
+        &mut self,
+        identity: Identity,
+        request_id: Option<&RequestId>,
+    ) -> Result<(), Rejected> {
         let own_id = || self.client.id.to_string().parse().expect("a UUID is a short text");
         let user_id = identity.user_id.clone().unwrap_or_else(own_id);
         let identity = Identity { user_id: Some(user_id.clone()), ..identity };
         let names = Names { identity: identity.clone(), user_id: UserIdJson::from(&user_id) };
+        if let Some(cell) = &self.seat {
+            cell.announces_more(self.hub.heartbeat.now()).map_err(room_is_busy)?;
+        }
         self.names = Some(Box::new(names));
         self.reply(&Reply::Registered { user_id: &user_id, request_id });
         if let Some(cell) = &self.seat {
@@ -112,6 +196,7 @@ impl Session {
             // Whoever lost its seat a moment ago has nobody to tell.
             let _ = cell.command(&self.hub.journal, rename, SystemTime::now());
         }
+        Ok(())
     }
 
     /// Check, leave, join: a refusal by the new room leaves the old seat as it was.
@@ -126,7 +211,9 @@ impl Session {
         let identity = self.names.as_ref().map_or_else(Identity::default, |n| n.identity.clone());
         let command = Command::Join { client_id, identity, metadata };
         let again = self.sits_in(room_id);
-        if !again {
+        if again && let Some(cell) = &self.seat {
+            cell.announces_more(self.hub.heartbeat.now()).map_err(room_is_busy)?;
+        } else {
             self.ask(room_id, &command)?;
             self.leave(LeaveReason::Moved, None);
         }
@@ -142,7 +229,7 @@ impl Session {
                     self.seat = Some(cell);
                     return Ok(());
                 }
-                Ok(Err(denied)) => return Err(refused(denied.into(), denied.to_string())),
+                Ok(Err(denied)) => return Err(Rejected::new(denied.into(), denied.to_string())),
                 // Its last member left meanwhile, and took the room along.
                 Err(CellClosed) => self.hub.directory.forget(&cell),
             }
@@ -152,16 +239,19 @@ impl Session {
     /// Whether the room would let this client in now.
     fn ask(&self, room_id: &RoomId, command: &Command) -> Result<(), Rejected> {
         match self.hub.directory.find(room_id) {
-            Some(cell) => cell
-                .ask(command.clone(), SystemTime::now())
-                .map_err(|denied| refused(denied.into(), denied.to_string())),
+            Some(cell) => {
+                cell.announces_more(self.hub.heartbeat.now()).map_err(room_is_busy)?;
+                let answer = cell.ask(command.clone(), SystemTime::now());
+                answer.map_err(|denied| Rejected::new(denied.into(), denied.to_string()))
+            }
             None if self.hub.directory.has_space() => Ok(()),
             None => Err(too_many_rooms()),
         }
     }
 
     fn cell(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, Rejected> {
-        let vacant = || RoomCell::vacant(room_id.clone(), Arc::clone(&self.hub.new_room));
+        let defaults = || Arc::clone(&self.hub.new_room);
+        let vacant = || RoomCell::vacant(room_id.clone(), defaults(), &self.hub.rates);
         self.hub.directory.find_or_insert(room_id, vacant).map_err(|_| too_many_rooms())
     }
 
@@ -203,16 +293,17 @@ impl Session {
         self.seat.as_ref().is_some_and(|cell| cell.id() == room_id)
     }
 
-    fn refuse(&self, Rejected { code, message, join }: &Rejected, request_id: Option<&RequestId>) {
-        self.reply(&if *join {
-            Reply::JoinError { error: message, code: *code, request_id }
+    fn refuse(&self, rejected: &Rejected, request_id: Option<&RequestId>) {
+        let Rejected { code, ref message, join, retry_after_ms } = *rejected;
+        self.reply(&if join {
+            Reply::JoinError { error: message, code, retry_after_ms, request_id }
         } else {
-            Reply::Error { code: *code, message, request_id }
+            Reply::Error { code, message, retry_after_ms, request_id }
         });
     }
 
     fn reply(&self, reply: &Reply<'_>) {
-        self.client.push(Entry::Frame(reply.encode()));
+        self.client.push_from(&self.client, Entry::Frame(reply.encode()));
     }
 }
 
@@ -221,15 +312,17 @@ impl Drop for Session {
         // Unless it was ended: as when the connection's task panics.
         self.depart(LeaveReason::InternalError);
         self.hub.clients.remove(self.client.id);
+        self.client.outbox.let_go();
     }
 }
 
-fn refused(code: Code, error: String) -> Rejected {
-    Rejected { code, message: error.into(), join: true }
+fn room_is_busy(ticks: u32) -> Rejected {
+    let text = "So many come and go in the room that its members would hear of nothing else";
+    Rejected::rate_limited(text, milliseconds(ticks))
 }
 
 fn too_many_rooms() -> Rejected {
-    refused(Code::Unavailable, "The server takes no more rooms".to_owned())
+    Rejected::new(Code::Unavailable, "The server takes no more rooms")
 }
 
 fn not_in_room() -> Rejected {

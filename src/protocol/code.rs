@@ -24,11 +24,13 @@ pub enum Code {
     NotInRoom,
     /// Nobody of that name sits in the sender's room.
     PeerNotFound,
+    /// More than the client may say or change, or a room announce.
+    RateLimited,
 }
 
 impl Code {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::BadMessage,
         Self::UnknownType,
         Self::BadRoomId,
@@ -37,6 +39,7 @@ impl Code {
         Self::Unavailable,
         Self::NotInRoom,
         Self::PeerNotFound,
+        Self::RateLimited,
     ];
 }
 
@@ -69,11 +72,15 @@ pub enum CloseCode {
     HeartbeatTimeout = 4000,
     /// The client did not read what was kept for it.
     SlowConsumer = 4001,
+    /// A message was begun and not finished.
+    Unfinished = 4005,
+    /// The client said more than it may, and went on.
+    RateLimited = 4008,
 }
 
 impl CloseCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::GoingAway,
         Self::Protocol,
         Self::Unsupported,
@@ -81,6 +88,8 @@ impl CloseCode {
         Self::TooLarge,
         Self::HeartbeatTimeout,
         Self::SlowConsumer,
+        Self::Unfinished,
+        Self::RateLimited,
     ];
 
     /// The reason for people that goes with it, at most 123 bytes.
@@ -93,6 +102,8 @@ impl CloseCode {
             Self::TooLarge => "The message is too large",
             Self::HeartbeatTimeout => "No answer to a ping; reconnect",
             Self::SlowConsumer => "Too many messages were left unread; reconnect",
+            Self::Unfinished => "A message was begun and not finished in time; reconnect",
+            Self::RateLimited => "Too many messages for too long; reconnect later",
         }
     }
 }

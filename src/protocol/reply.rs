@@ -43,6 +43,8 @@ pub enum Reply<'a> {
         error: &'a str,
         code: Code,
         #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a RequestId>,
     },
     Left {
@@ -57,6 +59,8 @@ pub enum Reply<'a> {
     Error {
         code: Code,
         message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a RequestId>,
     },

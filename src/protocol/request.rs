@@ -73,6 +73,8 @@ pub struct Rejected {
     pub message: Cow<'static, str>,
     /// Whether it was a `join`, whose refusals have a message type of their own.
     pub join: bool,
+    /// In how many milliseconds it is worth another try, where time alone makes it better.
+    pub retry_after_ms: Option<u64>,
 }
 
 /// Reads one message.
@@ -240,7 +242,13 @@ fn string<'a>(field: &str, raw: Json<'a>) -> Result<Cow<'a, str>, Rejected> {
 impl Rejected {
     /// A refusal of anything but a join.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), join: false }
+        Self { code, message: message.into(), join: false, retry_after_ms: None }
+    }
+
+    /// More than the client may say or change, or a room announce. In `retry_after_ms` it is not.
+    pub fn rate_limited(message: &'static str, retry_after_ms: u64) -> Self {
+        let retry_after_ms = Some(retry_after_ms);
+        Self { retry_after_ms, ..Self::new(Code::RateLimited, message) }
     }
 
     /// Nobody of that name sits where the sender does.

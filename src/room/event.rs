@@ -79,6 +79,8 @@ pub enum LeaveReason {
     Timeout,
     /// The client did not read what was sent to it.
     SlowConsumer,
+    /// The client said more than it may, and went on.
+    RateLimited,
     /// The client broke the WebSocket protocol.
     ProtocolError,
     /// The server stops.
@@ -89,13 +91,14 @@ pub enum LeaveReason {
 
 impl LeaveReason {
     /// Every reason, for tables and tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Left,
         Self::Moved,
         Self::Rejoined,
         Self::Disconnected,
         Self::Timeout,
         Self::SlowConsumer,
+        Self::RateLimited,
         Self::ProtocolError,
         Self::ServerShutdown,
         Self::InternalError,
@@ -110,6 +113,7 @@ impl LeaveReason {
             Self::Disconnected => "disconnected",
             Self::Timeout => "timeout",
             Self::SlowConsumer => "slow-consumer",
+            Self::RateLimited => "rate-limited",
             Self::ProtocolError => "protocol-error",
             Self::ServerShutdown => "server-shutdown",
             Self::InternalError => "internal-error",

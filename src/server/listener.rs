@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -59,10 +59,11 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The next connection. While there is none to be had, as without free file descriptors, it waits.
-pub(super) async fn accept(listener: &TcpListener) -> TcpStream {
+pub(super) async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            // On a socket for both, IPv4 comes in the clothes of IPv6.
+            Ok((stream, from)) => return (stream, from.ip().to_canonical()),
             Err(error) => {
                 tracing::warn!(%error, "could not accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -74,7 +75,7 @@ pub(super) async fn accept(listener: &TcpListener) -> TcpStream {
 /// Every connection there will be.
 pub(super) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
     unfold(listener, async |listener| {
-        let stream = accept(&listener).await;
+        let (stream, _) = accept(&listener).await;
         Some((Ok(stream), listener))
     })
 }
@@ -126,7 +127,7 @@ mod tests {
         let listener = open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let (accepted, connected) = tokio::join!(accept(&listener), TcpStream::connect(address));
-        assert!(accepted.nodelay().unwrap());
+        assert!(accepted.0.nodelay().unwrap());
         assert!(!connected.unwrap().nodelay().unwrap(), "or this tells nothing");
     }
 }

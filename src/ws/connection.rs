@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     parting::Parting,
     reader::{Incoming, Reader},
-    wire::Wire,
+    wire::{Reads, Wire},
 };
 use crate::{
     config::limits,
@@ -30,7 +30,7 @@ use crate::{
 
 /// How much may wait for the socket before a client that takes it slowly is not read from either.
 const KEPT_BYTES: usize = 128 << 10;
-/// How much of what a client still says is thrown away after its fault.
+/// How much of what a client still says is thrown away at its end.
 const THROWN_AWAY_BYTES: usize = 8 << 20;
 
 /// Serves a connection until it ends; `already_read` is what came with the handshake. `killed` cuts goodbyes
@@ -97,35 +97,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 outbox.summon_quietly();
                 if flow.took {
                     // A sign of life too: the answer to a ping may be long in coming.
-                    session.heard();
+                    session.is_alive();
                 }
                 if !flow.took || flow.kept > KEPT_BYTES {
                     return Poll::Pending;
                 }
             }
         }
-        let mut read = wire.reads(cx);
-        while turn_takes_another() {
-            let said = ready!(reader.poll_next(&mut read));
-            session.heard();
-            match said? {
-                Incoming::Text(text) => {
-                    if let Some(join) = session.receive(text) {
-                        return Poll::Ready(Ok(join));
-                    }
-                }
-                Incoming::Ping(payload) => {
-                    wire.append(Control::Pong, payload);
-                    session.client().outbox.summon();
-                }
-                Incoming::Pong => {}
-                Incoming::Close(code) => return Poll::Ready(Err(Parting::ClosedByClient(code))),
+        if !session.may_speak() {
+            return Poll::Pending;
+        }
+        let mut reads = wire.reads(cx);
+        let listened = listen(wire, reader, session, &mut reads);
+        let bytes = reads.bytes;
+        reader.rest();
+        if bytes > 0 {
+            session.heard(bytes, reader.kept_bytes());
+        }
+        match listened {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(end)) => Poll::Ready(end),
+            Poll::Ready(None) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
             }
         }
-        drop(read);
-        reader.rest();
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
     /// First the seat, then the courtesies: those may take a while.
@@ -138,6 +134,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let goodbye = timeout(limits::CLOSE, say_goodbye(&wire, &client.outbox, reader, parting));
         let _ = killed.run_until_cancelled(goodbye).await;
     }
+}
+
+/// Pending where nothing more comes for now; ready with nothing where that is to be seen in another turn.
+fn listen<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: &Wire<S>,
+    reader: &mut Reader,
+    session: &mut Session,
+    reads: &mut Reads<'_, '_, S>,
+) -> Poll<Option<Result<Box<Join>, Parting>>> {
+    while turn_takes_another() {
+        let said = match ready!(reader.poll_next(|room| reads.poll(room))) {
+            Ok(said) => said,
+            Err(parting) => return Poll::Ready(Some(Err(parting))),
+        };
+        let allowed_more = session.count_message();
+        match said {
+            Incoming::Text(text) => {
+                if let Some(join) = session.receive(text) {
+                    return Poll::Ready(Some(Ok(join)));
+                }
+            }
+            Incoming::Ping(payload) => {
+                wire.append(Control::Pong, payload);
+                session.client().outbox.summon();
+            }
+            Incoming::Pong => {}
+            Incoming::Close(code) => {
+                return Poll::Ready(Some(Err(Parting::ClosedByClient(code))));
+            }
+        }
+        if !allowed_more {
+            break;
+        }
+    }
+    Poll::Ready(None)
 }
 
 /// The closing handshake (RFC 6455, section 7), either way round.
@@ -155,11 +186,14 @@ where
     }
     if let Parting::Ended(_) = parting {
         // The client's half of the handshake; whatever it says before that comes too late.
+        let mut left = THROWN_AWAY_BYTES;
         let mut waits = true;
-        while waits {
+        while waits && left > 0 {
             let said = poll_fn(|cx| {
                 let _ = wire.poll_flush(cx)?;
-                let said = reader.poll_next(wire.reads(cx));
+                let mut reads = wire.reads(cx);
+                let said = reader.poll_next(|room| reads.poll(room));
+                left = left.saturating_sub(reads.bytes);
                 said.map_ok(|said| matches!(said, Incoming::Close(_)))
             });
             waits = said.await == Ok(false);

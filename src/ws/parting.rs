@@ -38,6 +38,8 @@ impl Parting {
             Self::Ended(Ending::GoingAway | Ending::CutOff) => CloseCode::GoingAway,
             Self::Ended(Ending::HeartbeatTimeout) => CloseCode::HeartbeatTimeout,
             Self::Ended(Ending::SlowConsumer) => CloseCode::SlowConsumer,
+            Self::Ended(Ending::Unfinished) => CloseCode::Unfinished,
+            Self::Ended(Ending::RateLimited) => CloseCode::RateLimited,
         };
         Some([&(code as u16).to_be_bytes(), code.reason().as_bytes()].concat())
     }

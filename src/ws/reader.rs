@@ -93,6 +93,13 @@ impl Reader {
         }))
     }
 
+    /// How many bytes are kept of a message that is not finished, or not handled.
+    pub fn kept_bytes(&self) -> usize {
+        let fragments = self.fragments.as_ref().filter(|fragments| !fragments.complete);
+        self.buffer.as_ref().map_or(0, |buffer| buffer.unhandled().len())
+            + fragments.map_or(0, |fragments| fragments.bytes.len())
+    }
+
     /// Gives the thread its buffer back, for a while in which nothing is read.
     pub fn rest(&mut self) {
         self.buffer = self.buffer.take().and_then(Buffer::rest);

@@ -25,7 +25,7 @@ use crate::hub::{Due, Entry, Link, Outbox};
 const BATCH_BYTES: usize = 64 << 10;
 
 /// How often a client is read from in one turn.
-const TURN_READS: usize = 4;
+const TURN_READS: u32 = 4;
 
 /// See the module.
 pub(super) struct Wire<S>(Mutex<Inner<S>>);
@@ -42,8 +42,9 @@ struct Socket<S> {
     unsent: Vec<u8>,
     /// Whether the stream took something that it may not have passed on, as TLS does.
     unflushed: bool,
-    /// Whether the stream took anything since [`Wire::flow`] last told.
-    took: bool,
+    /// Bytes that the stream took in all, and those of which [`Wire::flow`] last told.
+    taken: u64,
+    told: u64,
     /// Whether the stream broke, whoever's flush found that out: what it was given then is lost.
     broken: bool,
 }
@@ -62,8 +63,14 @@ pub(super) struct Flow {
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// The task that sends first becomes its own.
     pub(super) fn new(stream: S) -> Self {
-        let socket =
-            Socket { stream, unsent: Vec::new(), unflushed: false, took: false, broken: false };
+        let socket = Socket {
+            stream,
+            unsent: Vec::new(),
+            unflushed: false,
+            taken: 0,
+            told: 0,
+            broken: false,
+        };
         Self(Mutex::new(Inner { socket, owner: Waker::noop().clone() }))
     }
 
@@ -91,24 +98,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// How the client reads what it is sent.
     pub(super) fn flow(&self) -> Flow {
         let Inner { socket, .. } = &mut *self.0.lock();
-        let took = mem::take(&mut socket.took);
+        let took = mem::replace(&mut socket.told, socket.taken) != socket.taken;
         Flow { pending: socket.is_pending(), kept: socket.unsent.len(), took }
     }
 
-    /// The reads of one turn: after a few, others have theirs. A message may be long, and a frame be empty.
-    pub(super) fn reads<'a>(
-        &'a self,
-        cx: &'a mut Context<'_>,
-    ) -> impl FnMut(&mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut reads = 0;
-        move |room| {
-            reads += 1;
-            if reads > TURN_READS {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            self.poll_read(cx, room)
-        }
+    /// The reads of one turn, with nothing read yet.
+    pub(super) fn reads<'a, 'w>(&'a self, cx: &'a mut Context<'w>) -> Reads<'a, 'w, S> {
+        Reads { wire: self, cx, left: TURN_READS, bytes: 0 }
     }
 
     pub(super) fn poll_read(
@@ -124,6 +120,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 }
 
+/// The reads of one turn: after a few, others have theirs. A message may be long, and a frame be empty.
+pub(super) struct Reads<'a, 'w, S> {
+    wire: &'a Wire<S>,
+    cx: &'a mut Context<'w>,
+    left: u32,
+    /// What came.
+    pub(super) bytes: usize,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Reads<'_, '_, S> {
+    pub(super) fn poll(&mut self, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.left == 0 {
+            self.cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.left -= 1;
+        let before = room.filled().len();
+        let read = self.wire.poll_read(self.cx, room);
+        self.bytes += room.filled().len() - before;
+        read
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for Wire<S> {
     fn flush(&self, outbox: &Outbox) {
         let Inner { socket, owner } = &mut *self.0.lock();
@@ -132,6 +151,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for Wire<S> {
         if stops || socket.is_pending() {
             outbox.summon();
         }
+    }
+
+    fn taken(&self) -> u64 {
+        self.0.lock().socket.taken
     }
 }
 
@@ -180,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             Poll::Ready(sent) => sent?,
             Poll::Pending => 0,
         };
-        self.took |= sent > 0;
+        self.taken += sent as u64;
         self.unsent.extend_from_slice(&bytes[sent..]);
         self.unflushed = true;
         Ok(())
@@ -192,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.took = true;
+            self.taken += sent as u64;
             self.unsent.drain(..sent);
         }
         // An idle connection keeps no buffer.

@@ -1,0 +1,158 @@
+//! What the server keeps for its clients: how much in all, and how long it bears with those that do not take
+//! what is due to them, or do not finish what they began to say.
+
+use std::{
+    cmp::Reverse,
+    collections::HashMap,
+    mem,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+
+use super::{Client, Ending, heartbeat::TICKS_A_SECOND};
+use crate::config::{OutboxLimits, limits};
+
+/// See the module. One for all clients of a server.
+#[derive(Debug)]
+pub(super) struct Keep {
+    /// For one client.
+    pub(super) outbox: OutboxLimits,
+    /// For all of them.
+    most_bytes: usize,
+    bytes: AtomicUsize,
+    /// For whom more is kept than a moment's messages, since the last look at them. Not for longer than they are
+    /// there: their sockets close with them.
+    enlisted: Mutex<Vec<Weak<Client>>>,
+    watched: Mutex<Vec<Watched>>,
+}
+
+/// A client for whom something is kept, and how it goes on.
+#[derive(Debug)]
+struct Watched {
+    client: Weak<Client>,
+    /// What its socket had taken in all at the last look, and since when that is so.
+    taken: u64,
+    still_since: u32,
+    /// Since when its outbox is over half full, or when that was last found to drain, and what had been taken then.
+    pressed: Option<(u32, u64)>,
+}
+
+impl Keep {
+    pub(super) fn new(outbox: OutboxLimits, most_bytes: usize) -> Self {
+        Self {
+            outbox,
+            most_bytes,
+            bytes: AtomicUsize::new(0),
+            enlisted: Mutex::default(),
+            watched: Mutex::default(),
+        }
+    }
+
+    /// Whether there is nothing left for anybody new.
+    pub(super) fn is_tight(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) > self.most_bytes - self.most_bytes / 8
+    }
+
+    /// Notes that `after` bytes are kept where it was `before`.
+    pub(super) fn adjust(&self, before: usize, after: usize) {
+        self.bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+    }
+
+    /// From now on, what is kept for this client is looked at, for as long as there is much.
+    pub(super) fn enlist(&self, client: &Arc<Client>) {
+        self.enlisted.lock().push(Arc::downgrade(client));
+    }
+
+    /// Ends those with whom the server has borne for long enough and, where it keeps too much in all, those who are the cause.
+    pub(super) fn look(&self, now: u32) {
+        let mut watched = self.watched.lock();
+        let new = mem::take(&mut *self.enlisted.lock());
+        watched.extend(new.into_iter().map(|client| Watched::new(client, now)));
+        watched.retain_mut(|watched| {
+            let Some(client) = watched.client.upgrade() else { return false };
+            if let Some(ending) = watched.look(&client, now) {
+                client.outbox.end(ending);
+            }
+            client.owes() || !client.strike_off()
+        });
+        let kept = self.bytes.load(Ordering::Relaxed);
+        let mut excess = kept.saturating_sub(self.most_bytes);
+        if excess > 0 {
+            tracing::warn!(
+                kept,
+                "near --memory-budget: clients that make the server keep much are closed"
+            );
+            shed_unfinished(&watched, &mut excess);
+            shed_unread(&watched, &mut excess, now);
+        }
+    }
+}
+
+impl Watched {
+    fn new(client: Weak<Client>, now: u32) -> Self {
+        Self { client, taken: 0, still_since: now, pressed: None }
+    }
+
+    fn look(&mut self, client: &Client, now: u32) -> Option<Ending> {
+        let taken = client.taken();
+        if taken != self.taken {
+            (self.taken, self.still_since) = (taken, now);
+        }
+        if client.unfinished_is_overdue(now) {
+            return Some(Ending::Unfinished);
+        }
+        if !client.outbox.is_pressed() {
+            self.pressed = None;
+            return None;
+        }
+        let (since, taken_then) = *self.pressed.get_or_insert((now, taken));
+        let waited = now - since;
+        if waited < limits::SLOW_SECONDS * TICKS_A_SECOND {
+            return None;
+        }
+        let least = limits::SLOW_BYTES_A_SECOND * u64::from(waited / TICKS_A_SECOND);
+        self.pressed = Some((now, taken));
+        (taken - taken_then < least).then_some(Ending::SlowConsumer)
+    }
+}
+
+/// The address that has begun the most loses first, and of its clients the one that has.
+fn shed_unfinished(watched: &[Watched], excess: &mut usize) {
+    let mut by_address: HashMap<_, Vec<(usize, Arc<Client>)>> = HashMap::new();
+    for client in watched.iter().filter_map(|watched| watched.client.upgrade()) {
+        let bytes = client.unfinished_bytes();
+        if bytes > 0 {
+            by_address.entry(client.address).or_default().push((bytes, client));
+        }
+    }
+    let total = |clients: &Vec<(usize, _)>| clients.iter().map(|(bytes, _)| bytes).sum::<usize>();
+    let mut by_address: Vec<_> = by_address.into_values().collect();
+    by_address.sort_by_key(|clients| Reverse(total(clients)));
+    for clients in by_address {
+        end_hungriest(clients, excess, Ending::Unfinished);
+    }
+}
+
+/// Those whose socket took nothing for a second.
+fn shed_unread(watched: &[Watched], excess: &mut usize, now: u32) {
+    let still = watched.iter().filter(|watched| now - watched.still_since >= TICKS_A_SECOND);
+    let clients = still.filter_map(|watched| watched.client.upgrade());
+    let clients = clients.map(|client| (client.outbox.bytes(), client)).collect();
+    end_hungriest(clients, excess, Ending::SlowConsumer);
+}
+
+/// Ends clients in the order of what is kept for each, until that suffices.
+fn end_hungriest(mut clients: Vec<(usize, Arc<Client>)>, excess: &mut usize, ending: Ending) {
+    clients.sort_by_key(|(bytes, _)| Reverse(*bytes));
+    for (bytes, client) in clients {
+        if *excess == 0 {
+            return;
+        }
+        client.outbox.end(ending);
+        *excess = excess.saturating_sub(bytes);
+    }
+}

@@ -1,0 +1,278 @@
+//! How much a client may say, and a room announce: buckets that the heartbeat's ticks fill, so that none of
+//! them asks a clock.
+//!
+//! A bucket may run into debt by what was begun with something in it: a message is taken as a whole.
+
+use super::heartbeat::{TICK, TICKS_A_SECOND};
+
+/// How long a client may go on over its rate, in ticks. A second within it is a pause.
+const BORNE: u32 = 30 * TICKS_A_SECOND;
+
+/// The buckets' shapes, from `--rate-limit`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rates {
+    messages: Shape,
+    bytes: Shape,
+    changes: Shape,
+    announced: Shape,
+}
+
+/// What a bucket gets in a tick, what it holds at most, and what is taken for one thing.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    per_tick: i64,
+    most: i64,
+    cost: i64,
+}
+
+impl Rates {
+    /// From messages a second; 0 lifts every limit.
+    pub(super) fn new(messages_a_second: u32) -> Self {
+        if messages_a_second == 0 {
+            // Holds something for ever, as nothing is taken from it.
+            let lifted = Shape { per_tick: 0, most: 1, cost: 0 };
+            return Self { messages: lifted, bytes: lifted, changes: lifted, announced: lifted };
+        }
+        let rate = i64::from(messages_a_second);
+        let shape = |per_tick, ticks, cost| Shape { per_tick, most: per_tick * ticks, cost };
+        // 200 messages, 512 KiB and 2 changes a second of a client, and 16 MiB of a room, at the default.
+        Self {
+            messages: shape(rate, 40, 4),
+            bytes: shape(rate * (128 << 10) / 200, 32, 1),
+            changes: shape(rate, 40, 400),
+            announced: shape(rate * (4 << 20) / 200, 16, 1),
+        }
+    }
+}
+
+/// What one client may say.
+#[derive(Debug)]
+pub(super) struct Meter {
+    messages: i64,
+    bytes: i64,
+    changes: i64,
+    filled_at: u32,
+    /// Since when the client is over its rate without a pause, when it last was, and when it was last told.
+    over_since: u32,
+    over_at: u32,
+    told_at: u32,
+}
+
+/// What is to be done about a client that is over its rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// Tell it: that is a second ago.
+    Tell,
+    /// Nothing more.
+    Told,
+    /// End it: it went on for too long.
+    End,
+}
+
+impl Meter {
+    pub(super) fn new(rates: &Rates, now: u32) -> Self {
+        let long_ago = now.wrapping_sub(2 * TICKS_A_SECOND);
+        Self {
+            messages: rates.messages.most,
+            bytes: rates.bytes.most,
+            changes: rates.changes.most,
+            filled_at: now,
+            over_since: long_ago,
+            over_at: long_ago,
+            told_at: long_ago,
+        }
+    }
+
+    /// Takes a message out.
+    pub(super) fn message(&mut self, rates: &Rates) {
+        self.messages -= rates.messages.cost;
+    }
+
+    /// Takes bytes out, of messages or not.
+    pub(super) fn bytes(&mut self, rates: &Rates, bytes: usize) {
+        self.bytes -= i64::try_from(bytes).unwrap_or(i64::MAX) * rates.bytes.cost;
+    }
+
+    /// Whether there is anything left to say a message with.
+    pub(super) fn allows_a_message(&self) -> bool {
+        self.messages > 0 && self.bytes > 0
+    }
+
+    /// Takes a change out.
+    ///
+    /// # Errors
+    /// How many ticks it is until one can be taken.
+    pub(super) fn change(&mut self, rates: &Rates) -> Result<(), u32> {
+        if self.changes < rates.changes.cost {
+            return Err(rates.changes.ticks_for(rates.changes.cost - self.changes));
+        }
+        self.changes -= rates.changes.cost;
+        Ok(())
+    }
+
+    /// In how many ticks [`Meter::allows_a_message`] at the earliest.
+    pub(super) fn ticks_to_wait(&self, rates: &Rates) -> u32 {
+        rates.messages.ticks_for(1 - self.messages).max(rates.bytes.ticks_for(1 - self.bytes))
+    }
+
+    pub(super) fn fill(&mut self, rates: &Rates, now: u32) {
+        if now != self.filled_at {
+            let ticks = now.wrapping_sub(self.filled_at);
+            self.filled_at = now;
+            self.messages = rates.messages.filled(self.messages, ticks);
+            self.bytes = rates.bytes.filled(self.bytes, ticks);
+            self.changes = rates.changes.filled(self.changes, ticks);
+        }
+    }
+
+    /// Notes that something had to wait, or was refused.
+    pub(super) fn note_over(&mut self, now: u32) -> Over {
+        if now.wrapping_sub(self.over_at) > TICKS_A_SECOND {
+            self.over_since = now;
+        }
+        self.over_at = now;
+        if now.wrapping_sub(self.over_since) >= BORNE {
+            return Over::End;
+        }
+        if now.wrapping_sub(self.told_at) < TICKS_A_SECOND {
+            return Over::Told;
+        }
+        self.told_at = now;
+        Over::Tell
+    }
+}
+
+/// What a room may announce to its members: many clients could else have it say too much, each within its
+/// own rate.
+#[derive(Debug)]
+pub(super) struct Announced {
+    shape: Shape,
+    bytes: i64,
+    filled_at: u32,
+}
+
+impl Announced {
+    pub(super) fn new(rates: &Rates) -> Self {
+        let shape = rates.announced;
+        Self { shape, bytes: shape.most, filled_at: 0 }
+    }
+
+    /// Whether anything may be announced.
+    ///
+    /// # Errors
+    /// How many ticks it is until then.
+    pub(super) fn allows_more(&mut self, now: u32) -> Result<(), u32> {
+        self.bytes = self.shape.filled(self.bytes, now.wrapping_sub(self.filled_at));
+        self.filled_at = now;
+        if self.bytes > 0 { Ok(()) } else { Err(self.shape.ticks_for(1 - self.bytes)) }
+    }
+
+    pub(super) fn take(&mut self, bytes: usize) {
+        self.bytes -= i64::try_from(bytes).unwrap_or(i64::MAX).saturating_mul(self.shape.cost);
+    }
+}
+
+impl Shape {
+    fn filled(self, level: i64, ticks: u32) -> i64 {
+        (level + i64::from(ticks) * self.per_tick).min(self.most)
+    }
+
+    fn ticks_for(self, missing: i64) -> u32 {
+        let ticks = missing.max(0) as u64;
+        u32::try_from(ticks.div_ceil(self.per_tick.max(1) as u64)).unwrap_or(u32::MAX)
+    }
+}
+
+/// So many ticks in milliseconds.
+pub(super) fn milliseconds(ticks: u32) -> u64 {
+    u64::from(ticks) * u64::try_from(TICK.as_millis()).expect("a quarter of a second")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_is_what_the_documents_say() {
+        let rates = Rates::new(200);
+        let mut meter = Meter::new(&rates, 7);
+        for _ in 0..2000 {
+            assert!(meter.allows_a_message());
+            meter.message(&rates);
+        }
+        assert!(!meter.allows_a_message());
+        assert_eq!(meter.ticks_to_wait(&rates), 1);
+        meter.fill(&rates, 7 + TICKS_A_SECOND);
+        (0..200).for_each(|_| meter.message(&rates));
+        assert!(!meter.allows_a_message(), "200 a second");
+
+        let mut meter = Meter::new(&rates, 0);
+        meter.bytes(&rates, (4 << 20) - 1);
+        assert!(meter.allows_a_message());
+        meter.bytes(&rates, 1 + (1 << 20));
+        assert_eq!(meter.ticks_to_wait(&rates), 2 * TICKS_A_SECOND + 1, "512 KiB a second");
+
+        for _ in 0..20 {
+            assert_eq!(meter.change(&rates), Ok(()));
+        }
+        assert_eq!(meter.change(&rates), Err(TICKS_A_SECOND / 2));
+        meter.fill(&rates, TICKS_A_SECOND);
+        assert_eq!((meter.change(&rates), meter.change(&rates)), (Ok(()), Ok(())), "2 a second");
+        assert!(meter.change(&rates).is_err());
+    }
+
+    #[test]
+    fn a_bucket_is_never_more_than_full() {
+        let rates = Rates::new(1);
+        let mut meter = Meter::new(&rates, 0);
+        meter.fill(&rates, u32::MAX);
+        (0..10).for_each(|_| meter.message(&rates));
+        assert!(!meter.allows_a_message());
+    }
+
+    #[test]
+    fn zero_lifts_everything() {
+        let rates = Rates::new(0);
+        let mut meter = Meter::new(&rates, 0);
+        let mut announced = Announced::new(&rates);
+        for _ in 0..100_000 {
+            meter.message(&rates);
+            meter.bytes(&rates, 1 << 30);
+            announced.take(1 << 30);
+            assert_eq!(meter.change(&rates), Ok(()));
+        }
+        assert!(meter.allows_a_message());
+        assert_eq!(announced.allows_more(0), Ok(()));
+    }
+
+    #[test]
+    fn who_is_over_is_told_once_a_second_and_ended_after_thirty_without_a_pause() {
+        let mut meter = Meter::new(&Rates::new(200), 1000);
+        let mut told = Vec::new();
+        for tick in 1000.. {
+            match meter.note_over(tick) {
+                Over::Tell => told.push(tick),
+                Over::Told => {}
+                Over::End => {
+                    assert_eq!(tick, 1000 + BORNE);
+                    break;
+                }
+            }
+        }
+        assert_eq!(told, (0..30).map(|second| 1000 + 4 * second).collect::<Vec<_>>());
+
+        let mut meter = Meter::new(&Rates::new(200), 1000);
+        let with_pauses = (1000..3000).filter(|tick| tick % 20 > TICKS_A_SECOND);
+        assert!(with_pauses.map(|tick| meter.note_over(tick)).all(|over| over != Over::End));
+    }
+
+    #[test]
+    fn a_room_announces_64_mib_at_once_and_16_a_second() {
+        let mut announced = Announced::new(&Rates::new(200));
+        announced.take((64 << 20) - 1);
+        assert_eq!(announced.allows_more(0), Ok(()));
+        announced.take(1 + (16 << 20));
+        assert_eq!(announced.allows_more(0), Err(TICKS_A_SECOND + 1));
+        assert_eq!(announced.allows_more(TICKS_A_SECOND + 1), Ok(()));
+    }
+}
