@@ -1,6 +1,7 @@
 //! What browsers reach over HTTP: the client's files, `/healthz`, and the way into a WebSocket.
 
 mod assets;
+mod host;
 
 use std::{
     convert::Infallible,
@@ -15,7 +16,9 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, StatusCode,
     body::{Body, Incoming},
-    header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE},
+    header::{
+        ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE,
+    },
     server::conn::http1,
     service::Service,
 };
@@ -144,7 +147,7 @@ impl Http {
         let accepted = if request.body().is_end_stream() {
             ws::accept(request, &self.config.allowed_origins)
         } else {
-            Err(ws::Refused::Malformed)
+            Err(ws::Refused::Malformed("it has a body"))
         };
         let switching = match accepted {
             Ok(response) => response.map(|()| Full::default()),
@@ -178,7 +181,10 @@ impl Service<Request<Incoming>> for Visit {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        if matches!(request.uri().path(), "/" | "/ws") && ws::is_upgrade(request.headers()) {
+        if !host::is_named(&request) {
+            return Box::pin(ready(Ok(with_security_headers(unnamed()))));
+        }
+        if matches!(request.uri().path(), "/" | "/ws") && ws::is_upgrade(&request) {
             let (response, session) = self.http.upgrade(&request, self.from);
             if session.is_some() {
                 self.upgrading.notify_one();
@@ -199,8 +205,17 @@ fn with_security_headers(mut response: Response) -> Response {
     response
 }
 
+/// The last answer on its connection: what follows may be a part of what was not understood.
+fn unnamed() -> Response {
+    let mut response =
+        plain(StatusCode::BAD_REQUEST, "A request must have one proper Host header.");
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 fn upgrade_required(text: &str) -> Response {
     let mut response = plain(StatusCode::UPGRADE_REQUIRED, text);
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
     response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     response
