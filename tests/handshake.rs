@@ -132,3 +132,29 @@ async fn a_request_names_its_host_once() {
         assert_eq!(head.contains("\r\nconnection: close\r\n"), expected == "400", "{head}");
     }
 }
+
+#[tokio::test]
+async fn a_client_that_names_subprotocols_is_answered_with_one_of_them() {
+    let server = TestServer::start();
+    let upgrade = format!("Connection: Upgrade\r\nUpgrade: websocket\r\n{VERSION}{KEY}");
+    const NAME: &str = "Sec-WebSocket-Protocol";
+    for (lines, expected) in [
+        (String::new(), None),
+        (format!("{NAME}: signalpost.v1\r\n"), Some("signalpost.v1")),
+        (format!("{NAME}: json, signalpost.v1\r\n"), Some("signalpost.v1")),
+        (format!("{NAME}: json\r\n{NAME}: signalpost.v1\r\n"), Some("signalpost.v1")),
+        (format!("{NAME}: json\r\n"), Some("json")),
+        (format!("{NAME}: signalpost.v9 ,json\r\n"), Some("signalpost.v9")),
+        (format!("{NAME}: ,, b!x,c\r\n"), Some("b!x")),
+        (format!("{NAME}: no token, \"q\", a/b, json\r\n"), Some("json")),
+        (format!("{NAME}: no token\r\n"), None),
+        (format!("{NAME}:\r\n"), None),
+    ] {
+        let request = format!("GET /ws HTTP/1.1\r\nHost: x\r\n{upgrade}{lines}\r\n");
+        let head = answer(&server, &request).await;
+        assert_eq!(status(&head), "101", "{lines}");
+        let mut agreed = head.lines().filter_map(|l| l.strip_prefix("sec-websocket-protocol: "));
+        assert_eq!(agreed.next(), expected, "{lines}");
+        assert_eq!(agreed.next(), None, "{lines}");
+    }
+}

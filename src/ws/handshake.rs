@@ -9,10 +9,13 @@ use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Version,
     header::{
         CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-        SEC_WEBSOCKET_VERSION, UPGRADE,
+        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
     },
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// What is spoken here, for clients that name what they speak.
+const SUBPROTOCOL: &[u8] = b"signalpost.v1";
 
 /// RFC 6455 asks for base64 that stands for 16 bytes; RFC 4648, section 3.5 leaves it to us whether the four
 /// bits that stand for nothing must be zero.
@@ -75,7 +78,19 @@ pub fn accept<B>(
     response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, accepted);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
     response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    if let Some(agreed) = subprotocol(headers) {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, agreed);
+    }
     Ok(response)
+}
+
+/// [`SUBPROTOCOL`] if the client names it, or else its first choice: a browser closes where nothing is
+/// answered, and some libraries must name something.
+fn subprotocol(headers: &HeaderMap) -> Option<HeaderValue> {
+    let mut named = elements(headers, SEC_WEBSOCKET_PROTOCOL).filter(|name| is_token(name));
+    let first = named.next()?;
+    let agreed = if named.any(|name| name == SUBPROTOCOL) { SUBPROTOCOL } else { first };
+    Some(HeaderValue::from_bytes(agreed).expect("a token"))
 }
 
 impl Refused {
@@ -112,4 +127,10 @@ fn is(name: &[u8], token: &str) -> bool {
 
 fn is_key(key: &[u8]) -> bool {
     KEY.decode(key).is_ok_and(|nonce| nonce.len() == 16)
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(name: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    !name.is_empty() && name.iter().all(is_part)
 }
