@@ -1,16 +1,19 @@
 //! Every setting and every limit: flags, environment variables, defaults, and what is refused at start.
 
 mod address;
+mod environment;
 mod ice;
 pub mod limits;
 mod memory;
 
-use std::{ffi::OsStr, net::SocketAddr, path::PathBuf, time::Duration};
-
-use clap::{
-    CommandFactory, FromArgMatches, Parser, ValueEnum,
-    builder::{RangedU64ValueParser, Resettable},
+use std::{
+    ffi::{OsStr, OsString},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
 };
+
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, builder::RangedU64ValueParser};
 
 pub use ice::IceServer;
 pub use limits::{LogLimits, OutboxLimits};
@@ -53,7 +56,7 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
 
     /// A STUN or TURN server for browsers to use: stun:HOST, turn:USER:SECRET@HOST. May be given more than once,
-    /// in the variable with spaces between. A colon in the secret is written %3A, a percent sign %25.
+    /// in the variable with spaces or commas between. A colon in the secret is written %3A, a percent sign %25.
     #[arg(
         long = "ice-server",
         env = "SIGNALPOST_ICE_SERVER",
@@ -191,13 +194,20 @@ impl Config {
     /// compose files and unit files leave them.
     ///
     /// # Errors
-    /// clap's, which is an answer where it is not meant for standard error: `--help`, `--version`.
+    /// clap's, which is an answer where it is not meant for standard error: `--help`, `--version`. What it
+    /// repeats of the settings is escaped, and holds no secret.
     pub fn from_command_line() -> Result<Self, clap::Error> {
-        let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
-        let command = Self::command().mut_args(|flag| {
-            if flag.get_env().is_some_and(is_empty) { flag.env(Resettable::Reset) } else { flag }
-        });
-        Self::from_arg_matches(&command.try_get_matches()?)
+        Self::read(std::env::args_os(), |name| std::env::var_os(name))
+    }
+
+    fn read(
+        given: impl IntoIterator<Item = OsString>,
+        variable: impl Fn(&OsStr) -> Option<OsString>,
+    ) -> Result<Self, clap::Error> {
+        let command = environment::without_empty(Self::command(), &variable);
+        let words = environment::words(&command, given, &variable);
+        let matches = command.try_get_matches_from(words);
+        matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(environment::shown)
     }
 
     /// Checks what no single flag can tell.

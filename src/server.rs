@@ -72,7 +72,7 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// A folder that is not there.
-    #[error("--client-dir {0} holds no index.html; name the folder of the browser client")]
+    #[error("--client-dir {0:?} holds no index.html; name the folder of the browser client")]
     ClientDir(String),
 }
 

@@ -6,6 +6,8 @@ use clap::{Arg, Command, builder::TypedValueParser, error::ErrorKind};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
+const SCHEMES: [&str; 4] = ["stun:", "stuns:", "turn:", "turns:"];
+
 /// One STUN or TURN server, in the shape of a browser's `RTCIceServer` (W3C WebRTC).
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct IceServer {
@@ -39,7 +41,7 @@ impl FromStr for IceServer {
         };
         if host.is_empty()
             || host.starts_with(['/', ':', '?'])
-            || host.contains(char::is_whitespace)
+            || host.contains(|c: char| c.is_whitespace() || c == ',')
         {
             return Err(FORMS);
         }
@@ -57,6 +59,26 @@ impl FromStr for IceServer {
             credential: decoded(credential)?,
         })
     }
+}
+
+/// The servers of a list, which have blanks or commas between. A comma before anything but a scheme belongs to
+/// a secret.
+pub(super) fn entries(list: &str) -> impl Iterator<Item = &str> {
+    let entries = list.split_whitespace().flat_map(|run| {
+        let begins = |at: &usize| SCHEMES.iter().any(|scheme| run[at + 1..].starts_with(scheme));
+        let mut commas: Vec<usize> =
+            run.match_indices(',').map(|(at, _)| at).filter(begins).collect();
+        commas.push(run.len());
+        let mut start = 0;
+        commas.into_iter().map(move |end| &run[std::mem::replace(&mut start, end)..end])
+    });
+    entries.map(|entry| entry.trim_matches(',')).filter(|entry| !entry.is_empty())
+}
+
+/// Whether a word looks like a TURN server, which has its secret in it.
+pub(super) fn may_hold_secret(word: &str) -> bool {
+    let word = word.to_ascii_lowercase();
+    word.contains('@') || word.contains("turn:") || word.contains("turns:")
 }
 
 /// Reads the flag, and does not repeat its value in the error: start-up errors end up in logs.
@@ -122,6 +144,7 @@ mod tests {
             "turn::x@a",
             "turn:ann:%FF@a",
             "stun://a",
+            "stun:a,b",
         ] {
             assert!(flag.parse::<IceServer>().is_err(), "{flag}");
         }
