@@ -49,7 +49,8 @@ pub struct Config {
     #[arg(long, env = "SIGNALPOST_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 
-    /// An origin whose pages may connect, such as `https://chat.example.org`. May be given more than once.
+    /// An origin whose pages may connect, such as `https://chat.example.org` or `capacitor://localhost`. May be
+    /// given more than once.
     ///
     /// Default: any. Nothing ambient such as a cookie authenticates here.
     #[arg(long = "allowed-origin", env = "SIGNALPOST_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = address::parse_origin)]

@@ -158,3 +158,23 @@ async fn a_client_that_names_subprotocols_is_answered_with_one_of_them() {
         assert_eq!(agreed.next(), None, "{lines}");
     }
 }
+
+#[tokio::test]
+async fn an_origin_is_allowed_as_browsers_spell_it() {
+    let server = TestServer::with(
+        "--allowed-origin https://Bücher.example:443 --allowed-origin capacitor://localhost",
+    );
+    let upgrade = format!("Connection: Upgrade\r\nUpgrade: websocket\r\n{VERSION}{KEY}");
+    for (origin, expected) in [
+        ("https://xn--bcher-kva.example", "101"),
+        ("capacitor://localhost", "101"),
+        ("http://xn--bcher-kva.example", "403"),
+        ("https://xn--bcher-kva.example:8443", "403"),
+        ("ionic://localhost", "403"),
+        ("null", "403"),
+        ("", "403"),
+    ] {
+        let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{upgrade}Origin: {origin}\r\n\r\n");
+        assert_eq!(status(&answer(&server, &request).await), expected, "{origin}");
+    }
+}
