@@ -3,7 +3,7 @@
 mod listener;
 mod tls;
 
-pub use tls::TlsError;
+pub use tls::{Certificate, TlsError};
 
 use std::{
     future::Future,
@@ -19,7 +19,7 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use tokio_rustls::{Accept, TlsAcceptor, rustls::ServerConfig};
+use tokio_rustls::Accept;
 
 use crate::{
     admin::Admin,
@@ -35,7 +35,7 @@ pub struct Server {
     hub: Arc<Hub>,
     http: Arc<Http>,
     listeners: Vec<TcpListener>,
-    tls: Option<Arc<ServerConfig>>,
+    certificate: Option<Certificate>,
     admin: Admin,
     admin_listener: TcpListener,
     addresses: Addresses,
@@ -91,7 +91,7 @@ impl Server {
         {
             return Err(StartError::ClientDir(folder.display().to_string()));
         }
-        let tls = tls::server_config(&config)?;
+        let certificate = Certificate::of(&config)?;
         let listeners = listener::bind_all(&config)?;
         let admin_listener = listener::bind("--admin-listen", config.admin_listen)?;
 
@@ -105,10 +105,10 @@ impl Server {
                 .map(TcpListener::local_addr)
                 .collect::<Result<_, _>>()
                 .expect("bound"),
-            secure: tls.is_some(),
+            secure: certificate.is_some(),
             admin: admin_listener.local_addr().expect("bound"),
         };
-        Ok(Self { config, hub, http, listeners, tls, admin, admin_listener, addresses })
+        Ok(Self { config, hub, http, listeners, certificate, admin, admin_listener, addresses })
     }
 
     /// Where it can be reached, with the real ports.
@@ -116,22 +116,26 @@ impl Server {
         &self.addresses
     }
 
+    /// What https and wss show, if they are served, to renew it while the server runs.
+    pub fn certificate(&self) -> Option<Certificate> {
+        self.certificate.clone()
+    }
+
     /// Serves until `shutdown`, then says goodbye to everyone, for `--drain-seconds` at most. Every
     /// connection ends with this call, or right after if that is cut short; only an administrator's lasts for as long
     /// as it leaves an answer unread, or its own half of a call open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { config, hub, http, listeners, tls, admin, admin_listener, .. } = self;
+        let Self { config, hub, http, listeners, certificate, admin, admin_listener, .. } = self;
         let end = End { hub: Arc::clone(&hub), http: Arc::clone(&http) };
         let (health, watching) = (admin.health(), admin.closing.clone());
         let _unwatched = watching.clone().drop_guard();
-        let tls = tls.map(TlsAcceptor::from);
         let mut parts = JoinSet::new();
         let ticking = Arc::clone(&hub);
         parts.spawn(async move { ticking.run().await });
         let most = config.max_connections.saturating_mul(2).saturating_add(64);
         let mut accepting = JoinSet::new();
         for listener in listeners {
-            accepting.spawn(accept(listener, tls.clone(), Arc::clone(&http), most));
+            accepting.spawn(accept(listener, certificate.clone(), Arc::clone(&http), most));
         }
         let mut administering = JoinSet::new();
         let done = watching.clone();
@@ -182,7 +186,7 @@ impl Drop for End {
     }
 }
 
-async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http: Arc<Http>, most: usize) {
+async fn accept(listener: TcpListener, tls: Option<Certificate>, http: Arc<Http>, most: usize) {
     loop {
         let (stream, from) = listener::accept(&listener).await;
         // Beside the clients there are those who are about to become one, or to say goodbye.
@@ -192,7 +196,10 @@ async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, http: Arc<Http>
         }
         match &tls {
             None => http.tasks.spawn(Arc::clone(&http).serve(stream, from)),
-            Some(tls) => http.tasks.spawn(serve_tls(tls.accept(stream), from, Arc::clone(&http))),
+            Some(tls) => {
+                let handshake = tls.acceptor().accept(stream);
+                http.tasks.spawn(serve_tls(handshake, from, Arc::clone(&http)))
+            }
         };
     }
 }
