@@ -42,6 +42,7 @@ pub struct Config {
     pub admin_listen: SocketAddr,
 
     /// The certificate chain (PEM) for https and wss, which browsers want for cameras anywhere but on localhost.
+    /// SIGHUP reads it and its key anew.
     #[arg(long, env = "SIGNALPOST_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
 

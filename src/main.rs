@@ -12,10 +12,10 @@ use std::{
 use signalpost::{
     bench,
     config::Config,
-    server::{Addresses, Server},
+    server::{Addresses, Certificate, Server},
     telemetry,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The system's allocator leaves holes between idle connections where their handshakes were: on one core
 /// 4.5 kB for each of them, and 2.2 kB with this one.
@@ -43,11 +43,13 @@ fn main() -> ExitCode {
 }
 
 async fn serve(config: Config) -> ExitCode {
+    let hangups = signal(SignalKind::hangup()).expect("SIGHUP can be handled");
     let server = match Server::bind(config) {
         Ok(server) => server,
         Err(fault) => return refuse(&fault.to_string()),
     };
     let stop = stop_signal();
+    tokio::spawn(reload_at(hangups, server.certificate()));
     // A closed standard output is no reason not to serve.
     let _ = greet(server.addresses());
     server.run(stop).await;
@@ -99,6 +101,20 @@ fn stop_signal() -> impl Future<Output = ()> {
             next().await;
             std::process::exit(1);
         });
+    }
+}
+
+/// Reads anew at each SIGHUP what can be. It never ends the process, as a terminal's end or a habit of other
+/// servers' operators would.
+async fn reload_at(mut hangups: Signal, certificate: Option<Certificate>) {
+    while hangups.recv().await.is_some() {
+        match certificate.as_ref().map(Certificate::reload) {
+            None => tracing::info!("SIGHUP: without --tls-cert there is nothing to reload"),
+            Some(Ok(())) => tracing::info!("SIGHUP: handshakes show the reloaded certificate"),
+            Some(Err(fault)) => {
+                tracing::error!(%fault, "SIGHUP: the certificate of before stays in use");
+            }
+        }
     }
 }
 

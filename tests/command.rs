@@ -3,14 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::{
-    io::{BufRead, BufReader},
-    process::{Child, Command, Stdio},
+    fs,
+    io::{BufRead, BufReader, Lines},
+    process::{Child, ChildStderr, Command, Stdio},
 };
 
 /// A server that has greeted. It is killed when dropped.
 struct Running {
     child: Child,
     greeting: Vec<String>,
+    log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Running {
@@ -18,7 +20,19 @@ impl Running {
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, greeting: lines.take(5).map(Result::unwrap).collect() }
+        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        Self { child, greeting: lines.take(5).map(Result::unwrap).collect(), log }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+
+    /// The next log line that says so.
+    fn logs(&mut self, words: &str) -> String {
+        let mut lines = self.log.by_ref().map(Result::unwrap);
+        lines.find(|line| line.contains(words)).expect("the process lives until it is said")
     }
 }
 
@@ -31,6 +45,12 @@ impl Drop for Running {
 
 fn signalpost() -> Command {
     Command::new(env!("CARGO_BIN_EXE_signalpost"))
+}
+
+fn anywhere() -> Command {
+    let mut command = signalpost();
+    command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    command
 }
 
 #[test]
@@ -59,4 +79,36 @@ fn what_is_refused_shows_what_cannot_be_seen() {
         assert_eq!(output.status.code(), Some(2), "{name}: {said}");
         assert!(said.contains(shown), "{name}: {said}");
     }
+}
+
+#[test]
+fn a_hangup_reloads_the_certificate_and_never_ends_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("both.pem");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let both = made.cert.pem() + &made.signing_key.serialize_pem();
+    fs::write(&file, &both).unwrap();
+    let mut running =
+        Running::start(anywhere().arg("--tls-cert").arg(&file).arg("--tls-key").arg(&file));
+
+    running.signal("-HUP");
+    running.logs("handshakes show the reloaded certificate");
+    fs::write(&file, "junk").unwrap();
+    running.signal("-HUP");
+    let fault = running.logs("the certificate of before stays");
+    assert!(fault.contains("--tls-cert") && fault.contains("must be a PEM file"), "{fault}");
+    fs::write(&file, &both).unwrap();
+    running.signal("-HUP");
+    running.logs("handshakes show the reloaded certificate");
+    running.signal("-TERM");
+    assert!(running.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_hangup_without_tls_is_said_to_change_nothing() {
+    let mut running = Running::start(&mut anywhere());
+    running.signal("-HUP");
+    running.logs("nothing to reload");
+    running.signal("-TERM");
+    assert!(running.child.wait().unwrap().success());
 }
