@@ -62,15 +62,15 @@ impl Http {
         Self { hub, config, assets, tasks: TaskTracker::new(), draining, killed }
     }
 
-    /// Serves one connection as HTTP/1.1 until it ends, all is killed, or a WebSocket's task takes it over.
-    pub async fn serve<S>(self: Arc<Self>, stream: S, from: IpAddr)
+    /// Serves the connection of `peer` as HTTP/1.1 until it ends, all is killed, or a WebSocket's task takes it over.
+    pub async fn serve<S>(self: Arc<Self>, stream: S, peer: IpAddr)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let upgrading = Arc::new(Notify::new());
         let visit = Visit {
             http: Arc::clone(&self),
-            from,
+            peer,
             session: Mutex::default(),
             upgrading: Arc::clone(&upgrading),
         };
@@ -142,7 +142,7 @@ impl Http {
     }
 
     /// The answer to a request to become a WebSocket, and the client's session if it shall.
-    fn upgrade(&self, request: &Request<Incoming>, from: IpAddr) -> (Response, Option<Session>) {
+    fn upgrade(&self, request: &Request<Incoming>, address: IpAddr) -> (Response, Option<Session>) {
         // Its body would be taken for frames, or by a proxy on the way for something else.
         let accepted = if request.body().is_end_stream() {
             ws::accept(request, &self.config.allowed_origins)
@@ -156,8 +156,11 @@ impl Http {
             }
             Err(refused) => return (plain(refused.status(), &refused.to_string()), None),
         };
-        match self.hub.connect(from) {
-            Ok(session) => (switching, Some(session)),
+        match self.hub.connect(address) {
+            Ok(session) => {
+                tracing::debug!(client_id = %session.client().id, %address, "a client comes");
+                (switching, Some(session))
+            }
             Err(TooManyClients) => {
                 let text = "The server takes no more connections.";
                 (plain(StatusCode::SERVICE_UNAVAILABLE, text), None)
@@ -169,7 +172,7 @@ impl Http {
 /// One connection's requests, up to the one that makes it a WebSocket.
 struct Visit {
     http: Arc<Http>,
-    from: IpAddr,
+    peer: IpAddr,
     session: Mutex<Option<Session>>,
     /// Told when there is a session.
     upgrading: Arc<Notify>,
@@ -185,7 +188,7 @@ impl Service<Request<Incoming>> for Visit {
             return Box::pin(ready(Ok(with_security_headers(unnamed()))));
         }
         if matches!(request.uri().path(), "/" | "/ws") && ws::is_upgrade(&request) {
-            let (response, session) = self.http.upgrade(&request, self.from);
+            let (response, session) = self.http.upgrade(&request, self.peer);
             if session.is_some() {
                 self.upgrading.notify_one();
             }

@@ -1,5 +1,6 @@
 //! One server: binds its sockets, runs its parts, and takes them down in order.
 
+mod entrance;
 mod listener;
 mod tls;
 
@@ -8,25 +9,21 @@ pub use tls::{Certificate, TlsError};
 use std::{
     future::Future,
     io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     pin::pin,
     sync::Arc,
     time::Duration,
 };
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-    time::timeout,
-};
-use tokio_rustls::Accept;
+use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 
 use crate::{
     admin::Admin,
-    config::{Config, Contradiction, limits},
+    config::{Config, Contradiction},
     http::Http,
     hub::Hub,
 };
+use entrance::Entrance;
 
 /// A server with its sockets bound, which answers once it is [`Server::run`].
 #[derive(Debug)]
@@ -134,8 +131,9 @@ impl Server {
         parts.spawn(async move { ticking.run().await });
         let most = config.max_connections.saturating_mul(2).saturating_add(64);
         let mut accepting = JoinSet::new();
+        let entrance = Entrance::new(Arc::clone(&http), certificate);
         for listener in listeners {
-            accepting.spawn(accept(listener, certificate.clone(), Arc::clone(&http), most));
+            accepting.spawn(accept(listener, entrance.clone(), Arc::clone(&http), most));
         }
         let mut administering = JoinSet::new();
         let done = watching.clone();
@@ -186,30 +184,14 @@ impl Drop for End {
     }
 }
 
-async fn accept(listener: TcpListener, tls: Option<Certificate>, http: Arc<Http>, most: usize) {
+async fn accept(listener: TcpListener, entrance: Entrance, http: Arc<Http>, most: usize) {
     loop {
-        let (stream, from) = listener::accept(&listener).await;
+        let (stream, peer) = listener::accept(&listener).await;
         // Beside the clients there are those who are about to become one, or to say goodbye.
         if http.tasks.len() >= most {
             tracing::warn!(most, "too many connections: one was turned away");
             continue;
         }
-        match &tls {
-            None => http.tasks.spawn(Arc::clone(&http).serve(stream, from)),
-            Some(tls) => {
-                let handshake = tls.acceptor().accept(stream);
-                http.tasks.spawn(serve_tls(handshake, from, Arc::clone(&http)))
-            }
-        };
-    }
-}
-
-async fn serve_tls(handshake: Accept<TcpStream>, from: IpAddr, http: Arc<Http>) {
-    let handshake = timeout(limits::HANDSHAKE, handshake);
-    let Some(shaken) = http.killed.run_until_cancelled(handshake).await else { return };
-    match shaken {
-        Ok(Ok(stream)) => http.serve(stream, from).await,
-        Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
-        Err(_) => tracing::debug!("TLS handshake took too long"),
+        http.tasks.spawn(entrance.clone().serve(stream, peer));
     }
 }

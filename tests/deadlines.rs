@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
 use signalpost::{config::limits, http::Http, hub::Hub};
 use support::config;
@@ -21,7 +21,7 @@ async fn an_upgrade_whose_answer_is_not_taken_gives_its_place_up() {
     let http = Arc::new(Http::new(Arc::clone(&hub), config));
     // Room for a part of the answer.
     let (mut client, served) = duplex(64);
-    tokio::spawn(http.serve(served, std::net::Ipv4Addr::LOCALHOST.into()));
+    tokio::spawn(http.serve(served, Ipv4Addr::LOCALHOST.into()));
     let request = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     client.write_all(request.as_bytes()).await.unwrap();
