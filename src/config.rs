@@ -5,15 +5,17 @@ mod environment;
 mod ice;
 pub mod limits;
 mod memory;
+mod proxy;
 
 use std::{
     ffi::{OsStr, OsString},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::PathBuf,
     time::Duration,
 };
 
 use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, builder::RangedU64ValueParser};
+use ipnet::IpNet;
 
 pub use ice::IceServer;
 pub use limits::{LogLimits, OutboxLimits};
@@ -49,6 +51,13 @@ pub struct Config {
     /// The certificate's private key (PEM).
     #[arg(long, env = "SIGNALPOST_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+
+    /// A proxy whose word counts on whom it asks for, by `Forwarded` or `X-Forwarded-For`: an address, or a range such
+    /// as 10.0.0.0/8. May be given more than once.
+    ///
+    /// Default: none. Whoever connects is the client.
+    #[arg(long = "trusted-proxy", env = "SIGNALPOST_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = proxy::parse)]
+    pub trusted_proxies: Vec<IpNet>,
 
     /// An origin whose pages may connect, such as `https://chat.example.org` or `capacitor://localhost`. May be
     /// given more than once.
@@ -232,6 +241,11 @@ impl Config {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether `--trusted-proxy` names this peer.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|range| range.contains(&peer))
     }
 
     /// How much the server keeps for a browser that does not read.

@@ -2,6 +2,7 @@
 
 mod assets;
 mod host;
+pub mod peer;
 
 use std::{
     convert::Infallible,
@@ -178,6 +179,13 @@ struct Visit {
     upgrading: Arc<Notify>,
 }
 
+impl Visit {
+    fn address_of(&self, request: &Request<Incoming>) -> IpAddr {
+        let trusts = |address| self.http.config.trusts(address);
+        peer::client_address(self.peer, request.headers(), trusts)
+    }
+}
+
 impl Service<Request<Incoming>> for Visit {
     type Response = Response;
     type Error = Infallible;
@@ -188,7 +196,7 @@ impl Service<Request<Incoming>> for Visit {
             return Box::pin(ready(Ok(with_security_headers(unnamed()))));
         }
         if matches!(request.uri().path(), "/" | "/ws") && ws::is_upgrade(&request) {
-            let (response, session) = self.http.upgrade(&request, self.peer);
+            let (response, session) = self.http.upgrade(&request, self.address_of(&request));
             if session.is_some() {
                 self.upgrading.notify_one();
             }

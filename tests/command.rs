@@ -2,56 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-use std::{
-    fs,
-    io::{BufRead, BufReader, Lines},
-    process::{Child, ChildStderr, Command, Stdio},
-};
+#[path = "support/running.rs"]
+mod running;
 
-/// A server that has greeted. It is killed when dropped.
-struct Running {
-    child: Child,
-    greeting: Vec<String>,
-    log: Lines<BufReader<ChildStderr>>,
-}
+use std::fs;
 
-impl Running {
-    fn start(command: &mut Command) -> Self {
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self { child, greeting: lines.take(5).map(Result::unwrap).collect(), log }
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
-    }
-
-    /// The next log line that says so.
-    fn logs(&mut self, words: &str) -> String {
-        let mut lines = self.log.by_ref().map(Result::unwrap);
-        lines.find(|line| line.contains(words)).expect("the process lives until it is said")
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn signalpost() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_signalpost"))
-}
-
-fn anywhere() -> Command {
-    let mut command = signalpost();
-    command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-    command
-}
+use running::{Running, anywhere, signalpost};
 
 #[test]
 fn variables_from_a_file_with_carriage_returns_are_taken() {
