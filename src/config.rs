@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, builder::RangedU64ValueParser};
+use clap::{
+    ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum,
+    builder::{BoolishValueParser, RangedU64ValueParser},
+};
 use ipnet::IpNet;
 
 pub use ice::IceServer;
@@ -58,6 +61,15 @@ pub struct Config {
     /// Default: none. Whoever connects is the client.
     #[arg(long = "trusted-proxy", env = "SIGNALPOST_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = proxy::parse)]
     pub trusted_proxies: Vec<IpNet>,
+
+    /// Expect the PROXY protocol (version 1 or 2) of every connection, before TLS. Only a --trusted-proxy may
+    /// connect then.
+    #[arg(
+        long, env = "SIGNALPOST_PROXY_PROTOCOL", value_name = "true|false",
+        default_value_t = false, default_missing_value = "true", num_args = 0..=1,
+        require_equals = true, hide_possible_values = true, action = ArgAction::Set,
+        value_parser = BoolishValueParser::new())]
+    pub proxy_protocol: bool,
 
     /// An origin whose pages may connect, such as `https://chat.example.org` or `capacitor://localhost`. May be
     /// given more than once.
@@ -183,6 +195,12 @@ pub enum Contradiction {
         /// The least that would do.
         least: usize,
     },
+    /// Nobody could connect.
+    #[error(
+        "--proxy-protocol takes connections only from a --trusted-proxy, and none is named; add the balancer's \
+         address, such as --trusted-proxy 10.0.0.0/8"
+    )]
+    NoProxyTrusted,
     /// A full room's list of members, or two of the longest messages, would not fit an outbox.
     #[error(
         "--outbox-bytes {given} is too small for --max-members {max_members} and --max-message-bytes \
@@ -228,6 +246,9 @@ impl Config {
     pub fn check(&self) -> Result<(), Contradiction> {
         if !self.admin_listen.ip().to_canonical().is_loopback() {
             return Err(Contradiction::AdminExposed(self.admin_listen));
+        }
+        if self.proxy_protocol && self.trusted_proxies.is_empty() {
+            return Err(Contradiction::NoProxyTrusted);
         }
         let least = self.least_memory_budget();
         if let Some(given) = self.memory_budget.filter(|given| *given < least) {
@@ -318,6 +339,15 @@ mod tests {
             let refused = config(&format!("--admin-listen {address}")).check();
             assert!(matches!(refused, Err(Contradiction::AdminExposed(_))), "{address}");
         }
+    }
+
+    #[test]
+    fn the_proxy_protocol_is_for_trusted_proxies() {
+        for flag in ["--proxy-protocol", "--proxy-protocol=true", "--proxy-protocol=1"] {
+            assert_eq!(config(flag).check(), Err(Contradiction::NoProxyTrusted));
+            assert_eq!(config(&format!("{flag} --trusted-proxy ::1")).check(), Ok(()));
+        }
+        assert_eq!(config("--proxy-protocol=false").check(), Ok(()));
     }
 
     #[test]

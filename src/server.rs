@@ -2,18 +2,12 @@
 
 mod entrance;
 mod listener;
+mod proxy_protocol;
 mod tls;
 
 pub use tls::{Certificate, TlsError};
 
-use std::{
-    future::Future,
-    io,
-    net::SocketAddr,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, task::JoinSet, time::timeout};
 
@@ -131,7 +125,7 @@ impl Server {
         parts.spawn(async move { ticking.run().await });
         let most = config.max_connections.saturating_mul(2).saturating_add(64);
         let mut accepting = JoinSet::new();
-        let entrance = Entrance::new(Arc::clone(&http), certificate);
+        let entrance = Entrance::new(Arc::clone(&config), Arc::clone(&http), certificate);
         for listener in listeners {
             accepting.spawn(accept(listener, entrance.clone(), Arc::clone(&http), most));
         }

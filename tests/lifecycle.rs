@@ -339,6 +339,8 @@ fn start_up_faults_are_one_line_that_names_the_flag_and_the_mend() {
         ("--max-member 5".into(), ["--max-member", "--max-members"]),
         ("--max-members 0".into(), ["--max-members", "1.."]),
         ("--max-members 99999999999999999999".into(), ["--max-members", "number too large"]),
+        ("--proxy-protocol".into(), ["--proxy-protocol", "--trusted-proxy"]),
+        ("--trusted-proxy x".into(), ["--trusted-proxy", "10.0.0.0/8"]),
         ("--log infoo".into(), ["--log", "level"]),
         ("--max-members 1000 --outbox-bytes 9".into(), ["--outbox-bytes", "4696000"]),
         ("--tls-cert x".into(), ["--tls-key", "required"]),

@@ -53,11 +53,13 @@ pub const MESSAGE_BYTES_A_SECOND: usize = 4 << 10;
 pub const RATE_LIMIT: u32 = 200;
 /// The largest `--rate-limit`.
 pub const MAX_RATE_LIMIT: i64 = 1_000_000;
-/// Longest time for a TLS handshake, for an HTTP request's head to arrive, and for the answer to an upgrade to
+/// Longest time for a PROXY protocol header, for a TLS handshake, for an HTTP request's head to arrive, and for the answer to an upgrade to
 /// be taken.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Longest head of an HTTP request, in bytes.
 pub const HTTP_HEAD_BYTES: usize = 16 << 10;
+/// Longest header of the PROXY protocol, in bytes. A client's certificate may be named in it.
+pub const PROXY_HEADER_BYTES: usize = 2 << 10;
 /// Longest time for a browser to take what is left for it and answer the close frame.
 pub const CLOSE: Duration = Duration::from_secs(10);
 

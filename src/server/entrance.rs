@@ -1,6 +1,7 @@
-//! What a browser's connection passes before HTTP: TLS, where it is served.
+//! What a browser's connection passes before HTTP: the PROXY protocol and TLS, each where it is asked for.
 
 use std::{
+    io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
 };
@@ -8,24 +9,41 @@ use std::{
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::Accept;
 
-use super::Certificate;
-use crate::{config::limits, http::Http};
+use super::{Certificate, proxy_protocol};
+use crate::{
+    config::{Config, limits},
+    http::Http,
+};
 
 /// See the module.
 #[derive(Debug, Clone)]
 pub(super) struct Entrance {
+    config: Arc<Config>,
     http: Arc<Http>,
     certificate: Option<Certificate>,
 }
 
 impl Entrance {
-    pub(super) fn new(http: Arc<Http>, certificate: Option<Certificate>) -> Self {
-        Self { http, certificate }
+    pub(super) fn new(
+        config: Arc<Config>,
+        http: Arc<Http>,
+        certificate: Option<Certificate>,
+    ) -> Self {
+        Self { config, http, certificate }
     }
 
     /// Serves a connection until it ends, all is killed, or a WebSocket's task takes it over.
-    pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr) {
-        let address = peer.ip().to_canonical();
+    pub(super) async fn serve(self, mut stream: TcpStream, peer: SocketAddr) {
+        let mut address = peer.ip().to_canonical();
+        if self.config.proxy_protocol {
+            match self.passed_on(&mut stream, address).await {
+                Ok(client) => address = client,
+                Err(error) => {
+                    tracing::debug!(%error, %address, "no connection of a trusted proxy");
+                    return;
+                }
+            }
+        }
         match &self.certificate {
             None => self.http.serve(stream, address).await,
             Some(certificate) => {
@@ -33,6 +51,17 @@ impl Entrance {
                 serve_tls(handshake, self.http, address).await;
             }
         }
+    }
+
+    /// The address that the proxy names, or its own where it speaks for itself.
+    async fn passed_on(&self, stream: &mut TcpStream, proxy: IpAddr) -> io::Result<IpAddr> {
+        if !self.config.trusts(proxy) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let header = timeout(limits::HANDSHAKE, proxy_protocol::client_address(stream));
+        let read = self.http.killed.run_until_cancelled(header).await;
+        let read = read.ok_or(io::ErrorKind::ConnectionAborted)?;
+        Ok(read??.map_or(proxy, |client| client.to_canonical()))
     }
 }
 
@@ -43,5 +72,34 @@ async fn serve_tls(handshake: Accept<TcpStream>, http: Arc<Http>, address: IpAdd
         Ok(Ok(stream)) => http.serve(stream, address).await,
         Ok(Err(error)) => tracing::debug!(%error, %address, "TLS handshake failed"),
         Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use clap::Parser;
+    use tokio::{io::AsyncWriteExt, net::TcpListener, time::Instant};
+
+    use super::*;
+    use crate::hub::Hub;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_header_that_stands_still_is_not_waited_for() {
+        let flags = ["signalpost", "--proxy-protocol", "--trusted-proxy", "127.0.0.1"];
+        let config = Arc::new(Config::try_parse_from(flags).unwrap());
+        let hub = Arc::new(Hub::new(Arc::clone(&config)));
+        let http = Arc::new(Http::new(hub, Arc::clone(&config)));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        for said in ["", "PROXY TCP4 ", "\r\n\r\n\0\r\nQUIT\n!"] {
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (stream, peer) = listener.accept().await.unwrap();
+            client.write_all(said.as_bytes()).await.unwrap();
+            let began = Instant::now();
+            let entrance = Entrance::new(Arc::clone(&config), Arc::clone(&http), None);
+            entrance.serve(stream, peer).await;
+            assert_eq!(began.elapsed().as_secs(), limits::HANDSHAKE.as_secs(), "{said:?}");
+        }
     }
 }
