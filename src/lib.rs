@@ -78,8 +78,8 @@
 //! - The envelope is split by a scanner of our own (`protocol/json`), not by serde_json: an offer spends most
 //!   of its time being parsed. It takes what serde_json takes; a property test holds the two together.
 //! - Frames are read by `ws/reader`, not by tungstenite, which zeroes before each read, reserves what a header
-//!   declares and copies each message out. Its parser of frame heads and its handshake are used; a test and a
-//!   fuzzer hold the two readers together.
+//!   declares and copies each message out. Its parser of frame heads is used, and its answer to a handshake's
+//!   key; a test and a fuzzer hold the two readers together.
 //! - Without `--outbox-bytes`, an outbox grows with `--max-members`, so that raising one flag does not
 //!   demand another; only an explicit value that is too small is refused.
 
