@@ -67,7 +67,7 @@ impl Admin {
         let Self { hub, health, closing } = self;
         health.set(true).await;
         // A broadcast may be as long as a browser's message, and JSON text in protobuf is little longer.
-        let most = LEAST_DECODED_BYTES.max(2 * hub.max_message_bytes());
+        let most = LEAST_DECODED_BYTES.max(hub.max_message_bytes().saturating_mul(2));
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)

@@ -225,6 +225,13 @@ async fn a_broadcast_reaches_whom_it_names() {
 }
 
 #[tokio::test]
+async fn the_longest_message_may_be_as_long_as_can_be_said() {
+    let server = TestServer::with(&format!("--max-message-bytes {}", usize::MAX / 2 + 1));
+    let mut admin = server.admin().await;
+    admin.list_rooms(ListRoomsRequest::default()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_watcher_sees_the_rooms_and_kinds_that_it_asked_for() {
     let server = TestServer::start();
     let mut admin = server.admin().await;
