@@ -110,11 +110,11 @@ impl Hub {
     ///
     /// # Errors
     /// [`TooManyClients`].
-    pub fn connect(self: &Arc<Self>, from: IpAddr) -> Result<Session, TooManyClients> {
+    pub fn connect(self: &Arc<Self>, address: IpAddr) -> Result<Session, TooManyClients> {
         if self.keep.is_tight() {
             return Err(TooManyClients);
         }
-        let client = Arc::new(Client::new(&self.keep, from));
+        let client = Arc::new(Client::new(&self.keep, address));
         let welcome = Reply::Welcome {
             client_id: client.id,
             protocol: VERSION,
@@ -124,7 +124,7 @@ impl Hub {
         // Before anybody can find the client, and have something to say to it.
         client.push(Entry::Frame(welcome.encode()));
         self.clients.insert(&client)?;
-        self.heartbeat.enrol(client.id);
+        self.heartbeat.enrol(&client);
         Ok(Session::new(Arc::clone(self), client))
     }
 

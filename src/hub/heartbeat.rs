@@ -1,7 +1,7 @@
 //! Pings every client now and then and ends those that do not answer, with one timer for all of them.
 //!
-//! A wheel of ticks holds what is to be checked when. It holds names, not clients: a connection that went
-//! away meanwhile leaves 20 bytes behind for one turn at most.
+//! A wheel of ticks holds what is to be checked when: two things a client, however often it is pinged. It holds
+//! names, not clients: a connection that went away meanwhile leaves 34 bytes behind for one turn at most.
 
 use std::{
     collections::VecDeque,
@@ -27,7 +27,9 @@ pub(super) const TICKS_A_SECOND: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     ping_ticks: usize,
-    pong_ticks: usize,
+    /// The longest silence of a client that answers in time: up to the next ping, to its answer, and a tick
+    /// that had begun already.
+    silent_ticks: usize,
     now: AtomicU32,
     wheel: Mutex<VecDeque<Vec<Check>>>,
     /// Who waits for the next tick.
@@ -37,14 +39,15 @@ pub(super) struct Heartbeat {
 #[derive(Debug, Clone, Copy)]
 enum Check {
     Ping(ClientId),
-    Pong { client_id: ClientId, pinged_at: u32 },
+    Silence(ClientId),
 }
 
 impl Heartbeat {
     pub(super) fn new(ping_every: Duration, pong_within: Duration) -> Self {
+        let ping_ticks = ticks(ping_every);
         Self {
-            ping_ticks: ticks(ping_every),
-            pong_ticks: ticks(pong_within),
+            ping_ticks,
+            silent_ticks: ping_ticks + ticks(pong_within) + 1,
             now: AtomicU32::new(1),
             wheel: Mutex::default(),
             waiting: Mutex::default(),
@@ -52,8 +55,10 @@ impl Heartbeat {
     }
 
     /// From now on this client is pinged.
-    pub(super) fn enrol(&self, client_id: ClientId) {
-        self.schedule(self.until_ping(), Check::Ping(client_id));
+    pub(super) fn enrol(&self, client: &Client) {
+        self.heard(client);
+        self.schedule(self.until_ping(), Check::Ping(client.id));
+        self.schedule(self.silent_ticks, Check::Silence(client.id));
     }
 
     /// The tick that it is.
@@ -89,13 +94,14 @@ impl Heartbeat {
                 Check::Ping(client_id) => {
                     let Some(client) = clients.find(client_id) else { continue };
                     client.outbox.ping();
-                    self.schedule(self.pong_ticks, Check::Pong { client_id, pinged_at: now });
                     self.schedule(self.until_ping(), Check::Ping(client_id));
                 }
-                Check::Pong { client_id, pinged_at } => {
+                Check::Silence(client_id) => {
                     let Some(client) = clients.find(client_id) else { continue };
-                    if client.heard_at() < pinged_at {
-                        client.outbox.end(Ending::HeartbeatTimeout);
+                    let silent = now.saturating_sub(client.heard_at()) as usize;
+                    match self.silent_ticks.checked_sub(silent) {
+                        None | Some(0) => client.outbox.end(Ending::HeartbeatTimeout),
+                        Some(left) => self.schedule(left, Check::Silence(client_id)),
                     }
                 }
             }
@@ -119,4 +125,57 @@ impl Heartbeat {
 
 fn ticks(duration: Duration) -> usize {
     usize::try_from(duration.as_millis() / TICK.as_millis()).expect("an hour at most")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::OutboxLimits;
+
+    /// Turns the wheel with one client, which speaks in the first `speaks` ticks: how many checks were seen
+    /// at most, and when it was ended.
+    fn turn(ping_seconds: u64, pong_seconds: u64, speaks: usize) -> (usize, Option<usize>) {
+        let seconds = Duration::from_secs;
+        let heartbeat = Heartbeat::new(seconds(ping_seconds), seconds(pong_seconds));
+        let clients = Registry::new(1);
+        let client = Arc::new(Client::new(OutboxLimits { messages: 16, bytes: 1024 }));
+        clients.insert(&client).unwrap();
+        heartbeat.enrol(&client);
+        let mut most = 0;
+        for tick in 0..20_000 {
+            if client.outbox.abandoned().is_some() {
+                return (most, Some(tick));
+            }
+            if tick < speaks {
+                heartbeat.heard(&client);
+            }
+            if tick % 500 == 0 {
+                most = most.max(heartbeat.wheel.lock().iter().map(Vec::len).sum());
+            }
+            heartbeat.turn(&clients);
+        }
+        (most, None)
+    }
+
+    #[test]
+    fn a_client_is_two_checks_however_often_it_is_pinged() {
+        for (ping_seconds, pong_seconds) in [(1, 3600), (1, 1), (25, 10), (3600, 1)] {
+            let (most, ended) = turn(ping_seconds, pong_seconds, usize::MAX);
+            assert_eq!((most, ended), (2, None), "{ping_seconds}, {pong_seconds}");
+        }
+    }
+
+    #[test]
+    fn silence_ends_a_client_when_its_answer_is_overdue() {
+        for (ping_seconds, pong_seconds) in [(1, 3600), (1, 1), (25, 10), (3600, 1)] {
+            let longest = usize::try_from(4 * (ping_seconds + pong_seconds)).unwrap();
+            for speaks in [0, 1, 7, 1000] {
+                let ended = turn(ping_seconds, pong_seconds, speaks).1.unwrap();
+                let silent = ended - speaks;
+                assert!((longest..=longest + 2).contains(&silent), "{speaks}, {silent}, {longest}");
+            }
+        }
+    }
 }
