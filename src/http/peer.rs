@@ -93,18 +93,18 @@ impl<'a> Element<'a> {
     fn read(mut rest: &'a str) -> Option<Self> {
         let mut node = None;
         loop {
+            rest = rest.trim_start_matches([';', ' ', '\t']);
+            if rest.is_empty() || rest.starts_with(',') {
+                return Some(Self { node, rest });
+            }
             let (name, after) = rest.split_once('=')?;
             let (value, after) = value(after)?;
-            if name.trim_start().eq_ignore_ascii_case("for") && node.replace(value).is_some() {
+            if name.eq_ignore_ascii_case("for") && node.replace(value).is_some() {
                 return None;
             }
-            let after = after.trim_start();
-            match after.strip_prefix(';') {
-                Some(next) => rest = next,
-                None if after.is_empty() || after.starts_with(',') => {
-                    return Some(Self { node, rest: after });
-                }
-                None => return None,
+            rest = after.trim_start();
+            if !rest.is_empty() && !rest.starts_with([';', ',']) {
+                return None;
             }
         }
     }
@@ -211,6 +211,7 @@ mod tests {
             (r#"host="a\"b";for="192.0.2.\1""#, "192.0.2.1"),
             ("for=6.6.6.6, for=192.0.2.1,for=10.2.2.2", "192.0.2.1"),
             ("for=192.0.2.1, , for=10.2.2.2,", "192.0.2.1"),
+            ("; for=192.0.2.1;;proto=https; , for=10.2.2.2;", "192.0.2.1"),
             // Hops that hide themselves.
             ("for=unknown", "10.0.0.1"),
             ("for=192.0.2.1, for=_hidden, for=10.2.2.2", "10.2.2.2"),
@@ -219,7 +220,8 @@ mod tests {
             // No proper header.
             ("192.0.2.1", "10.0.0.1"),
             ("for", "10.0.0.1"),
-            ("for=192.0.2.1;", "10.0.0.1"),
+            ("for=6.6.6.6;;for=192.0.2.1", "10.0.0.1"),
+            ("x, for=192.0.2.1", "10.0.0.1"),
             ("for=6.6.6.6;for=192.0.2.1", "10.0.0.1"),
             (r#"for="6.6.6.6, for=192.0.2.1"#, "10.0.0.1"),
             (r#"for=6.6.6.6;x=", for="192.0.2.1""#, "10.0.0.1"),
