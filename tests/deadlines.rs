@@ -25,14 +25,11 @@ async fn an_upgrade_whose_answer_is_not_taken_gives_its_place_up() {
     let request = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     client.write_all(request.as_bytes()).await.unwrap();
-    while hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).is_ok() {
+    while hub.connect(Ipv4Addr::LOCALHOST.into()).is_ok() {
         yield_now().await;
     }
     sleep(limits::HANDSHAKE - Duration::from_secs(1)).await;
-    assert!(
-        hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).is_err(),
-        "it may still take its answer"
-    );
+    assert!(hub.connect(Ipv4Addr::LOCALHOST.into()).is_err(), "it may still take its answer");
     sleep(Duration::from_secs(2)).await;
-    assert!(hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).is_ok());
+    assert!(hub.connect(Ipv4Addr::LOCALHOST.into()).is_ok());
 }

@@ -56,7 +56,7 @@ impl Heartbeat {
 
     /// From now on this client is pinged.
     pub(super) fn enrol(&self, client: &Client) {
-        self.heard(client);
+        client.heard(self.now());
         self.schedule(self.until_ping(), Check::Ping(client.id));
         self.schedule(self.silent_ticks, Check::Silence(client.id));
     }
@@ -129,7 +129,7 @@ fn ticks(duration: Duration) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::net::Ipv4Addr;
 
     use super::*;
     use crate::config::OutboxLimits;
@@ -140,7 +140,8 @@ mod tests {
         let seconds = Duration::from_secs;
         let heartbeat = Heartbeat::new(seconds(ping_seconds), seconds(pong_seconds));
         let clients = Registry::new(1);
-        let client = Arc::new(Client::new(OutboxLimits { messages: 16, bytes: 1024 }));
+        let keep = Arc::new(Keep::new(OutboxLimits { messages: 16, bytes: 1024 }, usize::MAX));
+        let client = Arc::new(Client::new(&keep, Ipv4Addr::LOCALHOST.into()));
         clients.insert(&client).unwrap();
         heartbeat.enrol(&client);
         let mut most = 0;
@@ -149,7 +150,7 @@ mod tests {
                 return (most, Some(tick));
             }
             if tick < speaks {
-                heartbeat.heard(&client);
+                client.heard(heartbeat.now());
             }
             if tick % 500 == 0 {
                 most = most.max(heartbeat.wheel.lock().iter().map(Vec::len).sum());
