@@ -135,7 +135,7 @@ fn fanning_out_to_9(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn joining_and_leaving(bencher: Bencher<'_, '_>) {
     let hub = hub();
-    let mut session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).unwrap();
+    let mut session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).unwrap();
     let (join, leave) = (text("join", ""), r#"{"type":"leave","roomId":"standup"}"#);
     bencher.bench_local(|| {
         say(&mut session, black_box(&join));
@@ -148,7 +148,7 @@ fn joining_and_leaving(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn an_outbox_of_8(bencher: Bencher<'_, '_>) {
     let hub = hub();
-    let session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).unwrap();
+    let session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).unwrap();
     let client = session.client();
     drain(client);
     let audience = Audience::Client(client.id);
@@ -171,7 +171,7 @@ impl Room {
     fn of(members: usize) -> Self {
         let hub = hub();
         let mut sessions: Vec<_> = (0..members)
-            .map(|_| hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).unwrap())
+            .map(|_| hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).unwrap())
             .collect();
         for session in &mut sessions {
             say(session, &text("join", ""));

@@ -1,6 +1,7 @@
 //! Every setting and every limit: flags, environment variables, defaults, and what is refused at start.
 
 mod address;
+mod capacity;
 mod environment;
 mod ice;
 pub mod limits;
@@ -20,6 +21,7 @@ use clap::{
 };
 use ipnet::IpNet;
 
+pub use capacity::Capacity;
 pub use ice::IceServer;
 pub use limits::{LogLimits, OutboxLimits};
 
@@ -103,6 +105,13 @@ pub struct Config {
     /// The most browsers connected at a time.
     #[arg(long, env = "SIGNALPOST_MAX_CONNECTIONS", value_name = "N", default_value_t = 100_000, value_parser = at_least(1))]
     pub max_connections: usize,
+
+    /// The most connections of one address, of an IPv6 network (/64), at a time. A tenth as many new ones a second, once
+    /// as many came at once.
+    ///
+    /// Default: 1000, or half of all that fit where that is less.
+    #[arg(long, env = "SIGNALPOST_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N", value_parser = at_least(1))]
+    pub max_connections_per_address: Option<usize>,
 
     /// The longest message taken from a browser.
     #[arg(long, env = "SIGNALPOST_MAX_MESSAGE_BYTES", value_name = "BYTES", default_value_t = limits::MESSAGE_BYTES, value_parser = at_least(1024))]

@@ -2,13 +2,16 @@
 
 mod assets;
 mod host;
+mod pace;
 pub mod peer;
+mod refusals;
+mod visitors;
 
 use std::{
     convert::Infallible,
     future::{Future, ready},
     net::IpAddr,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
 };
 
@@ -23,21 +26,22 @@ use hyper::{
     server::conn::http1,
     service::Service,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::Notify,
-    time::sleep,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{Config, limits},
-    hub::{Hub, Session, TooManyClients},
+    hub::{Guest, Hub, NotLetIn, Session},
     ws,
 };
-use assets::Assets;
+use {
+    assets::Assets,
+    pace::{Pace, Paced},
+    visitors::Visitors,
+};
+pub use {refusals::Refusals, visitors::Visitor};
 
 type Response = hyper::Response<Full<Bytes>>;
 
@@ -47,6 +51,9 @@ pub struct Http {
     hub: Arc<Hub>,
     config: Arc<Config>,
     assets: Assets,
+    visitors: Arc<Visitors>,
+    /// Whoever was not let in.
+    pub refusals: Refusals,
     /// Every WebSocket's task, so that a stop can wait for their goodbyes.
     pub tasks: TaskTracker,
     /// No more requests on connections that are idle.
@@ -60,38 +67,83 @@ impl Http {
     pub fn new(hub: Arc<Hub>, config: Arc<Config>) -> Self {
         let assets = Assets::new(config.client_dir.clone());
         let (draining, killed) = (CancellationToken::new(), CancellationToken::new());
-        Self { hub, config, assets, tasks: TaskTracker::new(), draining, killed }
+        let capacity = config.capacity();
+        let visitors = Visitors::new(capacity.visitors, capacity.refusals);
+        let refusals = Refusals::new(!config.trusted_proxies.is_empty());
+        let tasks = TaskTracker::new();
+        Self { hub, config, assets, visitors, refusals, tasks, draining, killed }
     }
 
-    /// Serves the connection of `peer` as HTTP/1.1 until it ends, all is killed, or a WebSocket's task takes it over.
-    pub async fn serve<S>(self: Arc<Self>, stream: S, peer: IpAddr)
+    /// A place for a new connection of `peer`, if only to be told that there is none; nothing where too many are.
+    pub fn let_in(&self, peer: IpAddr) -> Option<Visitor> {
+        let guest = if self.config.proxy_protocol { Ok(None) } else { self.greet(peer) };
+        let visitor = self.visitors.enter(guest);
+        match &visitor {
+            Some(Visitor { refused: Some(refused), .. }) => self.refusals.count(*refused),
+            Some(_) => {}
+            None => self.refusals.without_words.count(),
+        }
+        visitor
+    }
+
+    /// Notes whose connection it is where that was not known before.
+    pub fn known(&self, visitor: &mut Visitor, client: IpAddr) {
+        match self.greet(client) {
+            Ok(guest) => visitor.guest = guest,
+            Err(refused) => {
+                self.refusals.count(refused);
+                visitor.refused = Some(refused);
+            }
+        }
+    }
+
+    /// A proxy's connections are of many.
+    fn greet(&self, address: IpAddr) -> Result<Option<Guest>, NotLetIn> {
+        if self.config.trusts(address) { Ok(None) } else { self.hub.greet(address).map(Some) }
+    }
+
+    /// Serves the connection of `peer` as HTTP/1.1 until it ends, stands still for too long, all is killed, or a
+    /// WebSocket's task takes it over.
+    pub async fn serve<S>(self: Arc<Self>, stream: S, peer: IpAddr, visitor: Visitor)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let upgrading = Arc::new(Notify::new());
+        let (pace, visitor) = (Pace::new(), Arc::new(visitor));
+        if visitor.refused.is_some() {
+            pace.hurry();
+        }
         let visit = Visit {
             http: Arc::clone(&self),
             peer,
+            visitor: Arc::clone(&visitor),
+            pace: Arc::clone(&pace),
             session: Mutex::default(),
-            upgrading: Arc::clone(&upgrading),
         };
+        let resting = Arc::clone(&visitor);
+        let on_rest = move || resting.rest();
+        let stream = Paced { stream, pace: Arc::clone(&pace), on_rest };
         let mut connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits::HANDSHAKE)
+            .header_read_timeout(None)
             .max_buf_size(limits::HTTP_HEAD_BYTES)
             .serve_connection(TokioIo::new(stream), visit);
-        // A client counts from then on, and nobody pings it before its WebSocket is there.
-        let overdue = async {
-            upgrading.notified().await;
-            sleep(limits::HANDSHAKE).await;
+        let ended = async {
+            tokio::select! {
+                () = pace.overdue() => {}
+                () = visitor.sent_away() => {}
+                () = self.killed.cancelled() => {}
+            }
         };
+        let mut ended = pin!(ended);
         let served = tokio::select! {
             served = &mut connection => served,
-            () = overdue => return,
+            () = &mut ended => return,
             () = self.draining.cancelled() => {
+                pace.hurry();
                 Pin::new(&mut connection).graceful_shutdown();
-                let Some(served) = self.killed.run_until_cancelled(&mut connection).await else { return };
-                served
+                tokio::select! {
+                    served = &mut connection => served,
+                    () = ended => return,
+                }
             }
         };
         if let Err(error) = served {
@@ -105,13 +157,8 @@ impl Http {
         // A task of its own: this one's room for HTTP would stay as long as it does, and so would the whole
         // buffer of which `read_buf` is a part.
         let already_read = read_buf.to_vec();
-        self.tasks.spawn(ws::run(
-            io.into_inner(),
-            already_read,
-            session,
-            max_message_bytes,
-            killed,
-        ));
+        let stream = io.into_inner().stream;
+        self.tasks.spawn(ws::run(stream, already_read, session, max_message_bytes, killed));
     }
 
     async fn respond(&self, request: Request<Incoming>) -> Response {
@@ -143,7 +190,12 @@ impl Http {
     }
 
     /// The answer to a request to become a WebSocket, and the client's session if it shall.
-    fn upgrade(&self, request: &Request<Incoming>, address: IpAddr) -> (Response, Option<Session>) {
+    fn upgrade(
+        &self,
+        request: &Request<Incoming>,
+        address: IpAddr,
+        guest: Option<&Guest>,
+    ) -> (Response, Option<Session>) {
         // Its body would be taken for frames, or by a proxy on the way for something else.
         let accepted = if request.body().is_end_stream() {
             ws::accept(request, &self.config.allowed_origins)
@@ -157,14 +209,14 @@ impl Http {
             }
             Err(refused) => return (plain(refused.status(), &refused.to_string()), None),
         };
-        match self.hub.connect(address) {
+        match self.hub.connect(address, guest) {
             Ok(session) => {
                 tracing::debug!(client_id = %session.client().id, %address, "a client comes");
                 (switching, Some(session))
             }
-            Err(TooManyClients) => {
-                let text = "The server takes no more connections.";
-                (plain(StatusCode::SERVICE_UNAVAILABLE, text), None)
+            Err(refused) => {
+                self.refusals.count(refused);
+                (self.refusals.answer(refused, request.headers()), None)
             }
         }
     }
@@ -174,12 +226,22 @@ impl Http {
 struct Visit {
     http: Arc<Http>,
     peer: IpAddr,
+    visitor: Arc<Visitor>,
+    pace: Arc<Pace>,
     session: Mutex<Option<Session>>,
-    /// Told when there is a session.
-    upgrading: Arc<Notify>,
 }
 
 impl Visit {
+    /// The answer to a request that is not looked at any further.
+    fn refusal(&self, request: &Request<Incoming>) -> Option<Response> {
+        let refused = self.visitor.refused;
+        let refused = refused.or_else(|| (!self.visitor.rise()).then_some(NotLetIn::Full));
+        match refused {
+            Some(refused) => Some(self.http.refusals.answer(refused, request.headers())),
+            None => (!host::is_named(request)).then(unnamed),
+        }
+    }
+
     fn address_of(&self, request: &Request<Incoming>) -> IpAddr {
         let trusts = |address| self.http.config.trusts(address);
         peer::client_address(self.peer, request.headers(), trusts)
@@ -192,19 +254,29 @@ impl Service<Request<Incoming>> for Visit {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        if !host::is_named(&request) {
-            return Box::pin(ready(Ok(with_security_headers(unnamed()))));
+        self.pace.begin_answer();
+        if let Some(response) = self.refusal(&request) {
+            self.pace.answered();
+            return Box::pin(ready(Ok(with_security_headers(response))));
         }
         if matches!(request.uri().path(), "/" | "/ws") && ws::is_upgrade(&request) {
-            let (response, session) = self.http.upgrade(&request, self.address_of(&request));
+            let address = self.address_of(&request);
+            let guest = self.visitor.guest.as_ref();
+            let (response, session) = self.http.upgrade(&request, address, guest);
             if session.is_some() {
-                self.upgrading.notify_one();
+                // A client counts from then on, and nobody pings it before its WebSocket is there.
+                self.pace.upgrade();
             }
+            self.pace.answered();
             *self.session.lock() = session;
             return Box::pin(ready(Ok(with_security_headers(response))));
         }
-        let http = Arc::clone(&self.http);
-        Box::pin(async move { Ok(with_security_headers(http.respond(request).await)) })
+        let (http, pace) = (Arc::clone(&self.http), Arc::clone(&self.pace));
+        Box::pin(async move {
+            let response = http.respond(request).await;
+            pace.answered();
+            Ok(with_security_headers(response))
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //! locks. Lock order: directory shard, room, log; outboxes and the client registry are leaves. A connection's wire
 //! is locked under none of these, and only its outbox under it.
 
+mod addresses;
 mod cell;
 mod client;
 mod directory;
@@ -35,8 +36,8 @@ use crate::{
     room::{Denied, Member, Settings, Summary},
 };
 use {
-    cell::CellClosed, directory::Directory, heartbeat::Heartbeat, keep::Keep, rate::Rates,
-    registry::Registry,
+    addresses::Addresses, cell::CellClosed, directory::Directory, heartbeat::Heartbeat, keep::Keep,
+    rate::Rates, registry::Registry,
 };
 
 /// How long a client that is sent away should wait at least before it comes back.
@@ -53,12 +54,32 @@ pub struct Hub {
     heartbeat: Heartbeat,
     rates: Rates,
     keep: Arc<Keep>,
+    addresses: Addresses,
 }
 
-/// The server has as many clients as it may have.
+/// Why somebody is not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the server takes no more connections")]
-pub struct TooManyClients;
+pub enum NotLetIn {
+    /// There are as many as fit, or the server stops.
+    #[error("The server takes no more connections.")]
+    Full,
+    /// The server keeps as much for others as it may.
+    #[error("The server has no memory left for more connections.")]
+    Memory,
+    /// The address has as many connections as it may.
+    #[error("The server takes no more connections from your address.")]
+    Address,
+    /// Too many new connections came from the address lately.
+    #[error("Too many new connections come from your address; try again shortly.")]
+    Rate,
+}
+
+/// A connection that counts for its address, be it a client's one day or not.
+#[derive(Debug)]
+pub struct Guest {
+    hub: Arc<Hub>,
+    address: IpAddr,
+}
 
 /// What an administrator named is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -85,6 +106,7 @@ pub enum Audience {
 impl Hub {
     /// An empty one. Its tasks run in [`Hub::run`].
     pub fn new(config: Arc<Config>) -> Self {
+        let capacity = config.capacity();
         Self {
             new_room: Arc::new(Settings {
                 max_members: config.max_members,
@@ -93,7 +115,8 @@ impl Hub {
             }),
             journal: Journal::memory(config.log_limits()),
             directory: Directory::new(config.max_rooms),
-            clients: Registry::new(config.max_connections),
+            clients: Registry::new(capacity.clients),
+            addresses: Addresses::new(capacity.per_address),
             heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
             rates: Rates::new(config.rate_limit),
             keep: Arc::new(Keep::new(config.outbox_limits(), config.kept_bytes())),
@@ -103,16 +126,40 @@ impl Hub {
 
     /// Beats the heart and wakes those who follow the log, for as long as it is polled.
     pub async fn run(&self) {
-        tokio::join!(self.heartbeat.run(&self.clients, &self.keep), self.journal.tick());
+        let each_second = |now| {
+            self.keep.look(now);
+            self.addresses.forget(now);
+        };
+        tokio::join!(self.heartbeat.run(&self.clients, each_second), self.journal.tick());
     }
 
-    /// Lets a new client in: `welcome` is in its outbox.
+    /// Counts a new connection for its address.
     ///
     /// # Errors
-    /// [`TooManyClients`].
-    pub fn connect(self: &Arc<Self>, address: IpAddr) -> Result<Session, TooManyClients> {
+    /// [`NotLetIn`].
+    pub fn greet(self: &Arc<Self>, address: IpAddr) -> Result<Guest, NotLetIn> {
+        self.addresses.enter(address, self.heartbeat.now())?;
+        Ok(Guest { hub: Arc::clone(self), address })
+    }
+
+    /// Lets a new client in: `welcome` is in its outbox. Where it comes from was counted if `guest` is of the same
+    /// address.
+    ///
+    /// # Errors
+    /// [`NotLetIn`].
+    pub fn connect(
+        self: &Arc<Self>,
+        address: IpAddr,
+        guest: Option<&Guest>,
+    ) -> Result<Session, NotLetIn> {
         if self.keep.is_tight() {
-            return Err(TooManyClients);
+            return Err(NotLetIn::Memory);
+        }
+        let now = self.heartbeat.now();
+        if guest.is_some_and(|guest| guest.address == address) {
+            self.addresses.enter_again(address, now);
+        } else {
+            self.addresses.enter(address, now)?;
         }
         let client = Arc::new(Client::new(&self.keep, address));
         let welcome = Reply::Welcome {
@@ -123,7 +170,10 @@ impl Hub {
         };
         // Before anybody can find the client, and have something to say to it.
         client.push(Entry::Frame(welcome.encode()));
-        self.clients.insert(&client)?;
+        if let Err(full) = self.clients.insert(&client) {
+            self.addresses.leave(address);
+            return Err(full);
+        }
         self.heartbeat.enrol(&client);
         Ok(Session::new(Arc::clone(self), client))
     }
@@ -221,5 +271,11 @@ impl Hub {
             reached += 1;
         });
         reached
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        self.hub.addresses.leave(self.address);
     }
 }

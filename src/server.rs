@@ -9,7 +9,11 @@ pub use tls::{Certificate, TlsError};
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{interval, timeout},
+};
 
 use crate::{
     admin::Admin,
@@ -123,16 +127,17 @@ impl Server {
         let mut parts = JoinSet::new();
         let ticking = Arc::clone(&hub);
         parts.spawn(async move { ticking.run().await });
-        let most = config.max_connections.saturating_mul(2).saturating_add(64);
+        parts.spawn(say_refusals(Arc::clone(&http)));
         let mut accepting = JoinSet::new();
         let entrance = Entrance::new(Arc::clone(&config), Arc::clone(&http), certificate);
         for listener in listeners {
-            accepting.spawn(accept(listener, entrance.clone(), Arc::clone(&http), most));
+            accepting.spawn(accept(listener, entrance.clone(), Arc::clone(&http)));
         }
         let mut administering = JoinSet::new();
         let done = watching.clone();
+        let counting = Arc::clone(&http);
         administering.spawn(async move {
-            admin.serve(listener::incoming(admin_listener), done.cancelled()).await
+            admin.serve(listener::incoming(admin_listener, counting), done.cancelled()).await
         });
 
         let mut shutdown = pin!(shutdown);
@@ -178,14 +183,20 @@ impl Drop for End {
     }
 }
 
-async fn accept(listener: TcpListener, entrance: Entrance, http: Arc<Http>, most: usize) {
+async fn accept(listener: TcpListener, entrance: Entrance, http: Arc<Http>) {
     loop {
-        let (stream, peer) = listener::accept(&listener).await;
-        // Beside the clients there are those who are about to become one, or to say goodbye.
-        if http.tasks.len() >= most {
-            tracing::warn!(most, "too many connections: one was turned away");
-            continue;
+        let (stream, peer) = listener::accept(&listener, &http.refusals.not_accepted).await;
+        if let Some(visitor) = http.let_in(peer.ip().to_canonical()) {
+            http.tasks.spawn(entrance.clone().serve(stream, peer, visitor));
         }
-        http.tasks.spawn(entrance.clone().serve(stream, peer));
+    }
+}
+
+/// What peers can bring about however often is said once a second.
+async fn say_refusals(http: Arc<Http>) {
+    let mut seconds = interval(Duration::from_secs(1));
+    loop {
+        seconds.tick().await;
+        http.refusals.say();
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     fmt::Display,
     io::{self, IsTerminal},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use tracing::{Level, level_filters::LevelFilter};
@@ -43,4 +44,31 @@ fn filter(directives: &str) -> Result<EnvFilter, String> {
         }
     }
     EnvFilter::try_new(directives).or_else(|error| refuse(&error))
+}
+
+/// Something that any peer can bring about, however often: it is counted, and said now and then with the count.
+#[derive(Debug)]
+pub struct Tally {
+    what: &'static str,
+    times: AtomicU64,
+}
+
+impl Tally {
+    /// Nothing was counted yet of what is said in these words.
+    pub const fn new(what: &'static str) -> Self {
+        Self { what, times: AtomicU64::new(0) }
+    }
+
+    /// Counts once more.
+    pub fn count(&self) {
+        self.times.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says how often it was counted since it was last said, if at all.
+    pub fn say(&self) {
+        let times = self.times.swap(0, Ordering::Relaxed);
+        if times > 0 {
+            tracing::warn!(times, "{}", self.what);
+        }
+    }
 }

@@ -54,7 +54,7 @@ async fn say(session: &mut Session, message: &Value) {
 }
 
 async fn member(hub: &Arc<Hub>, room: &str) -> Session {
-    let mut session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).unwrap();
+    let mut session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).unwrap();
     say(&mut session, &json!({"type": "join", "roomId": room})).await;
     assert_eq!(kinds(session.client()), ["welcome", "joined"]);
     session
@@ -186,7 +186,7 @@ async fn an_orderly_end_comes_after_what_is_due() {
     assert_eq!(kinds(session.client()), ["going-away"]);
     assert_eq!(due(session.client()), Err(Ending::GoingAway));
     assert!(
-        hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).is_err(),
+        hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).is_err(),
         "whoever comes later is sent away at once"
     );
 }
@@ -206,8 +206,8 @@ async fn rooms_and_clients_have_a_most() {
     let hub = hub("--max-rooms 2 --max-connections 3");
     let first = member(&hub, "1").await;
     let _second = member(&hub, "2").await;
-    let mut third = hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).unwrap();
-    assert!(hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).is_err());
+    let mut third = hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).unwrap();
+    assert!(hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).is_err());
 
     let join = json!({"type": "join", "roomId": "3"});
     say(&mut third, &join).await;
@@ -218,7 +218,7 @@ async fn rooms_and_clients_have_a_most() {
     first.end(LeaveReason::Disconnected);
     say(&mut third, &join).await;
     assert_eq!(kinds(third.client()), ["joined"]);
-    assert!(hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).is_ok());
+    assert!(hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -278,7 +278,7 @@ fn nothing_is_said_to_a_client_before_its_welcome() {
         }
     });
     for _ in 0..20_000 {
-        let session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).unwrap();
+        let session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).unwrap();
         assert_eq!(kinds(session.client())[0], "welcome");
     }
     speaking.store(false, Ordering::Relaxed);

@@ -22,7 +22,8 @@ fn hub() -> Arc<Hub> {
 /// The runtime puts 112 bytes around a task of ours and rounds up to 128; an Arc takes 16.
 #[tokio::test]
 async fn an_idle_connection_takes_a_task_of_320_bytes_and_a_client_of_192() {
-    let session = hub().connect(std::net::Ipv4Addr::LOCALHOST.into()).expect("the hub has room");
+    let session =
+        hub().connect(std::net::Ipv4Addr::LOCALHOST.into(), None).expect("the hub has room");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
     let stream = TcpStream::connect(address).await.expect("it listens");

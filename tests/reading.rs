@@ -152,7 +152,8 @@ async fn who_never_stops_talking_holds_up_nobody_neither_seated_nor_sent_away() 
         let begun = first.map_or_else(Vec::new, |first| frame(first).to_vec());
         let babble =
             Babble { frame: frame(then), frames_left: FRAMES, closed: Arc::clone(&closed) };
-        let session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).expect("the hub has room");
+        let session =
+            hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).expect("the hub has room");
         tokio::spawn(ws::run(babble, begun, session, 1 << 18, CancellationToken::new()));
         let others_are_served = async || {
             let joined = tokio::spawn(async {

@@ -56,6 +56,27 @@ pub const MAX_RATE_LIMIT: i64 = 1_000_000;
 /// Longest time for a PROXY protocol header, for a TLS handshake, for an HTTP request's head to arrive, and for the answer to an upgrade to
 /// be taken.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Longest time that a connection may be kept alive between two requests: longer than balancers do, which would else
+/// send a request into a closing connection.
+pub const HTTP_IDLE: Duration = Duration::from_secs(90);
+/// Longest time for a refusal to be taken, and while the server stops, for any answer.
+pub const REFUSAL: Duration = Duration::from_secs(2);
+/// Most connections that speak HTTP at a time, or are about to, and the least that this is lowered to where fewer
+/// files or little memory fit.
+pub const VISITORS: usize = 4096;
+/// See [`VISITORS`].
+pub const LEAST_VISITORS: usize = 8;
+/// What such a connection may take, in bytes; all of them get a sixteenth of the memory.
+pub const VISITOR_BYTES: usize = 64 << 10;
+/// Most connections that are told at a time that they do not fit, a quarter of the visitors where that is less; the
+/// others are just closed.
+pub const REFUSALS: usize = 64;
+/// Most connections of one address, unless half of all that fit are fewer; `--max-connections-per-address`.
+pub const CONNECTIONS_PER_ADDRESS: usize = 1000;
+/// Files that the server keeps for itself, and at most for administrators' connections.
+pub const OWN_FILES: usize = 32;
+/// See [`OWN_FILES`].
+pub const ADMIN_FILES: usize = 128;
 /// Longest head of an HTTP request, in bytes.
 pub const HTTP_HEAD_BYTES: usize = 16 << 10;
 /// Longest header of the PROXY protocol, in bytes. A client's certificate may be named in it.

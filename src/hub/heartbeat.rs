@@ -16,7 +16,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Client, Ending, keep::Keep, registry::Registry};
+use super::{Client, Ending, registry::Registry};
 use crate::id::ClientId;
 
 /// How time passes in the hub.
@@ -71,7 +71,8 @@ impl Heartbeat {
         self.waiting.lock().push(Arc::clone(client));
     }
 
-    pub(super) async fn run(&self, clients: &Registry, keep: &Keep) {
+    /// Turns the wheel for as long as it is polled, and tells each second which tick it is.
+    pub(super) async fn run(&self, clients: &Registry, mut each_second: impl FnMut(u32)) {
         let mut ticks = interval(TICK);
         // A process that was stopped for a while must not find everyone silent at once.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -79,7 +80,7 @@ impl Heartbeat {
             ticks.tick().await;
             let now = self.turn(clients);
             if now.is_multiple_of(TICKS_A_SECOND) {
-                keep.look(now);
+                each_second(now);
             }
         }
     }
@@ -133,6 +134,7 @@ mod tests {
 
     use super::*;
     use crate::config::OutboxLimits;
+    use crate::hub::keep::Keep;
 
     /// Turns the wheel with one client, which speaks in the first `speaks` ticks: how many checks were seen
     /// at most, and when it was ended.

@@ -11,7 +11,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Client, TooManyClients};
+use super::{Client, NotLetIn};
 use crate::id::{ClientId, IdHasher};
 
 const SHARDS: usize = 64;
@@ -35,14 +35,14 @@ impl Registry {
         }
     }
 
-    pub(super) fn insert(&self, client: &Arc<Client>) -> Result<(), TooManyClients> {
+    pub(super) fn insert(&self, client: &Arc<Client>) -> Result<(), NotLetIn> {
         let mut shard = self.shard(client.id).lock();
         // Asked under the shard's lock, so that nobody slips in behind `close` and `for_each`.
         let max = self.max.load(Ordering::SeqCst);
         let free = |count| (count < max).then_some(count + 1);
         self.count
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, free)
-            .map_err(|_| TooManyClients)?;
+            .map_err(|_| NotLetIn::Full)?;
         shard.insert(client.id, Arc::clone(client));
         Ok(())
     }

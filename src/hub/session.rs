@@ -312,6 +312,7 @@ impl Drop for Session {
         // Unless it was ended: as when the connection's task panics.
         self.depart(LeaveReason::InternalError);
         self.hub.clients.remove(self.client.id);
+        self.hub.addresses.leave(self.client.address);
         self.client.outbox.let_go();
     }
 }

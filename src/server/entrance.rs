@@ -12,7 +12,7 @@ use tokio_rustls::Accept;
 use super::{Certificate, proxy_protocol};
 use crate::{
     config::{Config, limits},
-    http::Http,
+    http::{Http, Visitor},
 };
 
 /// See the module.
@@ -33,45 +33,66 @@ impl Entrance {
     }
 
     /// Serves a connection until it ends, all is killed, or a WebSocket's task takes it over.
-    pub(super) async fn serve(self, mut stream: TcpStream, peer: SocketAddr) {
+    pub(super) async fn serve(self, mut stream: TcpStream, peer: SocketAddr, mut visitor: Visitor) {
         let mut address = peer.ip().to_canonical();
         if self.config.proxy_protocol {
-            match self.passed_on(&mut stream, address).await {
+            match self.passed_on(&mut stream, address, &visitor).await {
                 Ok(client) => address = client,
                 Err(error) => {
+                    self.http.refusals.not_of_a_proxy.count();
                     tracing::debug!(%error, %address, "no connection of a trusted proxy");
                     return;
                 }
             }
+            self.http.known(&mut visitor, address);
         }
         match &self.certificate {
-            None => self.http.serve(stream, address).await,
+            None => self.http.serve(stream, address, visitor).await,
             Some(certificate) => {
                 let handshake = certificate.acceptor().accept(stream);
-                serve_tls(handshake, self.http, address).await;
+                serve_tls(handshake, self.http, address, visitor).await;
             }
         }
     }
 
     /// The address that the proxy names, or its own where it speaks for itself.
-    async fn passed_on(&self, stream: &mut TcpStream, proxy: IpAddr) -> io::Result<IpAddr> {
+    async fn passed_on(
+        &self,
+        stream: &mut TcpStream,
+        proxy: IpAddr,
+        visitor: &Visitor,
+    ) -> io::Result<IpAddr> {
         if !self.config.trusts(proxy) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let header = timeout(limits::HANDSHAKE, proxy_protocol::client_address(stream));
-        let read = self.http.killed.run_until_cancelled(header).await;
+        let read = unless_ended(&self.http, visitor, header).await;
         let read = read.ok_or(io::ErrorKind::ConnectionAborted)?;
         Ok(read??.map_or(proxy, |client| client.to_canonical()))
     }
 }
 
-async fn serve_tls(handshake: Accept<TcpStream>, http: Arc<Http>, address: IpAddr) {
+async fn serve_tls(
+    handshake: Accept<TcpStream>,
+    http: Arc<Http>,
+    address: IpAddr,
+    visitor: Visitor,
+) {
     let handshake = timeout(limits::HANDSHAKE, handshake);
-    let Some(shaken) = http.killed.run_until_cancelled(handshake).await else { return };
+    let Some(shaken) = unless_ended(&http, &visitor, handshake).await else { return };
     match shaken {
-        Ok(Ok(stream)) => http.serve(stream, address).await,
+        Ok(Ok(stream)) => http.serve(stream, address, visitor).await,
         Ok(Err(error)) => tracing::debug!(%error, %address, "TLS handshake failed"),
         Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
+    }
+}
+
+/// Unless all is killed, or another takes the visitor's place.
+async fn unless_ended<F: Future>(http: &Http, visitor: &Visitor, future: F) -> Option<F::Output> {
+    tokio::select! {
+        output = future => Some(output),
+        () = http.killed.cancelled() => None,
+        () = visitor.sent_away() => None,
     }
 }
 
@@ -98,7 +119,8 @@ mod tests {
             client.write_all(said.as_bytes()).await.unwrap();
             let began = Instant::now();
             let entrance = Entrance::new(Arc::clone(&config), Arc::clone(&http), None);
-            entrance.serve(stream, peer).await;
+            let visitor = http.let_in(peer.ip()).unwrap();
+            entrance.serve(stream, peer, visitor).await;
             assert_eq!(began.elapsed().as_secs(), limits::HANDSHAKE.as_secs(), "{said:?}");
         }
     }

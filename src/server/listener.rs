@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::StartError;
-use crate::config::Config;
+use crate::{config::Config, http::Http, telemetry::Tally};
 
 /// Connections that may wait to be accepted: everyone comes back at once after a restart.
 const BACKLOG: i32 = 4096;
@@ -58,13 +59,15 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// The next connection, and whose it is. While there is none to be had, as without free file descriptors, it waits.
-pub(super) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+/// The next connection, and whose it is. While there is none to be had, as without free file descriptors, it waits,
+/// and counts that.
+pub(super) async fn accept(listener: &TcpListener, failed: &Tally) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
             Err(error) => {
-                tracing::warn!(%error, "could not accept a connection");
+                tracing::debug!(%error, "could not accept a connection");
+                failed.count();
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -72,10 +75,13 @@ pub(super) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 }
 
 /// Every connection there will be.
-pub(super) fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
-    unfold(listener, async |listener| {
-        let (stream, _) = accept(&listener).await;
-        Some((Ok(stream), listener))
+pub(super) fn incoming(
+    listener: TcpListener,
+    http: Arc<Http>,
+) -> impl Stream<Item = io::Result<TcpStream>> {
+    unfold((listener, http), async |(listener, http)| {
+        let (stream, _) = accept(&listener, &http.refusals.not_accepted).await;
+        Some((Ok(stream), (listener, http)))
     })
 }
 
@@ -125,8 +131,9 @@ mod tests {
     async fn connections_send_at_once() {
         let listener = open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let address = listener.local_addr().unwrap();
+        let failed = Tally::new("");
         let ((accepted, _), connected) =
-            tokio::join!(accept(&listener), TcpStream::connect(address));
+            tokio::join!(accept(&listener, &failed), TcpStream::connect(address));
         assert!(accepted.nodelay().unwrap());
         assert!(!connected.unwrap().nodelay().unwrap(), "or this tells nothing");
     }

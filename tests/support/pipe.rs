@@ -88,7 +88,8 @@ pub fn serve<S>(hub: &Arc<Hub>, served: S)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into()).expect("the hub has room");
+    let session =
+        hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).expect("the hub has room");
     tokio::spawn(ws::run(served, Vec::new(), session, 1 << 18, CancellationToken::new()));
 }
 
