@@ -1,11 +1,11 @@
 // The buttons for one's own microphone, camera, screen and hand.
 
 import { inEachLanguage, t } from "./i18n.js";
-import { showSwitch } from "./lobby.js";
 import { ScreenShare } from "./media.js";
 import { notify } from "./notices.js";
 import { button, setIcon } from "./page.js";
 import { remember } from "./remembered.js";
+import { showSwitch } from "./switch.js";
 
 /**
  * @typedef {import("./media.js").LocalMedia} LocalMedia

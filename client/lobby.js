@@ -4,9 +4,10 @@ import { DevicePicker } from "./devices.js";
 import { inEachLanguage, t } from "./i18n.js";
 import { LevelMeter, unlockAudio } from "./levels.js";
 import { notify } from "./notices.js";
-import { button, element, make, setIcon, setText } from "./page.js";
+import { button, element, make, setText } from "./page.js";
 import { recall, remember } from "./remembered.js";
 import { roomMeant } from "./room-name.js";
+import { showSwitch } from "./switch.js";
 
 /**
  * @typedef {import("./media.js").LocalMedia} LocalMedia
@@ -246,20 +247,6 @@ export class Lobby {
     this.#meter?.close();
     this.#meter = null;
   }
-}
-
-/**
- * @param {HTMLButtonElement} control
- * @param {boolean} on
- * @param {string} name of the icon
- * @param {string} offText what the button does while it is on
- * @param {string} onText what it does while it is off
- */
-export function showSwitch(control, on, name, offText, onText) {
-  setIcon(control, on ? name : `${name}Off`);
-  control.classList.toggle("off", !on);
-  const label = control.querySelector(".label");
-  if (label) label.textContent = t(`control.${on ? offText : onText}`);
 }
 
 function wantedLastTime() {
