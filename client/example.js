@@ -1,7 +1,7 @@
-// The smallest page that makes calls with signaling.js, room.js and peer.js as they stand.
+// The smallest page that makes calls, with protocol/ as it stands.
 
-import { Room } from "./room.js";
-import { SignalingLink } from "./signaling.js";
+import { Room } from "./protocol/room.js";
+import { SignalingLink } from "./protocol/signaling.js";
 
 const link = new SignalingLink(new URL("/ws", location.href).href.replace(/^http/, "ws"));
 const room = new Room(link);

@@ -83,8 +83,8 @@ async fn the_client_is_served_from_the_binary() {
     for (path, kind) in [
         ("/", "text/html; charset=utf-8"),
         ("/r/a%20room", "text/html; charset=utf-8"),
-        ("/main.js", "text/javascript; charset=utf-8"),
-        ("/style.css", "text/css; charset=utf-8"),
+        ("/page/main.js", "text/javascript; charset=utf-8"),
+        ("/page/styles/base.css", "text/css; charset=utf-8"),
     ] {
         let page = get(server.tcp().await, "GET", path, NONE).await;
         assert_eq!((page.status, &*page.headers["content-type"]), (StatusCode::OK, kind), "{path}");
@@ -106,6 +106,8 @@ async fn the_client_is_served_from_the_binary() {
         ("GET", "/healthz", 200),
         ("GET", "/nothing", 404),
         ("GET", "/PROTOCOL.md", 404),
+        ("GET", "/README.md", 404),
+        ("GET", "/page", 404),
         ("GET", "/../Cargo.toml", 404),
         ("GET", "/r", 404),
         ("GET", "/ws", 426),
@@ -125,15 +127,17 @@ async fn the_client_is_served_from_the_binary() {
 async fn client_dir_serves_a_folder_and_nothing_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let client = folder.path().join("client");
-    std::fs::create_dir(&client).unwrap();
+    std::fs::create_dir_all(client.join("page")).unwrap();
     std::fs::write(client.join("index.html"), "<p>mine").unwrap();
+    std::fs::write(client.join("page/mine.js"), "<p>mine").unwrap();
     std::fs::write(client.join("notes.txt"), "not for the public").unwrap();
     std::fs::write(folder.path().join("secret.js"), "secret").unwrap();
     let server = TestServer::with(&format!("--client-dir {}", client.display()));
     for (path, status) in [
         ("/", 200),
         ("/r/x", 200),
-        ("/main.js", 404),
+        ("/page/mine.js", 200),
+        ("/page/main.js", 404),
         ("/notes.txt", 404),
         ("/../secret.js", 404),
         ("//etc/passwd.js", 404),

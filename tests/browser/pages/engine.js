@@ -6,12 +6,12 @@ import { openPage } from "./harness.js";
 
 /**
  * @typedef {object} Engine what a test finds in the page as `window.engine`
- * @property {import("../../../client/signaling.js").SignalingLink} link
- * @property {import("../../../client/room.js").Room} room
- * @property {import("../../../client/media.js").LocalMedia} media
- * @property {import("../../../client/media.js").ScreenShare} screen
- * @property {typeof import("../../../client/media.js")} mediaModule
- * @property {typeof import("../../../client/stats.js")} statsModule
+ * @property {import("../../../client/protocol/signaling.js").SignalingLink} link
+ * @property {import("../../../client/protocol/room.js").Room} room
+ * @property {import("../../../client/media/capture.js").LocalMedia} media
+ * @property {import("../../../client/media/capture.js").ScreenShare} screen
+ * @property {typeof import("../../../client/media/capture.js")} mediaModule
+ * @property {typeof import("../../../client/protocol/stats.js")} statsModule
  * @property {{ loudest: (stream: MediaStream | null) => Promise<number> }} levels
  * @property {RTCPeerConnection[]} connections
  * @property {string[]} faults
@@ -22,7 +22,7 @@ import { openPage } from "./harness.js";
 export async function openEngine({ browser, server }) {
   const { page, problems } = await openPage(browser, "about:blank");
   await page.route("**/favicon.ico", (route) => route.fulfill({ status: 204 }));
-  await page.goto(`${server.url}/events.js`);
+  await page.goto(`${server.url}/protocol/events.js`);
   await page.evaluate(async () => {
     // Videos below the fold are paused.
     document.body.replaceChildren();
@@ -38,7 +38,7 @@ export async function openEngine({ browser, server }) {
     // Paths that only the page knows; the type checker must not look for them.
     const load = (/** @type {string} */ path) => import(path);
     const [{ SignalingLink }, { Room }, mediaModule, statsModule, { LevelMeter }] = await Promise.all(
-      ["/signaling.js", "/room.js", "/media.js", "/stats.js", "/levels.js"].map(load));
+      ["/protocol/signaling.js", "/protocol/room.js", "/media/capture.js", "/protocol/stats.js", "/media/levels.js"].map(load));
     const link = new SignalingLink(new URL("/ws", location.href).href.replace(/^http/, "ws"));
     const room = new Room(link);
     const media = new mediaModule.LocalMedia();

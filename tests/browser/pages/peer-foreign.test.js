@@ -8,7 +8,7 @@ import { openParts } from "./peer-parts.js";
 
 /**
  * @typedef {object} Call between a peer of ours and a foreign client, both with a camera
- * @property {import("../../../client/peer.js").Peer} peer
+ * @property {import("../../../client/protocol/peer.js").Peer} peer
  * @property {RTCPeerConnection} foreign
  * @property {MediaStream} camera the foreign one's
  * @property {() => MediaStream} picture another one that moves

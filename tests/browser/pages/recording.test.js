@@ -186,7 +186,7 @@ test("a recording is left behind once its page is gone, also one that went later
   const { page, problems } = await openPage(setup.browser, setup.server.url);
   await page.evaluate(async () => {
     Reflect.deleteProperty(window, "showSaveFilePicker");
-    const path = "/recording-store.js";
+    const path = "/recording/store.js";
     const { openStore } = await import(path);
     const recording = await openStore("call.webm", "video/webm");
     await recording.write(new Blob(["committed"]));
@@ -234,7 +234,7 @@ function watchCommits(page) {
 async function record(page, choose = false) {
   await withEngine(page, async ({ room, media }, choose) => {
     if (!choose) Reflect.deleteProperty(window, "showSaveFilePicker");
-    const path = "/recorder.js";
+    const path = "/recording/recorder.js";
     const { Recorder } = await import(path);
     const recorder = new Recorder();
     Object.assign(window, { recorder });

@@ -1,6 +1,6 @@
 // A browser's devices in the hands of a test: each question to people waits until the test answers it.
 
-/** @typedef {import("../../../client/media.js").LocalMedia} LocalMedia */
+/** @typedef {import("../../../client/media/capture.js").LocalMedia} LocalMedia */
 
 export class FakeTrack {
   enabled = true;

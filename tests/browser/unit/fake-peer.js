@@ -2,7 +2,7 @@
 
 import { afterEach, mock } from "node:test";
 
-import { Peer } from "../../../client/peer.js";
+import { Peer } from "../../../client/protocol/peer.js";
 import { FakeConnection, present } from "./fakes.js";
 
 /** @type {Peer[]} */

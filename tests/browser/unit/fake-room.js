@@ -2,8 +2,8 @@
 
 import { afterEach, mock } from "node:test";
 
-import { Events } from "../../../client/events.js";
-import { Room } from "../../../client/room.js";
+import { Events } from "../../../client/protocol/events.js";
+import { Room } from "../../../client/protocol/room.js";
 import { WELCOME, fakeLink, settled } from "./fakes.js";
 
 afterEach(() => mock.timers.reset());
@@ -20,7 +20,7 @@ class FakePeer extends Events {
   /** @type {any[]} */
   received = [];
 
-  /** @param {import("../../../client/peer.js").PeerOptions} options */
+  /** @param {import("../../../client/protocol/peer.js").PeerOptions} options */
   constructor(options) {
     super();
     this.options = options;

@@ -1,8 +1,8 @@
 // Stand-ins for what the browser gives the client: a clock, a WebSocket, an RTCPeerConnection.
 
-import { SignalingLink } from "../../../client/signaling.js";
+import { SignalingLink } from "../../../client/protocol/signaling.js";
 
-/** @typedef {import("../../../client/messages.js").ServerMessage} ServerMessage */
+/** @typedef {import("../../../client/protocol/messages.js").ServerMessage} ServerMessage */
 
 /** Time that passes only when a test says so. */
 export class FakeClock {

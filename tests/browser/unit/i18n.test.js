@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readFile, readdir } from "node:fs/promises";
 import { test } from "node:test";
 
-import { causeText, preferredLanguage, switchLanguage, t } from "../../../client/i18n.js";
-import { CAUSES } from "../../../client/texts-refusals.js";
-import { TEXTS } from "../../../client/texts.js";
+import { causeText, preferredLanguage, switchLanguage, t } from "../../../client/page/texts/i18n.js";
+import { CAUSES } from "../../../client/page/texts/refusals.js";
+import { TEXTS } from "../../../client/page/texts/texts.js";
 
 const CLIENT = new URL("../../../client/", import.meta.url);
 const table = { ...TEXTS, ...CAUSES };
@@ -21,8 +21,9 @@ test("each text is there in English and Chinese, in the letters of its language,
 });
 
 test("each key that the page uses is in the table, and each of the table is used", async () => {
-  const files = (await readdir(CLIENT)).filter((name) => /\.(js|html)$/.test(name) && !name.startsWith("texts"));
-  const sources = (await Promise.all(files.map((name) => readFile(new URL(name, CLIENT), "utf8")))).join("\n");
+  const tables = ["page/texts/texts.js", "page/texts/refusals.js"];
+  const files = (await readdir(CLIENT, { recursive: true })).filter((path) => /\.(js|html)$/.test(path) && !tables.includes(path));
+  const sources = (await Promise.all(files.map((path) => readFile(new URL(path, CLIENT), "utf8")))).join("\n");
   const whole = [...sources.matchAll(/\bt\("([\w.-]+)"|data-(?:text|label|placeholder)="([\w.-]+)"/g)].map(([, a, b]) => a ?? b);
   assert.ok(whole.length > 80, `the scan found only ${whole.length} keys`);
   for (const key of whole) assert.ok(key in table, `${key} is not in the table`);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { gridOf, spotlightOf, tilesPerPage } from "../../../client/layout.js";
+import { gridOf, spotlightOf, tilesPerPage } from "../../../client/page/headless/layout.js";
 
-/** @typedef {import("../../../client/layout.js").Box} Box */
+/** @typedef {import("../../../client/page/headless/layout.js").Box} Box */
 
 const STAGES = [
   { width: 1900, height: 900 }, { width: 1256, height: 628 }, { width: 344, height: 520 }, { width: 800, height: 360 },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { withLinks } from "../../../client/links.js";
+import { withLinks } from "../../../client/page/headless/links.js";
 
 for (const [text, hrefs] of /** @type {[string, string[]][]} */ ([
   ["no link here", []],

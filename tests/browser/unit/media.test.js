@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { LocalMedia, ScreenShare } from "../../../client/media.js";
+import { LocalMedia, ScreenShare } from "../../../client/media/capture.js";
 import { fakeDevices } from "./fake-devices.js";
 import { present, settled } from "./fakes.js";
 

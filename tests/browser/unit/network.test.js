@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { onNetworkChange } from "../../../client/network.js";
+import { onNetworkChange } from "../../../client/protocol/network.js";
 import { FakeClock } from "./fakes.js";
 
 /** @param {string} [type] */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { fromOtherSources } from "../../../client/sdp.js";
+import { fromOtherSources } from "../../../client/protocol/sdp.js";
 import { candidate, description, fakePeer, lines, sdp, stream } from "./fake-peer.js";
 import { settled } from "./fakes.js";
 

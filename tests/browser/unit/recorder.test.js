@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { Recorder } from "../../../client/recorder.js";
+import { Recorder } from "../../../client/recording/recorder.js";
 import { fakeFiles } from "./fake-files.js";
 import { settled } from "./fakes.js";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { findLeftBehind, openStore } from "../../../client/recording-store.js";
+import { findLeftBehind, openStore } from "../../../client/recording/store.js";
 import { fakeFiles } from "./fake-files.js";
 import { present, settled } from "./fakes.js";
 
@@ -85,7 +85,7 @@ test("one that cannot be read, or claimed, keeps nobody from the others that wer
 
 /** What is found by now; more is added later. */
 async function leftBehind() {
-  /** @type {import("../../../client/recording-store.js").KeptRecording[]} */
+  /** @type {import("../../../client/recording/store.js").KeptRecording[]} */
   const found = [];
   await findLeftBehind((recording) => found.push(recording));
   await settled();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { pathOf, roomFromPath, roomMeant } from "../../../client/room-name.js";
+import { pathOf, roomFromPath, roomMeant } from "../../../client/page/headless/room-name.js";
 
 for (const [text, roomId, problem] of /** @type {[string, string | null, string | null][]} */ ([
   [" standup ", "standup", null],

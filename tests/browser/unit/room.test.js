@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { CAUSES } from "../../../client/texts-refusals.js";
+import { CAUSES } from "../../../client/page/texts/refusals.js";
 import { ROOM, fakeRoom, grant, member, refuse, seat } from "./fake-room.js";
 import { WELCOME, settled } from "./fakes.js";
 
@@ -334,8 +334,8 @@ for (const isThere of [true, false]) {
 }
 
 for (const [what, move] of /** @type {const} */ ([
-  ["leaves", (/** @type {import("../../../client/room.js").Room} */ room) => room.leave()],
-  ["goes elsewhere", (/** @type {import("../../../client/room.js").Room} */ room) => room.join({ roomId: "other", displayName: "", stream: null })],
+  ["leaves", (/** @type {import("../../../client/protocol/room.js").Room} */ room) => room.leave()],
+  ["goes elsewhere", (/** @type {import("../../../client/protocol/room.js").Room} */ room) => room.join({ roomId: "other", displayName: "", stream: null })],
 ])) {
   test(`who ${what} on hearing of the first mate meets no more of them, and has no seat`, () => {
     const fake = fakeRoom();

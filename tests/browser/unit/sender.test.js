@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { candidate, description, fakePeer, lines, sdp, stream, track } from "./fake-peer.js";
 import { present, settled } from "./fakes.js";
 
-/** @typedef {import("../../../client/peer.js").Peer} Peer */
+/** @typedef {import("../../../client/protocol/peer.js").Peer} Peer */
 
 test("the impolite side offers both kinds, so that a device may come later without negotiation", async () => {
   const { peer, connection, sent } = fakePeer({ polite: false, stream: stream("audio") });

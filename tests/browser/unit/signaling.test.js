@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { LinkLost, Refused } from "../../../client/signaling.js";
+import { LinkLost, Refused } from "../../../client/protocol/signaling.js";
 import { WELCOME, fakeLink, settled } from "./fakes.js";
 
 /** @param {ReturnType<typeof fakeLink>} fake */

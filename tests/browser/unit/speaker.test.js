@@ -22,8 +22,8 @@ const localStorage = {
 };
 Object.assign(globalThis, { Audio: FakePlayer, localStorage });
 
-const { chooseSpeaker, playOnChosenSpeaker, speakerInUse, speakersAre } = await import("../../../client/speaker.js");
-const { recall } = await import("../../../client/remembered.js");
+const { chooseSpeaker, playOnChosenSpeaker, speakerInUse, speakersAre } = await import("../../../client/page/parts/speaker.js");
+const { recall } = await import("../../../client/page/headless/remembered.js");
 
 test("a speaker is remembered once it works, used while it is there, and its loss is told once", async () => {
   const [before, later] = [player(), player()];

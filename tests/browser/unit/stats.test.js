@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { Events } from "../../../client/events.js";
-import { StatsSampler, summarize } from "../../../client/stats.js";
-import { durationAt, withDuration } from "../../../client/webm.js";
+import { Events } from "../../../client/protocol/events.js";
+import { StatsSampler, summarize } from "../../../client/protocol/stats.js";
+import { durationAt, withDuration } from "../../../client/recording/webm.js";
 import { settled } from "./fakes.js";
 
 /** @param {any[]} entries @returns {any} */

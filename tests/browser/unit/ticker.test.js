@@ -6,7 +6,7 @@ test("a page that does not answer a tick gets no more of them until it does", as
   let ticks = 0;
   const worker = { postMessage: () => ticks++, onmessage: (/** @type {{ data: number | null }} */ _) => {} };
   Object.assign(globalThis, { self: worker });
-  const path = "../../../client/ticker.js";
+  const path = "../../../client/recording/ticker.js";
   await import(path);
   worker.onmessage({ data: 40 });
   mock.timers.tick(40);

@@ -1,26 +1,26 @@
 // The call: the stage, the panel beside it, the controls below, and what there is to be told.
 
+import { recall, remember } from "../headless/remembered.js";
+import { DevicePicker } from "../parts/device-picker.js";
+import { button, element, make } from "../parts/elements.js";
+import { notify, notifyForGood, words } from "../parts/notices.js";
+import { Stage } from "../stage/stage.js";
+import { inEachLanguage, switchLanguage, t } from "../texts/i18n.js";
+import { nameOf } from "../texts/names.js";
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
-import { DevicePicker } from "./devices.js";
-import { inEachLanguage, switchLanguage, t } from "./i18n.js";
-import { nameOf } from "./names.js";
-import { notify, notifyForGood, words } from "./notices.js";
-import { button, element, make } from "./page.js";
 import { Panel } from "./panel.js";
 import { showPeople } from "./people.js";
-import { RecordingControl } from "./recording.js";
-import { recall, remember } from "./remembered.js";
+import { RecordingControl } from "./recording-control.js";
 import { listenForShortcuts } from "./shortcuts.js";
-import { Stage } from "./stage.js";
 import { StatisticsPanel } from "./statistics-panel.js";
 
 /**
- * @typedef {import("./media.js").LocalMedia} LocalMedia
- * @typedef {import("./media.js").ScreenShare} ScreenShare
- * @typedef {import("./presence.js").Presence} Presence
- * @typedef {import("./room.js").Mate} Mate
- * @typedef {import("./room.js").Room} Room
+ * @typedef {import("../../media/capture.js").LocalMedia} LocalMedia
+ * @typedef {import("../../media/capture.js").ScreenShare} ScreenShare
+ * @typedef {import("../../protocol/presence.js").Presence} Presence
+ * @typedef {import("../../protocol/room.js").Mate} Mate
+ * @typedef {import("../../protocol/room.js").Room} Room
  */
 
 const SHOWN_OF_MESSAGE = 120;

@@ -1,14 +1,14 @@
 // The three selects for camera, microphone and speaker, in the lobby and in the call's dialog.
 
-import { inEachLanguage, t } from "./i18n.js";
-import { listDevices, onDevicesChanged } from "./media.js";
+import { listDevices, onDevicesChanged } from "../../media/capture.js";
+import { remember } from "../headless/remembered.js";
+import { inEachLanguage, t } from "../texts/i18n.js";
+import { make } from "./elements.js";
 import { notify } from "./notices.js";
-import { make } from "./page.js";
-import { remember } from "./remembered.js";
 import { chooseSpeaker, speakerChoice, speakerInUse, speakersAre } from "./speaker.js";
 
 /**
- * @typedef {import("./media.js").LocalMedia} LocalMedia
+ * @typedef {import("../../media/capture.js").LocalMedia} LocalMedia
  * @typedef {{ deviceId: string, label: string }} Device
  */
 

@@ -1,10 +1,10 @@
 // Recordings that lie in the browser, each offered in a notice until people have it, or delete it.
 
-import { t } from "./i18n.js";
-import { keepNotice, noticeButton, notify, words } from "./notices.js";
-import { make } from "./page.js";
+import { make } from "../parts/elements.js";
+import { keepNotice, noticeButton, notify, words } from "../parts/notices.js";
+import { t } from "../texts/i18n.js";
 
-/** @typedef {import("./recording-store.js").KeptRecording} KeptRecording */
+/** @typedef {import("../../recording/store.js").KeptRecording} KeptRecording */
 
 /** @param {string} key of what there is to say @param {KeptRecording} recording */
 export function offerRecording(key, { fileName, open, discard }) {

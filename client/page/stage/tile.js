@@ -1,11 +1,11 @@
 // One participant on the stage, or the screen of one.
 
-import { t } from "./i18n.js";
-import { notify } from "./notices.js";
-import { icon, make, setIcon, setText } from "./page.js";
-import { playOnChosenSpeaker } from "./speaker.js";
+import { icon, make, setIcon, setText } from "../parts/elements.js";
+import { notify } from "../parts/notices.js";
+import { playOnChosenSpeaker } from "../parts/speaker.js";
+import { t } from "../texts/i18n.js";
 
-/** @typedef {import("./presence.js").Presence} Presence */
+/** @typedef {import("../../protocol/presence.js").Presence} Presence */
 
 const HUES = [210, 260, 330, 15, 170, 130, 290, 40];
 
@@ -119,7 +119,7 @@ export class Tile {
     this.#pinButton.ariaLabel = pinned ? t("tile.unpin") : t("tile.pin", { name: this.#title });
   }
 
-  /** @param {import("./layout.js").Box | null} box null where it is on another page */
+  /** @param {import("../headless/layout.js").Box | null} box null where it is on another page */
   place(box) {
     this.element.hidden = !box;
     if (!box) return;

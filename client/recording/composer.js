@@ -1,6 +1,6 @@
 // Many pictures and sounds into one of each: a grid on a canvas, and a mix.
 
-import { audioContext } from "./levels.js";
+import { audioContext } from "../media/levels.js";
 
 /**
  * @typedef {object} Participant

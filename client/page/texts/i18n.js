@@ -1,7 +1,7 @@
 // The page's language: English or Chinese, by the browser's wish until somebody switches.
 
-import { recall, remember } from "./remembered.js";
-import { CAUSES } from "./texts-refusals.js";
+import { recall, remember } from "../headless/remembered.js";
+import { CAUSES } from "./refusals.js";
 import { TEXTS } from "./texts.js";
 
 /** @typedef {"en" | "zh"} Language */

@@ -1,14 +1,14 @@
 // The page: a lobby and a call, and the one link to the server behind both.
 
-import { Call } from "./call.js";
-import { causeText, inEachLanguage, switchLanguage, t, translate } from "./i18n.js";
+import { LocalMedia, ScreenShare } from "../media/capture.js";
+import { Room } from "../protocol/room.js";
+import { SignalingLink } from "../protocol/signaling.js";
+import { Call } from "./call/call.js";
+import { pathOf, roomFromPath } from "./headless/room-name.js";
 import { Lobby } from "./lobby.js";
-import { LocalMedia, ScreenShare } from "./media.js";
-import { notify, notifyForGood } from "./notices.js";
-import { button, drawIcons, element, setText } from "./page.js";
-import { Room } from "./room.js";
-import { pathOf, roomFromPath } from "./room-name.js";
-import { SignalingLink } from "./signaling.js";
+import { button, drawIcons, element, setText } from "./parts/elements.js";
+import { notify, notifyForGood } from "./parts/notices.js";
+import { causeText, inEachLanguage, switchLanguage, t, translate } from "./texts/i18n.js";
 
 /** @typedef {import("./lobby.js").Wish} Wish */
 
@@ -30,7 +30,7 @@ const lobby = new Lobby(media, enter, () => room.leave());
 const call = new Call(room, media, share);
 /** @type {Wish | null} */
 let wish = null;
-/** @type {import("./messages.js").Cause | null} why the seat is not given back yet */
+/** @type {import("../protocol/messages.js").Cause | null} why the seat is not given back yet */
 let refusal = null;
 
 link.on("state", showLinkState);
@@ -80,7 +80,7 @@ function showLobby() {
   lobby.open("");
 }
 
-/** @param {import("./messages.js").Cause | null} cause */
+/** @param {import("../protocol/messages.js").Cause | null} cause */
 function showRefusal(cause) {
   refusal = cause;
   showLinkState();
@@ -95,7 +95,7 @@ function showLinkState() {
   setText(linkState, linkText(state));
 }
 
-/** @param {import("./signaling.js").LinkState} state */
+/** @param {import("../protocol/signaling.js").LinkState} state */
 function linkText(state) {
   if (state.phase === "online" && refusal) return t("link.again", { why: causeText(refusal) });
   if (state.phase === "online" || state.phase === "idle") return "";

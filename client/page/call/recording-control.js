@@ -1,17 +1,17 @@
 // The record button, and the notices that a recording is on: here, or at somebody else's.
 
-import { inEachLanguage, t } from "./i18n.js";
-import { nameOf } from "./names.js";
-import { notify } from "./notices.js";
-import { button, element } from "./page.js";
-import { Recorder } from "./recorder.js";
+import { Recorder } from "../../recording/recorder.js";
+import { findLeftBehind } from "../../recording/store.js";
+import { button, element } from "../parts/elements.js";
+import { notify } from "../parts/notices.js";
+import { inEachLanguage, t } from "../texts/i18n.js";
+import { nameOf } from "../texts/names.js";
 import { offerRecording } from "./recording-offer.js";
-import { findLeftBehind } from "./recording-store.js";
 
 /**
- * @typedef {import("./recorder.js").Participant} Participant
- * @typedef {import("./recorder.js").Recording} Recording
- * @typedef {import("./room.js").Room} Room
+ * @typedef {import("../../recording/recorder.js").Participant} Participant
+ * @typedef {import("../../recording/recorder.js").Recording} Recording
+ * @typedef {import("../../protocol/room.js").Room} Room
  */
 
 const recordButton = button("record");

@@ -1,14 +1,14 @@
 // The chat: what was said, and the box for what is being said.
 
-import { inEachLanguage, t } from "./i18n.js";
-import { withLinks } from "./links.js";
-import { nameOf } from "./names.js";
-import { element, isComposing, make, setText } from "./page.js";
-import { CHAT_LIMIT } from "./presence.js";
+import { CHAT_LIMIT } from "../../protocol/presence.js";
+import { withLinks } from "../headless/links.js";
+import { element, isComposing, make, setText } from "../parts/elements.js";
+import { inEachLanguage, t } from "../texts/i18n.js";
+import { nameOf } from "../texts/names.js";
 
 /**
- * @typedef {import("./room.js").Room} Room
- * @typedef {import("./room.js").ChatMessage} ChatMessage
+ * @typedef {import("../../protocol/room.js").Room} Room
+ * @typedef {import("../../protocol/room.js").ChatMessage} ChatMessage
  */
 
 const log = element("chat-log", HTMLElement);

@@ -1,18 +1,18 @@
 // Everybody's tiles, kept as the room says.
 
+import { SpeakingWatch } from "../../media/speaking.js";
+import { element } from "../parts/elements.js";
+import { inEachLanguage, t } from "../texts/i18n.js";
+import { nameOf, ownName } from "../texts/names.js";
 import { Grid } from "./grid.js";
-import { inEachLanguage, t } from "./i18n.js";
-import { nameOf, ownName } from "./names.js";
-import { element } from "./page.js";
-import { SpeakingWatch } from "./speaking.js";
 import { Tile } from "./tile.js";
 
 /**
- * @typedef {import("./media.js").LocalMedia} LocalMedia
- * @typedef {import("./media.js").ScreenShare} ScreenShare
- * @typedef {import("./room.js").Mate} Mate
- * @typedef {import("./room.js").Room} Room
- * @typedef {import("./recorder.js").Participant} Participant
+ * @typedef {import("../../media/capture.js").LocalMedia} LocalMedia
+ * @typedef {import("../../media/capture.js").ScreenShare} ScreenShare
+ * @typedef {import("../../protocol/room.js").Mate} Mate
+ * @typedef {import("../../protocol/room.js").Room} Room
+ * @typedef {import("../../recording/recorder.js").Participant} Participant
  */
 
 const OWN = "me";

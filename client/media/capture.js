@@ -1,9 +1,9 @@
 // The microphone, camera and screen of this device. What can go wrong is told as a code.
 
-import { Events } from "./events.js";
+import { Events } from "../protocol/events.js";
 
 /**
- * @typedef {import("./sender.js").DeviceKind} DeviceKind
+ * @typedef {import("../protocol/sender.js").DeviceKind} DeviceKind
  * @typedef {"denied" | "missing" | "busy" | "insecure" | "failed"} MediaProblem
  * @typedef {{ deviceId: string, label: string }} Device
  * @typedef {{ microphones: Device[], cameras: Device[], speakers: Device[] }} Devices

@@ -1,7 +1,7 @@
 // The panel beside the stage: chat, people or statistics, one at a time.
 
-import { inEachLanguage, t } from "./i18n.js";
-import { button, element, isComposing } from "./page.js";
+import { button, element, isComposing } from "../parts/elements.js";
+import { inEachLanguage, t } from "../texts/i18n.js";
 
 /** @typedef {"chat" | "people" | "statistics"} View */
 

@@ -1,6 +1,6 @@
 // The speaker that somebody chose: used while it is there, and the system's own otherwise.
 
-import { recall, remember } from "./remembered.js";
+import { recall, remember } from "../headless/remembered.js";
 
 /** Whether this browser lets a page choose the speaker. */
 export const speakerChoice = "setSinkId" in (globalThis.HTMLMediaElement?.prototype ?? {});

@@ -1,7 +1,7 @@
 // Notices, read out by screen readers: most are gone after a while, some stay until they are dismissed.
 
-import { t } from "./i18n.js";
-import { element, make } from "./page.js";
+import { t } from "../texts/i18n.js";
+import { element, make } from "./elements.js";
 
 const SHOWN_MS = 7_000;
 const AT_ONCE = 3;

@@ -1,14 +1,14 @@
 // How well each peer is connected, in numbers and small plots.
 
-import { inEachLanguage, t } from "./i18n.js";
-import { nameOf } from "./names.js";
-import { drawing, element, make, setText } from "./page.js";
-import { StatsSampler } from "./stats.js";
+import { StatsSampler } from "../../protocol/stats.js";
+import { drawing, element, make, setText } from "../parts/elements.js";
+import { inEachLanguage, t } from "../texts/i18n.js";
+import { nameOf } from "../texts/names.js";
 
 /**
- * @typedef {import("./room.js").Mate} Mate
- * @typedef {import("./room.js").Room} Room
- * @typedef {import("./stats.js").Sample} Sample
+ * @typedef {import("../../protocol/room.js").Mate} Mate
+ * @typedef {import("../../protocol/room.js").Room} Room
+ * @typedef {import("../../protocol/stats.js").Sample} Sample
  */
 
 const KEPT = 60;
@@ -176,7 +176,7 @@ function rate(bits) {
   return bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bits / 1e3)} kbit/s`;
 }
 
-/** @param {import("./stats.js").Picture | null | undefined} shown */
+/** @param {import("../../protocol/stats.js").Picture | null | undefined} shown */
 function picture(shown) {
   if (!shown) return t("statistics.unknown");
   return `${shown.width} × ${shown.height}, ${Math.round(shown.framesPerSecond)} fps`;

@@ -1,16 +1,16 @@
 // Before the call: how one looks and sounds, who one is, and where to go.
 
-import { DevicePicker } from "./devices.js";
-import { inEachLanguage, t } from "./i18n.js";
-import { LevelMeter, unlockAudio } from "./levels.js";
-import { notify } from "./notices.js";
-import { button, element, make, setText } from "./page.js";
-import { recall, remember } from "./remembered.js";
-import { roomMeant } from "./room-name.js";
-import { showSwitch } from "./switch.js";
+import { LevelMeter, unlockAudio } from "../media/levels.js";
+import { recall, remember } from "./headless/remembered.js";
+import { roomMeant } from "./headless/room-name.js";
+import { DevicePicker } from "./parts/device-picker.js";
+import { button, element, make, setText } from "./parts/elements.js";
+import { notify } from "./parts/notices.js";
+import { showSwitch } from "./parts/switch.js";
+import { inEachLanguage, t } from "./texts/i18n.js";
 
 /**
- * @typedef {import("./media.js").LocalMedia} LocalMedia
+ * @typedef {import("../media/capture.js").LocalMedia} LocalMedia
  * @typedef {"camera" | "microphone"} Kind
  * @typedef {{ roomId: string, displayName: string }} Wish
  */

@@ -1,12 +1,12 @@
 // The list of who is here.
 
-import { t } from "./i18n.js";
-import { nameOf, ownName } from "./names.js";
-import { button, element, icon, make } from "./page.js";
+import { button, element, icon, make } from "../parts/elements.js";
+import { t } from "../texts/i18n.js";
+import { nameOf, ownName } from "../texts/names.js";
 
 /**
- * @typedef {import("./presence.js").Presence} Presence
- * @typedef {import("./room.js").Room} Room
+ * @typedef {import("../../protocol/presence.js").Presence} Presence
+ * @typedef {import("../../protocol/room.js").Room} Room
  */
 
 const list = element("people", HTMLElement);
@@ -28,7 +28,7 @@ export function showPeople(room, displayName, noteOn) {
   );
 }
 
-/** Raised hands come first, in the order in which they went up. @param {import("./room.js").Mate} mate */
+/** Raised hands come first, in the order in which they went up. @param {import("../../protocol/room.js").Mate} mate */
 function turn({ handRaisedAt }) {
   return handRaisedAt ?? Number.MAX_SAFE_INTEGER;
 }

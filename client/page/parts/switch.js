@@ -1,7 +1,7 @@
 // Buttons that switch a device on and off, in the lobby and in the call.
 
-import { t } from "./i18n.js";
-import { setIcon } from "./page.js";
+import { t } from "../texts/i18n.js";
+import { setIcon } from "./elements.js";
 
 /**
  * @param {HTMLButtonElement} control

@@ -1,14 +1,14 @@
 // Records the whole call at this end: everybody's picture in a grid, everybody's sound in one mix.
 
+import { unlockAudio } from "../media/levels.js";
+import { Events } from "../protocol/events.js";
 import { Composer } from "./composer.js";
-import { Events } from "./events.js";
-import { unlockAudio } from "./levels.js";
-import { openStore } from "./recording-store.js";
+import { openStore } from "./store.js";
 import { durationAt, withDuration } from "./webm.js";
 
 /**
  * @typedef {import("./composer.js").Participant} Participant
- * @typedef {import("./recording-store.js").RecordingStore} RecordingStore
+ * @typedef {import("./store.js").RecordingStore} RecordingStore
  *
  * @typedef {object} Recording
  * @property {"page" | "limit" | "error"} reason why it ended; limit: the store is full

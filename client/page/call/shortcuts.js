@@ -1,8 +1,8 @@
 // Single keys for what is done most in a call, and the list of them.
 
-import { inEachLanguage, t } from "./i18n.js";
-import { button, element, make } from "./page.js";
-import { recall, remember } from "./remembered.js";
+import { recall, remember } from "../headless/remembered.js";
+import { button, element, make } from "../parts/elements.js";
+import { inEachLanguage, t } from "../texts/i18n.js";
 
 const dialog = element("shortcuts-dialog", HTMLDialogElement);
 const list = element("shortcut-list", HTMLElement);

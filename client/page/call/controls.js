@@ -1,15 +1,15 @@
 // The buttons for one's own microphone, camera, screen and hand.
 
-import { inEachLanguage, t } from "./i18n.js";
-import { ScreenShare } from "./media.js";
-import { notify } from "./notices.js";
-import { button, setIcon } from "./page.js";
-import { remember } from "./remembered.js";
-import { showSwitch } from "./switch.js";
+import { ScreenShare } from "../../media/capture.js";
+import { remember } from "../headless/remembered.js";
+import { button, setIcon } from "../parts/elements.js";
+import { notify } from "../parts/notices.js";
+import { showSwitch } from "../parts/switch.js";
+import { inEachLanguage, t } from "../texts/i18n.js";
 
 /**
- * @typedef {import("./media.js").LocalMedia} LocalMedia
- * @typedef {import("./room.js").Room} Room
+ * @typedef {import("../../media/capture.js").LocalMedia} LocalMedia
+ * @typedef {import("../../protocol/room.js").Room} Room
  */
 
 const microphoneButton = button("microphone");

@@ -1,8 +1,8 @@
 // The tiles on the stage: all alike, or one large; in pages when there are many.
 
-import { inEachLanguage, t } from "./i18n.js";
-import { GAP, gridOf, spotlightOf, tilesPerPage } from "./layout.js";
-import { button, element, setText } from "./page.js";
+import { GAP, gridOf, spotlightOf, tilesPerPage } from "../headless/layout.js";
+import { button, element, setText } from "../parts/elements.js";
+import { inEachLanguage, t } from "../texts/i18n.js";
 
 /** @typedef {import("./tile.js").Tile} Tile */
 
@@ -91,7 +91,7 @@ export class Grid {
     if (!size.width || !size.height) return;
     const { large } = this;
     const others = this.#tiles.filter((tile) => tile !== large);
-    const boxesFor = (/** @type {number} */ count, /** @type {import("./layout.js").Size} */ space) =>
+    const boxesFor = (/** @type {number} */ count, /** @type {import("../headless/layout.js").Size} */ space) =>
       large ? spotlightOf(space, count) : { large: null, strip: gridOf(space, Math.min(count, tilesPerPage(space))) };
 
     let space = size;
