@@ -1,32 +1,45 @@
 // Which room somebody means: by its name, by a link to it, or by the address of the page.
 
-/** @typedef {"missing" | "link" | "dots"} RoomProblem link: it leads to no room; dots: no address can hold this name */
+/** @typedef {"missing" | "link"} RoomProblem link: it leads to no room */
 
 // Without a scheme only what looks like a host is one: a name may have slashes.
 const LINK = /^(?:https?:\/\/|[\w-]+(?:\.[\w-]+)*(?:\.[a-z]{2,}|:\d+)\/r\/)/i;
+// Browsers and proxies resolve the segments "." and "..", however they are encoded, and merge slashes.
+const FRAGILE = /^~*\.{0,2}$/;
+const GUARDED = /^~+\.{0,2}$/;
 
 /** @param {string} text @returns {{ roomId: string, problem: null } | { roomId: null, problem: RoomProblem }} */
 export function roomMeant(text) {
   const written = text.trim();
   if (!written) return { roomId: null, problem: "missing" };
   const roomId = LINK.test(written) ? roomFromLink(written) : written;
-  if (!roomId) return { roomId: null, problem: "link" };
-  if (/^\.{1,2}$/.test(roomId)) return { roomId: null, problem: "dots" };
-  return { roomId, problem: null };
+  return roomId ? { roomId, problem: null } : { roomId: null, problem: "link" };
 }
 
-/** @param {string} roomId */
+/** Slashes stay, as many servers refuse encoded ones; a segment that would not stay gets a tilde in front. @param {string} roomId */
 export function pathOf(roomId) {
-  return `/r/${encodeURIComponent(roomId)}`;
+  const segments = roomId.split("/").map((segment) => (FRAGILE.test(segment) ? `~${segment}` : encodeURIComponent(segment)));
+  return `/r/${segments.join("/")}`;
 }
 
 /** @param {string} path @returns {string} empty: it leads to no room */
 export function roomFromPath(path) {
   const encoded = path.match(/^\/r\/(.+?)\/?$/)?.[1] ?? "";
+  return encoded.split("/").map(decoded).join("/");
+}
+
+/** @param {string} segment */
+function decoded(segment) {
+  const plain = percentDecoded(segment);
+  return GUARDED.test(plain) ? plain.slice(1) : plain;
+}
+
+/** @param {string} text */
+function percentDecoded(text) {
   try {
-    return decodeURIComponent(encoded);
+    return decodeURIComponent(text);
   } catch {
-    return encoded;
+    return text;
   }
 }
 

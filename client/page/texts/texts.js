@@ -45,7 +45,6 @@ export const TEXTS = {
   "problem.microphone.failed": { en: "The microphone could not be started. Unplug it and plug it in, or choose another one.", zh: "麦克风无法启动。请重新插拔，或选择其他麦克风。" },
   "problem.room.missing": { en: "Enter the name of a room.", zh: "请输入房间名。" },
   "problem.room.link": { en: "This link leads to no room. Copy the whole link, or enter the name of a room.", zh: "此链接未指向任何房间。请复制完整链接，或输入房间名。" },
-  "problem.room.dots": { en: "A room cannot have this name, as no link could lead to it.", zh: "不能使用此房间名，因为无法生成指向它的链接。" },
   "problem.tryAgain": { en: "Try again", zh: "重试" },
   "problem.screen": { en: "The screen could not be shared. Your system may not allow the browser to record it.", zh: "无法共享屏幕。系统可能未允许浏览器录制屏幕。" },
 
