@@ -7,13 +7,27 @@ const LINK = /^(?:https?:\/\/|[\w-]+(?:\.[\w-]+)*(?:\.[a-z]{2,}|:\d+)\/r\/)/i;
 // Browsers and proxies resolve the segments "." and "..", however they are encoded, and merge slashes.
 const FRAGILE = /^~*\.{0,2}$/;
 const GUARDED = /^~+\.{0,2}$/;
+const JOINERS = "\u200c\u200d";
+const INVISIBLE = new RegExp(`(?![${JOINERS}])[\\p{Default_Ignorable_Code_Point}\\p{Bidi_Control}\\p{Cc}\\p{Cs}\ufff9-\ufffb]`, "gu");
+const SHAPED = ["Arab", "Beng", "Deva", "Gujr", "Guru", "Khmr", "Knda", "Mlym", "Mong", "Mymr", "Nkoo", "Orya", "Sinh", "Syrc",
+  "Taml", "Telu"].map((script) => `\\p{Script=${script}}`).join("");
+const PICTURE = "\\p{Extended_Pictographic}";
+// What joiners do shows between letters of these scripts, and where they make one picture of two.
+const IDLE_JOINERS = new RegExp(
+  `(?<![${SHAPED}])[${JOINERS}](?<!${PICTURE}\\p{Emoji_Modifier}?\\u200d)|[${JOINERS}](?![${SHAPED}${PICTURE}])`, "gu");
 
 /** @param {string} text @returns {{ roomId: string, problem: null } | { roomId: null, problem: RoomProblem }} */
 export function roomMeant(text) {
-  const written = text.trim();
+  const written = normalized(text);
   if (!written) return { roomId: null, problem: "missing" };
-  const roomId = LINK.test(written) ? roomFromLink(written) : written;
+  const roomId = LINK.test(written) ? normalized(roomFromLink(written)) : written;
   return roomId ? { roomId, problem: null } : { roomId: null, problem: "link" };
+}
+
+/** One spelling for all names that look the same: the server compares bytes. @param {string} name */
+function normalized(name) {
+  const visible = name.replace(/\s+/gu, " ").replace(INVISIBLE, "").replace(IDLE_JOINERS, "");
+  return visible.normalize("NFC").replace(/ +/g, " ").trim();
 }
 
 /** Slashes stay, as many servers refuse encoded ones; a segment that would not stay gets a tilde in front. @param {string} roomId */
