@@ -3,7 +3,7 @@
 import { Room } from "./protocol/room.js";
 import { SignalingLink } from "./protocol/signaling.js";
 
-const link = new SignalingLink(new URL("/ws", location.href).href.replace(/^http/, "ws"));
+const link = new SignalingLink(new URL("ws", location.href).href.replace(/^http/, "ws"));
 const room = new Room(link);
 /** @type {MediaStream | null} */
 let stream = null;

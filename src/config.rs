@@ -3,6 +3,7 @@
 mod address;
 mod capacity;
 mod environment;
+mod base_path;
 mod ice;
 pub mod limits;
 mod memory;
@@ -22,6 +23,7 @@ use clap::{
 use ipnet::IpNet;
 
 pub use capacity::Capacity;
+pub use base_path::BasePath;
 pub use ice::IceServer;
 pub use limits::{LogLimits, OutboxLimits};
 
@@ -89,6 +91,11 @@ pub struct Config {
         value_delimiter = ' ',
         hide_env_values = true, value_parser = ice::Secretive)]
     pub ice_servers: Vec<IceServer>,
+
+    /// The path below which a reverse proxy shows the page, such as /chat. It may strip it from requests, or not;
+    /// what has no such prefix is answered as well.
+    #[arg(long, env = "SIGNALPOST_BASE_PATH", value_name = "PATH", default_value = "/")]
+    pub base_path: BasePath,
 
     /// Serve the browser client from this folder, not from the binary (for its development).
     #[arg(long, env = "SIGNALPOST_CLIENT_DIR", value_name = "FOLDER")]

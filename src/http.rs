@@ -65,7 +65,7 @@ pub struct Http {
 impl Http {
     /// Serves what `hub` and the client's files have.
     pub fn new(hub: Arc<Hub>, config: Arc<Config>) -> Self {
-        let assets = Assets::new(config.client_dir.clone());
+        let assets = Assets::new(config.client_dir.clone(), config.base_path.clone());
         let (draining, killed) = (CancellationToken::new(), CancellationToken::new());
         let capacity = config.capacity();
         let visitors = Visitors::new(capacity.visitors, capacity.refusals);
@@ -163,12 +163,10 @@ impl Http {
 
     async fn respond(&self, request: Request<Incoming>) -> Response {
         let path = request.uri().path();
-        match (path, request.method()) {
+        match (self.config.base_path.strip(path), request.method()) {
             ("/ws", _) => upgrade_required("This is the WebSocket endpoint; the page is at /."),
             ("/healthz", &Method::GET | &Method::HEAD) => self.health(),
-            (path, &Method::GET | &Method::HEAD) => {
-                self.assets.respond(path, request.headers()).await
-            }
+            (_, &Method::GET | &Method::HEAD) => self.assets.respond(path, request.headers()).await,
             // As HAProxy asks, unless told otherwise, whether a server is well (RFC 9110, section 9.3.7).
             (_, &Method::OPTIONS) => {
                 let mut response = Response::default();
@@ -259,7 +257,8 @@ impl Service<Request<Incoming>> for Visit {
             self.pace.answered();
             return Box::pin(ready(Ok(with_security_headers(response))));
         }
-        if matches!(request.uri().path(), "/" | "/ws") && ws::is_upgrade(&request) {
+        let path = self.http.config.base_path.strip(request.uri().path());
+        if matches!(path, "/" | "/ws") && ws::is_upgrade(&request) {
             let address = self.address_of(&request);
             let guest = self.visitor.guest.as_ref();
             let (response, session) = self.http.upgrade(&request, address, guest);

@@ -42,6 +42,8 @@ install_missing() {
   local packages=()
   command -v chromium >/dev/null || packages+=(chromium)
   command -v valgrind >/dev/null || packages+=(valgrind)
+  # Where it is often no part of the PATH.
+  [ -x /usr/sbin/nginx ] || packages+=(nginx)
   [ ${#packages[@]} -eq 0 ] || apt_install "${packages[@]}"
   # The lock file is older than what it installed, unless it changed since.
   if [ ! "$browser/node_modules/.package-lock.json" -nt "$browser/package-lock.json" ]; then

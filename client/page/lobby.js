@@ -37,6 +37,7 @@ const errorLine = element("error", HTMLElement);
 
 export class Lobby {
   #media;
+  #home;
   #onJoin;
   #onCancel;
   /** Whether somebody wants to be seen and heard; what the device makes of it is the media's state. */
@@ -52,9 +53,10 @@ export class Lobby {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #levelTimer;
 
-  /** @param {LocalMedia} media @param {(wish: Wish) => void} onJoin @param {() => void} onCancel */
-  constructor(media, onJoin, onCancel) {
+  /** @param {LocalMedia} media @param {string} home the page's path @param {(wish: Wish) => void} onJoin @param {() => void} onCancel */
+  constructor(media, home, onJoin, onCancel) {
     this.#media = media;
+    this.#home = home;
     this.#onJoin = onJoin;
     this.#onCancel = onCancel;
     new DevicePicker(element("lobby-devices", HTMLElement), media);
@@ -144,7 +146,7 @@ export class Lobby {
 
   #submit() {
     if (this.#joining) return;
-    const { roomId, problem } = roomMeant(roomInput.value);
+    const { roomId, problem } = roomMeant(roomInput.value, this.#home);
     if (problem) {
       this.fail(() => t(`problem.room.${problem}`));
       roomInput.focus();

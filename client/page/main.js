@@ -12,6 +12,8 @@ import { causeText, inEachLanguage, switchLanguage, t, translate } from "./texts
 
 /** @typedef {import("./lobby.js").Wish} Wish */
 
+/** The path of the page without a room: others than "/" behind some proxies. */
+const home = new URL(document.baseURI).pathname;
 const banner = element("link-banner", HTMLElement);
 const linkState = element("link-state", HTMLElement);
 const retryButton = button("link-retry");
@@ -22,11 +24,11 @@ const TOO_LATE = ["peer-not-found", "not-in-room"];
 drawIcons();
 inEachLanguage(() => translate(document));
 
-const link = new SignalingLink(new URL("/ws", location.href).href.replace(/^http/, "ws"));
+const link = new SignalingLink(new URL("ws", document.baseURI).href.replace(/^http/, "ws"));
 const room = new Room(link);
 const media = new LocalMedia();
 const share = new ScreenShare();
-const lobby = new Lobby(media, enter, () => room.leave());
+const lobby = new Lobby(media, home, enter, () => room.leave());
 const call = new Call(room, media, share);
 /** @type {Wish | null} */
 let wish = null;
@@ -39,7 +41,7 @@ link.on("message", (message) => {
   if (message.type === "error" && !TOO_LATE.includes(message.code)) notify(causeText({ code: message.code, text: message.message }));
 });
 room.on("joined", ({ roomId }) => {
-  const path = pathOf(roomId);
+  const path = pathOf(roomId, home);
   if (location.pathname !== path) history.replaceState(null, "", path);
   document.title = `${roomId} – Signalpost`;
   showRefusal(null);
@@ -59,7 +61,7 @@ button("leave").addEventListener("click", () => room.leave());
 button("lobby-language").addEventListener("click", switchLanguage);
 
 inEachLanguage(showLinkState);
-lobby.open(roomFromPath(location.pathname));
+lobby.open(roomFromPath(location.pathname, home));
 lobby.preview();
 link.connect();
 
@@ -75,7 +77,7 @@ function showLobby() {
   showRefusal(null);
   call.close();
   media.close();
-  history.replaceState(null, "", "/");
+  history.replaceState(null, "", home);
   document.title = "Signalpost";
   lobby.open("");
 }

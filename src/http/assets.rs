@@ -13,13 +13,14 @@ use hyper::{
 use rust_embed::RustEmbed;
 
 use super::{Response, plain};
+use crate::config::BasePath;
 
 /// Sent with every response. The page runs its own code only, and alone may use camera and microphone.
 pub(super) const SECURITY_HEADERS: [(&str, &str); 5] = [
     (
         "content-security-policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
-         media-src 'self' blob: mediastream:; connect-src 'self'; base-uri 'none'; \
+         media-src 'self' blob: mediastream:; connect-src 'self'; base-uri 'self'; \
          form-action 'none'; frame-ancestors 'self'",
     ),
     (
@@ -41,9 +42,19 @@ pub(super) const SECURITY_HEADERS: [(&str, &str); 5] = [
 #[include = "*.svg"]
 struct Embedded;
 
+/// Where the page's own links begin, which it has at many addresses.
+const PAGE: &str = "index.html";
+const PAGE_BASE: &str = "<base href=\"/\">";
+
 /// See the module.
 #[derive(Debug)]
-pub(super) enum Assets {
+pub(super) struct Assets {
+    source: Source,
+    base_path: BasePath,
+}
+
+#[derive(Debug)]
+enum Source {
     Embedded,
     Folder(PathBuf),
 }
@@ -55,20 +66,28 @@ struct Asset {
 }
 
 impl Assets {
-    pub(super) fn new(folder: Option<PathBuf>) -> Self {
-        folder.map_or(Self::Embedded, Self::Folder)
+    pub(super) fn new(folder: Option<PathBuf>, base_path: BasePath) -> Self {
+        Self { source: folder.map_or(Source::Embedded, Source::Folder), base_path }
     }
 
-    /// The file at `path`. A room's link shows the page, which reads the room's name from its address.
+    /// The file at `path`, with the base path or without. A room's link shows the page, which reads the room's
+    /// name from its address.
     pub(super) async fn respond(&self, path: &str, headers: &HeaderMap) -> Response {
-        let file = match path {
-            "/" => "index.html",
-            room if room.starts_with("/r/") => "index.html",
+        let file = match self.base_path.strip(path) {
+            "/" => PAGE,
+            room if room.starts_with("/r/") => PAGE,
             other => other.trim_start_matches('/'),
         };
-        let Some(asset) = self.load(file).await else {
-            return plain(StatusCode::NOT_FOUND, "There is no such page. The chat is at /.");
+        let asset = match self.load(file).await {
+            // The base path may be called like a folder of the client's, and be stripped already.
+            None => self.source.load(path.trim_start_matches('/')).await,
+            found => found,
         };
+        let Some(asset) = asset else {
+            let text = format!("There is no such page. The chat is at {}/.", self.base_path);
+            return plain(StatusCode::NOT_FOUND, &text);
+        };
+        let etag = asset.etag.map(|tag| format!("\"{tag}\""));
         let known = |etag: &String| {
             let tags = headers.get_all(IF_NONE_MATCH).into_iter().filter_map(|v| v.to_str().ok());
             tags.flat_map(|v| v.split(',')).any(|tag| {
@@ -76,7 +95,7 @@ impl Assets {
                 tag == *etag || tag == "*"
             })
         };
-        let mut response = if asset.etag.as_ref().is_some_and(known) {
+        let mut response = if etag.as_ref().is_some_and(known) {
             let mut unchanged = Response::default();
             *unchanged.status_mut() = StatusCode::NOT_MODIFIED;
             unchanged
@@ -85,7 +104,7 @@ impl Assets {
         };
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, content_type(file));
-        match asset.etag.and_then(|etag| etag.parse().ok()) {
+        match etag.and_then(|etag| etag.parse().ok()) {
             Some(etag) => {
                 headers.insert(ETAG, etag);
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -98,6 +117,19 @@ impl Assets {
     }
 
     async fn load(&self, file: &str) -> Option<Asset> {
+        let asset = self.source.load(file).await?;
+        if file != PAGE {
+            return Some(asset);
+        }
+        let based = format!("<base href=\"{}/\">", self.base_path);
+        let page = String::from_utf8_lossy(&asset.bytes).replacen(PAGE_BASE, &based, 1);
+        let etag = asset.etag.map(|etag| format!("{etag}{}", self.base_path));
+        Some(Asset { bytes: page.into(), etag })
+    }
+}
+
+impl Source {
+    async fn load(&self, file: &str) -> Option<Asset> {
         match self {
             Self::Embedded => {
                 let file = Embedded::get(file)?;
@@ -107,7 +139,7 @@ impl Assets {
                     Cow::Borrowed(bytes) => Bytes::from_static(bytes),
                     Cow::Owned(bytes) => bytes.into(),
                 };
-                Some(Asset { bytes, etag: Some(format!("\"{tag}\"")) })
+                Some(Asset { bytes, etag: Some(tag) })
             }
             Self::Folder(folder) => {
                 let file = Path::new(file);

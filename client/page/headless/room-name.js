@@ -3,7 +3,7 @@
 /** @typedef {"missing" | "link"} RoomProblem link: it leads to no room */
 
 // Without a scheme only what looks like a host is one: a name may have slashes.
-const LINK = /^(?:https?:\/\/|[\w-]+(?:\.[\w-]+)*(?:\.[a-z]{2,}|:\d+)\/r\/)/i;
+const HOST = /^[\w-]+(?:\.[\w-]+)*(?:\.[a-z]{2,}|:\d+)(?=\/)/i;
 // Browsers and proxies resolve the segments "." and "..", however they are encoded, and merge slashes.
 const FRAGILE = /^~*\.{0,2}$/;
 const GUARDED = /^~+\.{0,2}$/;
@@ -16,11 +16,11 @@ const PICTURE = "\\p{Extended_Pictographic}";
 const IDLE_JOINERS = new RegExp(
   `(?<![${SHAPED}])[${JOINERS}](?<!${PICTURE}\\p{Emoji_Modifier}?\\u200d)|[${JOINERS}](?![${SHAPED}${PICTURE}])`, "gu");
 
-/** @param {string} text @returns {{ roomId: string, problem: null } | { roomId: null, problem: RoomProblem }} */
-export function roomMeant(text) {
+/** @param {string} text @param {string} [home] the page's path @returns {{ roomId: string, problem: null } | { roomId: null, problem: RoomProblem }} */
+export function roomMeant(text, home = "/") {
   const written = normalized(text);
   if (!written) return { roomId: null, problem: "missing" };
-  const roomId = LINK.test(written) ? normalized(roomFromLink(written)) : written;
+  const roomId = isLink(written, home) ? normalized(roomFromLink(written, home)) : written;
   return roomId ? { roomId, problem: null } : { roomId: null, problem: "link" };
 }
 
@@ -30,16 +30,16 @@ function normalized(name) {
   return visible.normalize("NFC").replace(/ +/g, " ").trim();
 }
 
-/** Slashes stay, as many servers refuse encoded ones; a segment that would not stay gets a tilde in front. @param {string} roomId */
-export function pathOf(roomId) {
+/** Slashes stay, as many servers refuse encoded ones; a segment that would not stay gets a tilde in front. @param {string} roomId @param {string} [home] */
+export function pathOf(roomId, home = "/") {
   const segments = roomId.split("/").map((segment) => (FRAGILE.test(segment) ? `~${segment}` : encodeURIComponent(segment)));
-  return `/r/${segments.join("/")}`;
+  return `${home}r/${segments.join("/")}`;
 }
 
-/** @param {string} path @returns {string} empty: it leads to no room */
-export function roomFromPath(path) {
-  const encoded = path.match(/^\/r\/(.+?)\/?$/)?.[1] ?? "";
-  return encoded.split("/").map(decoded).join("/");
+/** @param {string} path @param {string} [home] @returns {string} empty: it leads to no room */
+export function roomFromPath(path, home = "/") {
+  const start = startOf(path, home);
+  return start === null ? "" : path.slice(start.length).replace(/\/$/, "").split("/").map(decoded).join("/");
 }
 
 /** @param {string} segment */
@@ -57,8 +57,19 @@ function percentDecoded(text) {
   }
 }
 
-/** @param {string} link */
-function roomFromLink(link) {
+/** @param {string} text @param {string} home */
+function isLink(text, home) {
+  const host = HOST.exec(text)?.[0];
+  return /^https?:\/\//i.test(text) || (host !== undefined && startOf(text.slice(host.length), home) !== null);
+}
+
+/** @param {string} link @param {string} home */
+function roomFromLink(link, home) {
   const address = /^https?:/i.test(link) ? link : `https://${link}`;
-  return URL.canParse(address) ? roomFromPath(new URL(address).pathname) : "";
+  return URL.canParse(address) ? roomFromPath(new URL(address).pathname, home) : "";
+}
+
+/** What comes before the room's name. The server answers without its base path too. @param {string} path @param {string} home */
+function startOf(path, home) {
+  return [`${home}r/`, "/r/"].find((start) => path.startsWith(start)) ?? null;
 }

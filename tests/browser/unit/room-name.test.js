@@ -75,3 +75,16 @@ test("links of before, whose slashes are encoded, lead into their rooms, and a p
   assert.equal(roomFromPath("/r/team%2F..%2Fa"), "team/../a");
   for (const path of ["/", "/r/", "/r/~", "/index.html"]) assert.equal(roomFromPath(path), "");
 });
+
+test("below a base path, links have it, and are read with it and without", () => {
+  assert.equal(pathOf("team/a", "/chat/"), "/chat/r/team/a");
+  for (const path of ["/chat/r/team/a", "/r/team/a"]) assert.equal(roomFromPath(path, "/chat/"), "team/a");
+  for (const path of ["/chat/", "/chat/r", "/other/r/a"]) assert.equal(roomFromPath(path, "/chat/"), "");
+  for (const [text, roomId] of [
+    ["https://example.org/chat/r/abc", "abc"],
+    ["example.org/chat/r/abc", "abc"],
+    ["localhost:8080/r/abc", "abc"],
+    ["chat/r/abc", "chat/r/abc"],
+    ["example.org/other/r/abc", "example.org/other/r/abc"],
+  ]) assert.equal(roomMeant(text, "/chat/").roomId, roomId, text);
+});
