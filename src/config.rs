@@ -1,9 +1,10 @@
 //! Every setting and every limit: flags, environment variables, defaults, and what is refused at start.
 
 mod address;
+mod base_path;
 mod capacity;
 mod environment;
-mod base_path;
+mod frame_ancestor;
 mod ice;
 pub mod limits;
 mod memory;
@@ -22,8 +23,9 @@ use clap::{
 };
 use ipnet::IpNet;
 
-pub use capacity::Capacity;
 pub use base_path::BasePath;
+pub use capacity::Capacity;
+pub use frame_ancestor::FrameAncestor;
 pub use ice::IceServer;
 pub use limits::{LogLimits, OutboxLimits};
 
@@ -81,6 +83,18 @@ pub struct Config {
     /// Default: any. Nothing ambient such as a cookie authenticates here.
     #[arg(long = "allowed-origin", env = "SIGNALPOST_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = address::parse_origin)]
     pub allowed_origins: Vec<String>,
+
+    /// A site whose pages may show the client in a frame, such as `https://intranet.example.org`, or
+    /// `https://*.example.org`. May be given more than once.
+    ///
+    /// Default: none but the server's own.
+    #[arg(
+        long = "frame-ancestor",
+        env = "SIGNALPOST_FRAME_ANCESTOR",
+        value_name = "ORIGIN",
+        value_delimiter = ','
+    )]
+    pub frame_ancestors: Vec<FrameAncestor>,
 
     /// A STUN or TURN server for browsers to use: stun:HOST, turn:USER:SECRET@HOST. May be given more than once,
     /// in the variable with spaces or commas between. A colon in the secret is written %3A, a percent sign %25.

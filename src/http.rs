@@ -20,9 +20,7 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, StatusCode,
     body::{Body, Incoming},
-    header::{
-        ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE,
-    },
+    header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, SEC_WEBSOCKET_VERSION, UPGRADE},
     server::conn::http1,
     service::Service,
 };
@@ -37,7 +35,7 @@ use crate::{
     ws,
 };
 use {
-    assets::Assets,
+    assets::{Assets, SecurityHeaders},
     pace::{Pace, Paced},
     visitors::Visitors,
 };
@@ -51,6 +49,7 @@ pub struct Http {
     hub: Arc<Hub>,
     config: Arc<Config>,
     assets: Assets,
+    security_headers: SecurityHeaders,
     visitors: Arc<Visitors>,
     /// Whoever was not let in.
     pub refusals: Refusals,
@@ -66,12 +65,13 @@ impl Http {
     /// Serves what `hub` and the client's files have.
     pub fn new(hub: Arc<Hub>, config: Arc<Config>) -> Self {
         let assets = Assets::new(config.client_dir.clone(), config.base_path.clone());
+        let security_headers = SecurityHeaders::new(&config.frame_ancestors);
         let (draining, killed) = (CancellationToken::new(), CancellationToken::new());
         let capacity = config.capacity();
         let visitors = Visitors::new(capacity.visitors, capacity.refusals);
         let refusals = Refusals::new(!config.trusted_proxies.is_empty());
         let tasks = TaskTracker::new();
-        Self { hub, config, assets, visitors, refusals, tasks, draining, killed }
+        Self { hub, config, assets, security_headers, visitors, refusals, tasks, draining, killed }
     }
 
     /// A place for a new connection of `peer`, if only to be told that there is none; nothing where too many are.
@@ -218,6 +218,11 @@ impl Http {
             }
         }
     }
+
+    fn secured(&self, mut response: Response) -> Response {
+        self.security_headers.put_on(&mut response);
+        response
+    }
 }
 
 /// One connection's requests, up to the one that makes it a WebSocket.
@@ -255,7 +260,7 @@ impl Service<Request<Incoming>> for Visit {
         self.pace.begin_answer();
         if let Some(response) = self.refusal(&request) {
             self.pace.answered();
-            return Box::pin(ready(Ok(with_security_headers(response))));
+            return Box::pin(ready(Ok(self.http.secured(response))));
         }
         let path = self.http.config.base_path.strip(request.uri().path());
         if matches!(path, "/" | "/ws") && ws::is_upgrade(&request) {
@@ -268,23 +273,15 @@ impl Service<Request<Incoming>> for Visit {
             }
             self.pace.answered();
             *self.session.lock() = session;
-            return Box::pin(ready(Ok(with_security_headers(response))));
+            return Box::pin(ready(Ok(self.http.secured(response))));
         }
         let (http, pace) = (Arc::clone(&self.http), Arc::clone(&self.pace));
         Box::pin(async move {
             let response = http.respond(request).await;
             pace.answered();
-            Ok(with_security_headers(response))
+            Ok(http.secured(response))
         })
     }
-}
-
-fn with_security_headers(mut response: Response) -> Response {
-    for (name, value) in assets::SECURITY_HEADERS {
-        let name = HeaderName::from_static(name);
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
 }
 
 /// The last answer on its connection: what follows may be a part of what was not understood.

@@ -1,4 +1,4 @@
-//! The page below a base path.
+//! The page below a base path, and in frames of other sites.
 
 #![allow(
     clippy::too_many_lines,
@@ -9,6 +9,8 @@
 
 mod support;
 
+use clap::Parser;
+use signalpost::config::Config;
 use support::{Client, TestServer, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -72,4 +74,36 @@ async fn a_page_of_another_base_path_is_another_page() {
     let script = "/page/main.js";
     let (at_root, below) = (get(&root, script).await, get(&chat, script).await);
     assert_eq!(header(&at_root, "etag"), header(&below, "etag"));
+}
+
+#[tokio::test]
+async fn frames_are_for_the_servers_own_pages_and_those_that_are_named() {
+    for (flags, ancestors) in [
+        ("", "frame-ancestors 'self'"),
+        (
+            "--frame-ancestor https://a.example --frame-ancestor http://localhost:3000,https://*.b.example",
+            "frame-ancestors 'self' https://a.example http://localhost:3000 https://*.b.example",
+        ),
+    ] {
+        let server = TestServer::with(flags);
+        for path in ["/", "/page/main.js", "/nothing", "/ws"] {
+            let response = get(&server, path).await;
+            let policy = header(&response, "content-security-policy");
+            assert!(policy.ends_with(ancestors), "{path}: {policy}");
+            assert!(header(&response, "permissions-policy").contains("camera=(self)"));
+        }
+    }
+}
+
+#[test]
+fn what_would_open_the_policy_is_refused_with_the_flag_and_the_mend() {
+    for (flag, value, mend) in [
+        ("--frame-ancestor", "https://a.example;script-src", "https://intranet.example.org"),
+        ("--frame-ancestor", "*", "https://intranet.example.org"),
+        ("--base-path", "/\"><script>", "such as /chat"),
+        ("--base-path", "/r", "use another name"),
+    ] {
+        let refused = Config::try_parse_from(["signalpost", flag, value]).unwrap_err().to_string();
+        assert!(refused.contains(flag) && refused.contains(mend), "{refused}");
+    }
 }

@@ -8,31 +8,54 @@ use std::{
 use bytes::Bytes;
 use hyper::{
     HeaderMap, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH},
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
+        IF_NONE_MATCH, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 use rust_embed::RustEmbed;
 
 use super::{Response, plain};
-use crate::config::BasePath;
+use crate::config::{BasePath, FrameAncestor};
 
-/// Sent with every response. The page runs its own code only, and alone may use camera and microphone.
-pub(super) const SECURITY_HEADERS: [(&str, &str); 5] = [
-    (
-        "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
-         media-src 'self' blob: mediastream:; connect-src 'self'; base-uri 'self'; \
-         form-action 'none'; frame-ancestors 'self'",
-    ),
-    (
-        "permissions-policy",
-        "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), \
-         picture-in-picture=(self), speaker-selection=(self), geolocation=(), payment=(), usb=()",
-    ),
-    ("x-content-type-options", "nosniff"),
-    // The address holds the room's name, which is all that one needs to join it.
-    ("referrer-policy", "no-referrer"),
-    ("cross-origin-opener-policy", "same-origin"),
-];
+/// The page alone may use camera and microphone. In a frame, this narrows what the page that holds it has allowed
+/// to it, and takes nothing of it from the client itself (W3C Permissions Policy, "inherited" and "declared").
+const PERMISSIONS: &str = "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), \
+     picture-in-picture=(self), speaker-selection=(self), geolocation=(), payment=(), usb=()";
+
+/// The page runs its own code only.
+const CONTENT: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+     media-src 'self' blob: mediastream:; connect-src 'self'; base-uri 'self'; form-action 'none'; \
+     frame-ancestors 'self'";
+
+/// What is sent with every response.
+#[derive(Debug)]
+pub(super) struct SecurityHeaders(HeaderMap);
+
+impl SecurityHeaders {
+    /// Pages of `ancestors` may show the client in a frame, as its own may.
+    pub(super) fn new(ancestors: &[FrameAncestor]) -> Self {
+        let content = ancestors
+            .iter()
+            .fold(CONTENT.to_owned(), |policy, ancestor| format!("{policy} {ancestor}"));
+        let content = content.try_into().expect("host-sources are ASCII");
+        Self(HeaderMap::from_iter([
+            (CONTENT_SECURITY_POLICY, content),
+            (HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS)),
+            (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+            // The address holds the room's name, which is all that one needs to join it.
+            (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+            (
+                HeaderName::from_static("cross-origin-opener-policy"),
+                HeaderValue::from_static("same-origin"),
+            ),
+        ]))
+    }
+
+    pub(super) fn put_on(&self, response: &mut Response) {
+        response.headers_mut().extend(self.0.clone());
+    }
+}
 
 #[derive(RustEmbed)]
 #[folder = "client/"]
