@@ -86,8 +86,8 @@ export class LocalMedia extends Events {
     const asked = kinds.filter((kind) => wanted[kind]);
     await this.#inTurn(async (isWanted) => {
       // Asked for both at once, the browser asks people once.
-      if (asked.filter(isWanted).length === 2 && (await this.#openTogether(isWanted))) return;
-      for (const kind of asked) await this.#openKind(kind, isWanted);
+      const left = asked.filter(isWanted).length === 2 ? await this.#openTogether(isWanted) : asked;
+      for (const kind of left) await this.#openKind(kind, isWanted);
     });
     return this.state;
   }
@@ -147,15 +147,17 @@ export class LocalMedia extends Events {
     return this.#inTurn(async (isWanted) => (this.#trackOf(kind) ? null : this.#openKind(kind, isWanted)));
   }
 
-  /** @param {IsWanted} isWanted @returns {Promise<boolean>} whether both were opened */
+  /** @param {IsWanted} isWanted @returns {Promise<readonly DeviceKind[]>} those that were not opened */
   async #openTogether(isWanted) {
     try {
       const opened = await this.#getUserMedia(kinds);
-      for (const kind of kinds) this.#take(kind, opened, isWanted);
-      return true;
+      // Where a frame is not allowed one of them, Chromium opens the other and says nothing.
+      const found = kinds.filter((kind) => opened.getTracks().some((track) => track.kind === trackKind(kind)));
+      for (const kind of found) this.#take(kind, opened, isWanted);
+      return kinds.filter((kind) => !found.includes(kind));
     } catch {
       // One of them may still work alone, and only alone it is clear what is wrong with the other.
-      return false;
+      return kinds;
     }
   }
 

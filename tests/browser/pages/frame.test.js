@@ -43,6 +43,21 @@ test("a site that is named shows the client in a frame, and a call there has the
   }
 });
 
+for (const [how, options] of /** @type {const} */ ([
+  ["does not hand on the camera", { allow: "microphone" }],
+  ["has a policy that keeps it", { allow: "camera; microphone", policy: "camera=(self)" }],
+])) {
+  test(`where a site ${how}, the frame has none`, async () => {
+    const server = await startServer(["--frame-ancestor", siteUrl]);
+    try {
+      const page = await open(server.url, options);
+      await page.frameLocator("iframe").getByText("The browser does not allow the camera.").waitFor();
+    } finally {
+      await server.stop();
+    }
+  });
+}
+
 test("a site that is not named shows nothing", async () => {
   const server = await startServer();
   try {
