@@ -25,7 +25,7 @@ use tokio::{
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const GET: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
 /// A large file of the client's.
-const GET_LARGE: &[u8] = b"GET /call.css HTTP/1.1\r\nHost: x\r\n\r\n";
+const GET_LARGE: &[u8] = b"GET /page/styles/call.css HTTP/1.1\r\nHost: x\r\n\r\n";
 const UPGRADE: &[u8] =
     b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
