@@ -3,6 +3,7 @@
 mod address;
 mod base_path;
 mod capacity;
+mod contradiction;
 mod environment;
 mod frame_ancestor;
 mod ice;
@@ -25,6 +26,7 @@ use ipnet::IpNet;
 
 pub use base_path::BasePath;
 pub use capacity::Capacity;
+pub use contradiction::Contradiction;
 pub use frame_ancestor::FrameAncestor;
 pub use ice::IceServer;
 pub use limits::{LogLimits, OutboxLimits};
@@ -201,51 +203,6 @@ pub enum LogFormat {
 
 fn at_least(least: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(least..)
-}
-
-/// Settings that cannot hold together. The text names the flag and the mend.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Contradiction {
-    /// The admin API would be reachable from outside.
-    #[error(
-        "--admin-listen {0} is not a loopback address, and the admin API has no credentials yet; \
-         use 127.0.0.1:{port}, and an SSH tunnel from elsewhere", port = .0.port()
-    )]
-    AdminExposed(SocketAddr),
-    /// The log alone would take what the server may take.
-    #[error(
-        "--memory-budget {given} is too small for --log-bytes {log_bytes}; use --memory-budget {least} or more, \
-         or keep a smaller log"
-    )]
-    BudgetTooSmall {
-        /// The setting.
-        given: usize,
-        /// What it collides with.
-        log_bytes: usize,
-        /// The least that would do.
-        least: usize,
-    },
-    /// Nobody could connect.
-    #[error(
-        "--proxy-protocol takes connections only from a --trusted-proxy, and none is named; add the balancer's \
-         address, such as --trusted-proxy 10.0.0.0/8"
-    )]
-    NoProxyTrusted,
-    /// A full room's list of members, or two of the longest messages, would not fit an outbox.
-    #[error(
-        "--outbox-bytes {given} is too small for --max-members {max_members} and --max-message-bytes \
-         {max_message_bytes}; use --outbox-bytes {least} or more, or leave the flag out"
-    )]
-    OutboxTooSmall {
-        /// The setting.
-        given: usize,
-        /// A setting that it collides with.
-        max_members: usize,
-        /// The other one.
-        max_message_bytes: usize,
-        /// The least that would do.
-        least: usize,
-    },
 }
 
 impl Config {

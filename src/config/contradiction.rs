@@ -1,0 +1,48 @@
+//! What no single flag can tell.
+
+use std::net::SocketAddr;
+
+/// Settings that cannot hold together. The text names the flag and the mend.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// The admin API would be reachable from outside.
+    #[error(
+        "--admin-listen {0} is not a loopback address, and the admin API has no credentials yet; \
+         use 127.0.0.1:{port}, and an SSH tunnel from elsewhere", port = .0.port()
+    )]
+    AdminExposed(SocketAddr),
+    /// The log alone would take what the server may take.
+    #[error(
+        "--memory-budget {given} is too small for --log-bytes {log_bytes}; use --memory-budget {least} or more, \
+         or keep a smaller log"
+    )]
+    BudgetTooSmall {
+        /// The setting.
+        given: usize,
+        /// What it collides with.
+        log_bytes: usize,
+        /// The least that would do.
+        least: usize,
+    },
+    /// Nobody could connect.
+    #[error(
+        "--proxy-protocol takes connections only from a --trusted-proxy, and none is named; add the balancer's \
+         address, such as --trusted-proxy 10.0.0.0/8"
+    )]
+    NoProxyTrusted,
+    /// A full room's list of members, or two of the longest messages, would not fit an outbox.
+    #[error(
+        "--outbox-bytes {given} is too small for --max-members {max_members} and --max-message-bytes \
+         {max_message_bytes}; use --outbox-bytes {least} or more, or leave the flag out"
+    )]
+    OutboxTooSmall {
+        /// The setting.
+        given: usize,
+        /// A setting that it collides with.
+        max_members: usize,
+        /// The other one.
+        max_message_bytes: usize,
+        /// The least that would do.
+        least: usize,
+    },
+}
