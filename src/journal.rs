@@ -1,12 +1,11 @@
 //! The sequencer: gives every change its position, keeps a bounded log of them, and wakes whoever follows it.
 
+mod index;
 mod memory;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
-use tokio::sync::watch;
-
-pub use memory::MemoryLog;
+pub use memory::{Follower, MemoryLog};
 
 use crate::{
     config::LogLimits,
@@ -25,7 +24,7 @@ pub struct Record {
     pub event: Event,
 }
 
-/// The cursor points before the oldest entry that is still kept: what lies between is lost to its reader.
+/// Something that the reader follows happened after its cursor, and is no longer kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the log no longer holds what follows {cursor:?}")]
 pub struct Trimmed {
@@ -37,13 +36,13 @@ pub struct Trimmed {
 #[derive(Debug)]
 pub enum Journal {
     /// In this process, for a server that stands alone.
-    Memory(MemoryLog),
+    Memory(Arc<MemoryLog>),
 }
 
 impl Journal {
     /// A journal in memory that keeps entries up to `limits`.
     pub fn memory(limits: LogLimits) -> Self {
-        Self::Memory(MemoryLog::new(limits))
+        Self::Memory(Arc::new(MemoryLog::new(limits)))
     }
 
     /// Puts the changes of one decision into the log, in order and with nothing between them.
@@ -62,31 +61,15 @@ impl Journal {
         }
     }
 
-    /// At most `max` entries that follow `cursor`, in order; none if it points to the end.
-    ///
-    /// # Errors
-    /// [`Trimmed`], if the entry after `cursor` is no longer kept.
-    pub fn read(&self, cursor: Position, max: usize) -> Result<Vec<Arc<Record>>, Trimmed> {
+    /// A cursor at the log's end, for what happens in `rooms` from now on; without them, for all that happens.
+    pub fn follow(&self, rooms: Option<BTreeSet<RoomId>>) -> Follower {
         match self {
-            Self::Memory(log) => log.read(cursor, max),
+            Self::Memory(log) => Follower::new(Arc::clone(log), rooms),
         }
     }
 
-    /// The position of the last entry.
-    pub fn head(&self) -> Position {
-        match self {
-            Self::Memory(log) => log.head(),
-        }
-    }
-
-    /// Tells of a new head, at most once a tick: many readers cost little, however fast the log grows.
-    pub fn follow(&self) -> watch::Receiver<Position> {
-        match self {
-            Self::Memory(log) => log.follow(),
-        }
-    }
-
-    /// Runs the tick. Without it, followers sleep.
+    /// Wakes followers, at most once a tick: many of them cost little, however fast the log grows. Without it
+    /// they sleep.
     pub async fn tick(&self) {
         match self {
             Self::Memory(log) => log.tick().await,

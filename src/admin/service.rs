@@ -97,7 +97,7 @@ impl pb::admin_service_server::AdminService for Service {
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let filter = watch::Filter::try_from(request.into_inner())?;
         let place = watch::Place::take(&self.watchers)?;
-        let stream = watch::events(Arc::clone(&self.hub), filter, place, self.closing.clone());
+        let stream = watch::events(&self.hub, filter, place, self.closing.clone());
         Ok(Response::new(Box::pin(stream)))
     }
 }

@@ -9,12 +9,17 @@ use std::{
 };
 
 use futures_util::{Stream, stream::unfold};
-use tokio::sync::watch;
+use tokio::task::coop::consume_budget;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{convert, going_away, pb};
-use crate::{config::limits, hub::Hub, id::RoomId, journal::Record, room::Position};
+use crate::{
+    config::limits,
+    hub::Hub,
+    id::RoomId,
+    journal::{Follower, Record},
+};
 
 /// Most rooms that a caller can name: each watcher keeps its own.
 const MAX_ROOM_IDS: usize = 1000;
@@ -25,15 +30,14 @@ const BATCH: usize = 256;
 /// What happens from now on and passes `filter`. The stream ends with an error: when the caller has fallen
 /// behind the log, or the server closes.
 pub(super) fn events(
-    hub: Arc<Hub>,
+    hub: &Hub,
     filter: Filter,
     place: Place,
     closing: CancellationToken,
-) -> impl Stream<Item = Result<pb::Event, Status>> {
-    let head = hub.journal().follow();
-    let cursor = hub.journal().head();
-    let watcher =
-        Watcher { hub, filter, cursor, batch: VecDeque::new(), head, closing, _place: place };
+) -> impl Stream<Item = Result<pb::Event, Status>> + use<> {
+    let Filter { rooms, kinds } = filter;
+    let follower = hub.journal().follow(rooms);
+    let watcher = Watcher { follower, kinds, batch: VecDeque::new(), closing, _place: place };
     unfold(Some(watcher), async |watcher| {
         let mut watcher = watcher?;
         match watcher.next().await {
@@ -44,11 +48,9 @@ pub(super) fn events(
 }
 
 struct Watcher {
-    hub: Arc<Hub>,
-    filter: Filter,
-    cursor: Position,
+    follower: Follower,
+    kinds: BTreeSet<pb::EventKind>,
     batch: VecDeque<Arc<Record>>,
-    head: watch::Receiver<Position>,
     closing: CancellationToken,
     _place: Place,
 }
@@ -57,33 +59,42 @@ impl Watcher {
     async fn next(&mut self) -> Result<pb::Event, Status> {
         loop {
             while let Some(record) = self.batch.pop_front() {
-                self.cursor = record.event.position;
-                if self.filter.passes(&record) {
+                // Others want this thread too, however much there is to pass over.
+                consume_budget().await;
+                if self.wants(&record) {
                     return Ok(convert::event(&record));
                 }
             }
             // Asked before the log is read, so that what was last to happen is still shown.
             let closing = self.closing.is_cancelled();
-            self.head.mark_unchanged();
-            let batch = self.hub.journal().read(self.cursor, BATCH);
+            if closing {
+                self.follower.catch_up();
+            }
+            let batch = self.follower.read(BATCH);
             self.batch = batch.map_err(|trimmed| Status::data_loss(trimmed.to_string()))?.into();
             if self.batch.is_empty() {
                 if closing {
                     return Err(going_away());
                 }
                 tokio::select! {
-                    _ = self.head.changed() => {}
+                    () = self.follower.grown() => {}
                     () = self.closing.cancelled() => {}
                 }
             }
         }
     }
+
+    fn wants(&self, record: &Record) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(&convert::kind(&record.event.change))
+    }
 }
 
-/// Which events a caller wants; all, where it names none.
+/// Which events a caller wants.
 #[derive(Debug)]
 pub(super) struct Filter {
-    room_ids: BTreeSet<RoomId>,
+    /// None: of all rooms.
+    rooms: Option<BTreeSet<RoomId>>,
+    /// Empty: of all kinds.
     kinds: BTreeSet<pb::EventKind>,
 }
 
@@ -100,21 +111,10 @@ impl TryFrom<pb::WatchEventsRequest> for Filter {
             Ok(kind) if kind != pb::EventKind::Unspecified => Ok(kind),
             _ => Err(Status::invalid_argument(format!("kinds: there is no event kind {number}"))),
         };
-        Ok(Self {
-            room_ids: request
-                .room_ids
-                .iter()
-                .map(|id| convert::room_id(id))
-                .collect::<Result<_, _>>()?,
-            kinds: request.kinds.into_iter().map(kind).collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-impl Filter {
-    fn passes(&self, record: &Record) -> bool {
-        (self.room_ids.is_empty() || self.room_ids.contains(&record.room_id))
-            && (self.kinds.is_empty() || self.kinds.contains(&convert::kind(&record.event.change)))
+        let rooms: BTreeSet<_> =
+            request.room_ids.iter().map(|id| convert::room_id(id)).collect::<Result<_, _>>()?;
+        let kinds = request.kinds.into_iter().map(kind).collect::<Result<_, _>>()?;
+        Ok(Self { rooms: (!rooms.is_empty()).then_some(rooms), kinds })
     }
 }
 

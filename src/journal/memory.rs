@@ -1,11 +1,19 @@
 //! A log in this process: positions count up from one, the oldest entries make room for new ones.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration, time::SystemTime};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+    time::SystemTime,
+};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-use super::{Record, Trimmed};
+use super::{
+    Record, Trimmed,
+    index::{Index, Key},
+};
 use crate::{
     config::LogLimits,
     id::RoomId,
@@ -25,16 +33,95 @@ pub struct MemoryLog {
     head: watch::Sender<Position>,
 }
 
+/// A cursor on the log, for all rooms or for some. It has no queue: what it has not read is where the log has it.
+#[derive(Debug)]
+pub struct Follower {
+    log: Arc<MemoryLog>,
+    cursor: Position,
+    scope: Scope,
+}
+
+#[derive(Debug)]
+enum Scope {
+    All(watch::Receiver<Position>),
+    Rooms(Key, Arc<Notify>),
+}
+
 #[derive(Debug)]
 struct Kept {
     records: VecDeque<Arc<Record>>,
     bytes: usize,
     head: Position,
+    index: Index,
+}
+
+impl Follower {
+    pub(super) fn new(log: Arc<MemoryLog>, rooms: Option<BTreeSet<RoomId>>) -> Self {
+        let mut kept = log.kept.lock();
+        let cursor = kept.head;
+        let scope = match rooms {
+            None => Scope::All(log.head.subscribe()),
+            Some(rooms) => {
+                let (key, woken) = kept.index.follow(rooms);
+                Scope::Rooms(key, woken)
+            }
+        };
+        drop(kept);
+        Self { log, cursor, scope }
+    }
+
+    /// At most `max` entries that follow, in order, and moves the cursor behind them; none if there are no more.
+    /// What happened since the last tick may be left for the next one.
+    ///
+    /// # Errors
+    /// [`Trimmed`], if the log no longer holds something that would follow.
+    pub fn read(&mut self, max: usize) -> Result<Vec<Arc<Record>>, Trimmed> {
+        let mut kept = self.log.kept.lock();
+        let (records, cursor) = match &mut self.scope {
+            Scope::All(head) => {
+                head.mark_unchanged();
+                kept.read(self.cursor, max)?
+            }
+            Scope::Rooms(key, _) => {
+                let (positions, cursor) = kept.index.read(*key, self.cursor, max)?;
+                (positions.into_iter().map(|position| kept.at(position)).collect(), cursor)
+            }
+        };
+        self.cursor = cursor;
+        Ok(records)
+    }
+
+    /// Waits until there may be something to read.
+    pub async fn grown(&mut self) {
+        match &mut self.scope {
+            // The log lives as long as this.
+            Scope::All(head) => drop(head.changed().await),
+            Scope::Rooms(_, woken) => woken.notified().await,
+        }
+    }
+
+    /// Whatever has happened by now can be read, without waiting for the tick.
+    pub fn catch_up(&self) {
+        self.log.tell();
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        if let Scope::Rooms(key, _) = self.scope {
+            self.log.kept.lock().index.unfollow(key);
+        }
+    }
 }
 
 impl MemoryLog {
     pub(super) fn new(limits: LogLimits) -> Self {
-        let kept = Kept { records: VecDeque::new(), bytes: 0, head: Position::ZERO };
+        let kept = Kept {
+            records: VecDeque::new(),
+            bytes: 0,
+            head: Position::ZERO,
+            index: Index::default(),
+        };
         let head = watch::Sender::new(Position::ZERO);
         Self { limits, kept: Mutex::new(kept), grown: Notify::new(), head }
     }
@@ -63,28 +150,29 @@ impl MemoryLog {
         appended
     }
 
-    pub(super) fn read(&self, cursor: Position, max: usize) -> Result<Vec<Arc<Record>>, Trimmed> {
-        let kept = self.kept.lock();
-        let behind = kept.head.0.saturating_sub(cursor.0);
-        let behind = usize::try_from(behind).unwrap_or(usize::MAX);
-        let start = kept.records.len().checked_sub(behind).ok_or(Trimmed { cursor })?;
-        Ok(kept.records.range(start..).take(max).cloned().collect())
-    }
-
-    pub(super) fn head(&self) -> Position {
-        self.kept.lock().head
-    }
-
-    pub(super) fn follow(&self) -> watch::Receiver<Position> {
-        self.head.subscribe()
-    }
-
     pub(super) async fn tick(&self) {
         loop {
             self.grown.notified().await;
-            self.head.send_replace(self.head());
+            self.tell();
             tokio::time::sleep(TICK).await;
         }
+    }
+
+    fn tell(&self) {
+        let (head, rooms) = {
+            let kept = self.kept.lock();
+            (kept.head, kept.index.grown())
+        };
+        self.head.send_replace(head);
+        if rooms == 0 {
+            return;
+        }
+        // The lock is taken for each room: whoever appends waits for the followers of one at most.
+        for _ in 0..rooms {
+            self.kept.lock().index.tell_one();
+        }
+        let concerned = self.kept.lock().index.told(head);
+        concerned.iter().for_each(|woken| woken.notify_one());
     }
 }
 
@@ -92,11 +180,35 @@ impl Kept {
     fn push(&mut self, record: Arc<Record>, limits: LogLimits) {
         self.head = record.event.position;
         self.bytes += weight(&record);
+        if !self.index.is_empty() {
+            self.index.push(&record.room_id, self.head);
+        }
         self.records.push_back(record);
         while self.records.len() > limits.events || self.bytes > limits.bytes {
             let Some(oldest) = self.records.pop_front() else { break };
             self.bytes -= weight(&oldest);
+            if !self.index.is_empty() {
+                self.index.trim(&oldest.room_id, oldest.event.position);
+            }
         }
+    }
+
+    fn read(&self, cursor: Position, max: usize) -> Result<(Vec<Arc<Record>>, Position), Trimmed> {
+        let start = self.place(cursor).ok_or(Trimmed { cursor })?;
+        let records: Vec<_> = self.records.range(start..).take(max).cloned().collect();
+        let cursor = records.last().map_or(cursor, |last| last.event.position);
+        Ok((records, cursor))
+    }
+
+    fn at(&self, position: Position) -> Arc<Record> {
+        let next = self.place(position).expect("the index holds what the log does");
+        Arc::clone(&self.records[next - 1])
+    }
+
+    /// Where the entry after this position is, or will be; None if it is no longer kept.
+    fn place(&self, position: Position) -> Option<usize> {
+        let behind = usize::try_from(self.head.0.saturating_sub(position.0));
+        self.records.len().checked_sub(behind.unwrap_or(usize::MAX))
     }
 }
 
@@ -112,70 +224,4 @@ fn weight(record: &Record) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SMALL: LogLimits = LogLimits { events: 4, bytes: 1 << 20 };
-
-    fn append(log: &MemoryLog, room: &str, decided_on: u64, count: usize) -> Vec<u64> {
-        let changes = vec![Change::Locked; count];
-        let room_id = room.parse().unwrap();
-        log.append(&room_id, Position(decided_on), changes, SystemTime::UNIX_EPOCH)
-            .iter()
-            .map(|record| record.event.position.0)
-            .collect()
-    }
-
-    fn read(log: &MemoryLog, cursor: u64) -> Result<Vec<(u64, u64, u64)>, Trimmed> {
-        let records = log.read(Position(cursor), 100)?;
-        let line = |r: &Arc<Record>| (r.log_prev.0, r.event.prev.0, r.event.position.0);
-        Ok(records.iter().map(line).collect())
-    }
-
-    #[test]
-    fn one_order_for_all_rooms_and_a_chain_for_each() {
-        let log = MemoryLog::new(SMALL);
-        assert_eq!(append(&log, "a", 0, 2), [1, 2]);
-        assert_eq!(append(&log, "b", 0, 1), [3]);
-        assert_eq!(append(&log, "a", 2, 1), [4]);
-        assert_eq!(read(&log, 0).unwrap(), [(0, 0, 1), (1, 1, 2), (2, 0, 3), (3, 2, 4)]);
-        assert_eq!(read(&log, 4).unwrap(), []);
-        assert_eq!(log.head(), Position(4));
-    }
-
-    #[test]
-    fn a_cursor_before_the_oldest_entry_is_told() {
-        let log = MemoryLog::new(SMALL);
-        append(&log, "a", 0, 6);
-        assert_eq!(read(&log, 2).unwrap().len(), 4);
-        assert_eq!(read(&log, 1), Err(Trimmed { cursor: Position(1) }));
-        assert_eq!(log.read(Position(2), 3).unwrap().len(), 3);
-    }
-
-    #[test]
-    fn bytes_are_bounded_too() {
-        let log = MemoryLog::new(LogLimits { events: 1000, bytes: 1000 });
-        append(&log, "a", 0, 100);
-        let kept = log.kept.lock();
-        assert!(kept.bytes <= 1000 && kept.records.len() < 20, "{} bytes", kept.bytes);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn followers_hear_of_a_burst_once_a_tick() {
-        let log = Arc::new(MemoryLog::new(SMALL));
-        let ticking = Arc::clone(&log);
-        let ticker = tokio::spawn(async move { ticking.tick().await });
-        let mut head = log.follow();
-        append(&log, "a", 0, 1);
-        head.changed().await.unwrap();
-        assert_eq!(*head.borrow_and_update(), Position(1));
-
-        let began = tokio::time::Instant::now();
-        append(&log, "a", 1, 1);
-        append(&log, "a", 2, 1);
-        head.changed().await.unwrap();
-        assert_eq!(*head.borrow_and_update(), Position(3));
-        assert!(began.elapsed() >= TICK);
-        ticker.abort();
-    }
-}
+mod tests;

@@ -1,0 +1,232 @@
+//! The log, and its followers against a model that keeps everything.
+
+use proptest::{collection, prelude::*, sample::Index as Nth};
+use tokio::time::{Instant, timeout};
+
+use super::*;
+
+const SMALL: LogLimits = LogLimits { events: 4, bytes: 1 << 20 };
+
+fn log() -> Arc<MemoryLog> {
+    Arc::new(MemoryLog::new(SMALL))
+}
+
+fn append(log: &MemoryLog, room: &str, decided_on: u64, count: usize) -> Vec<u64> {
+    let changes = vec![Change::Locked; count];
+    let room_id = room.parse().unwrap();
+    log.append(&room_id, Position(decided_on), changes, SystemTime::UNIX_EPOCH)
+        .iter()
+        .map(|record| record.event.position.0)
+        .collect()
+}
+
+fn follow(log: &Arc<MemoryLog>, rooms: &[&str]) -> Follower {
+    let ids = rooms.iter().map(|room| room.parse().unwrap()).collect();
+    Follower::new(Arc::clone(log), (!rooms.is_empty()).then_some(ids))
+}
+
+fn read(follower: &mut Follower) -> Result<Vec<u64>, Trimmed> {
+    follower.catch_up();
+    let records = follower.read(100)?;
+    Ok(records.iter().map(|record| record.event.position.0).collect())
+}
+
+#[test]
+fn one_order_for_all_rooms_and_a_chain_for_each() {
+    let log = log();
+    let mut all = follow(&log, &[]);
+    assert_eq!(append(&log, "a", 0, 2), [1, 2]);
+    assert_eq!(append(&log, "b", 0, 1), [3]);
+    assert_eq!(append(&log, "a", 2, 1), [4]);
+    let line = |r: &Arc<Record>| (r.log_prev.0, r.event.prev.0, r.event.position.0);
+    let lines: Vec<_> = all.read(100).unwrap().iter().map(line).collect();
+    assert_eq!(lines, [(0, 0, 1), (1, 1, 2), (2, 0, 3), (3, 2, 4)]);
+    assert!(read(&mut all).unwrap().is_empty());
+    append(&log, "a", 4, 1);
+    assert_eq!(read(&mut all).unwrap(), [5]);
+}
+
+#[test]
+fn a_cursor_before_the_oldest_entry_is_told() {
+    let log = log();
+    let (mut all, mut too_late) = (follow(&log, &[]), follow(&log, &[]));
+    append(&log, "a", 0, 4);
+    assert_eq!(all.read(3).unwrap().len(), 3);
+    append(&log, "a", 4, 3);
+    assert_eq!(read(&mut all), Ok(vec![4, 5, 6, 7]));
+    assert_eq!(read(&mut too_late), Err(Trimmed { cursor: Position(0) }));
+}
+
+#[test]
+fn a_follower_of_a_quiet_room_loses_nothing_to_busy_ones() {
+    let log = log();
+    let mut quiet = follow(&log, &["quiet", "another"]);
+    append(&log, "busy", 0, 10);
+    append(&log, "quiet", 0, 1);
+    assert_eq!(read(&mut quiet), Ok(vec![11]));
+    append(&log, "quiet", 11, 1);
+    append(&log, "busy", 10, 10);
+    assert_eq!(read(&mut quiet), Err(Trimmed { cursor: Position(11) }));
+}
+
+#[test]
+fn bytes_are_bounded_too() {
+    let log = MemoryLog::new(LogLimits { events: 1000, bytes: 1000 });
+    append(&log, "a", 0, 100);
+    let kept = log.kept.lock();
+    assert!(kept.bytes <= 1000 && kept.records.len() < 20, "{} bytes", kept.bytes);
+}
+
+#[test]
+fn the_index_holds_only_what_is_followed_and_kept() {
+    let log = log();
+    append(&log, "a", 0, 2);
+    let followers = [follow(&log, &["a", "b"]), follow(&log, &["a"])];
+    append(&log, "a", 2, 1000);
+    append(&log, "c", 0, 1);
+    let shown = format!("{:?}", log.kept.lock().index);
+    assert!(shown.contains("positions: [@1000, @1001, @1002], lost: @999"), "{shown}");
+    assert!(!shown.contains("\"c\""), "{shown}");
+    drop(followers);
+    assert!(log.kept.lock().index.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn followers_hear_of_a_burst_once_a_tick() {
+    for rooms in [&[][..], &["a", "b"]] {
+        let log = log();
+        let ticking = Arc::clone(&log);
+        let ticker = tokio::spawn(async move { ticking.tick().await });
+        let mut follower = follow(&log, rooms);
+        append(&log, "a", 0, 1);
+        follower.grown().await;
+        assert_eq!(follower.read(100).unwrap().len(), 1);
+
+        let began = Instant::now();
+        append(&log, "a", 1, 1);
+        append(&log, "b", 0, 1);
+        follower.grown().await;
+        assert_eq!(follower.read(100).unwrap().len(), 2);
+        assert!(began.elapsed() >= TICK);
+        assert!(timeout(100 * TICK, follower.grown()).await.is_err(), "nothing else happened");
+        ticker.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_woken_by_a_room_that_it_did_not_name() {
+    let log = log();
+    let ticking = Arc::clone(&log);
+    let ticker = tokio::spawn(async move { ticking.tick().await });
+    let (mut quiet, mut all) = (follow(&log, &["quiet"]), follow(&log, &[]));
+    let woken = tokio::spawn(async move {
+        let (mut wakings, mut heard) = (0, Vec::new());
+        while heard.is_empty() {
+            quiet.grown().await;
+            wakings += 1;
+            heard = quiet.read(100).unwrap();
+        }
+        (wakings, heard[0].event.position)
+    });
+    for nth in 0..1000 {
+        append(&log, "busy", nth, 1);
+        all.grown().await;
+        assert_eq!(all.read(100).unwrap().len(), 1);
+    }
+    append(&log, "quiet", 0, 1);
+    assert_eq!(woken.await.unwrap(), (1, Position(1001)));
+    ticker.abort();
+}
+
+/// What is done to a log of 30 entries; a room is its number, no rooms are all of them.
+#[derive(Debug, Clone)]
+enum Step {
+    Append(u8, usize),
+    Follow(BTreeSet<u8>),
+    Unfollow(Nth),
+    Read(Nth, usize),
+    Tell,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0..6_u8, 1..12_usize).prop_map(|(room, count)| Step::Append(room, count)),
+        2 => collection::btree_set(0..6_u8, 0..4).prop_map(Step::Follow),
+        1 => any::<Nth>().prop_map(Step::Unfollow),
+        4 => (any::<Nth>(), 1..20_usize).prop_map(|(who, max)| Step::Read(who, max)),
+        2 => Just(Step::Tell),
+    ]
+}
+
+/// One follower, and what it is to hear in the end.
+struct Modelled {
+    follower: Follower,
+    rooms: BTreeSet<u8>,
+    due: VecDeque<u64>,
+}
+
+impl Modelled {
+    fn wants(&self, room: u8) -> bool {
+        self.rooms.is_empty() || self.rooms.contains(&room)
+    }
+
+    /// Reads, and says whether it goes on.
+    fn read(&mut self, max: usize, oldest: u64) -> bool {
+        let Ok(records) = self.follower.read(max) else {
+            assert!(self.due[0] < oldest, "nothing was lost: {:?} of {oldest}", self.due);
+            return false;
+        };
+        assert!(records.len() <= max);
+        for record in records {
+            assert_eq!(Some(record.event.position.0), self.due.pop_front());
+        }
+        true
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn followers_hear_what_is_theirs_in_order_or_of_its_loss(
+        steps in collection::vec(step(), 1..80),
+    ) {
+        let log = Arc::new(MemoryLog::new(LogLimits { events: 30, bytes: 1 << 20 }));
+        let (mut head, mut modelled) = (0_u64, Vec::<Modelled>::new());
+        for step in steps {
+            let oldest = head.saturating_sub(30) + 1;
+            match step {
+                Step::Append(room, count) => {
+                    for position in append(&log, &room.to_string(), 0, count) {
+                        head = position;
+                        for one in modelled.iter_mut().filter(|one| one.wants(room)) {
+                            one.due.push_back(position);
+                        }
+                    }
+                }
+                Step::Follow(rooms) => {
+                    let names: Vec<_> = rooms.iter().map(u8::to_string).collect();
+                    let names: Vec<_> = names.iter().map(String::as_str).collect();
+                    let follower = follow(&log, &names);
+                    modelled.push(Modelled { follower, rooms, due: VecDeque::new() });
+                }
+                Step::Tell => log.tell(),
+                Step::Unfollow(_) | Step::Read(..) if modelled.is_empty() => {}
+                Step::Unfollow(who) => drop(modelled.swap_remove(who.index(modelled.len()))),
+                Step::Read(who, max) => {
+                    let who = who.index(modelled.len());
+                    if !modelled[who].read(max, oldest) {
+                        modelled.swap_remove(who);
+                    }
+                }
+            }
+        }
+        log.tell();
+        let oldest = head.saturating_sub(30) + 1;
+        for mut one in modelled {
+            let whole = one.read(100, oldest);
+            prop_assert_eq!(whole, one.due.is_empty());
+        }
+        prop_assert!(log.kept.lock().index.is_empty());
+    }
+}
