@@ -2,6 +2,7 @@
 
 mod convert;
 mod health;
+pub mod page;
 mod service;
 mod watch;
 

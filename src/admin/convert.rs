@@ -2,7 +2,6 @@
 
 use std::time::SystemTime;
 
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use prost_types::{Timestamp, value::Kind};
 use serde_json::value::RawValue;
 use tonic::Status;
@@ -15,26 +14,8 @@ use crate::{
     room::{Change, Member, Summary},
 };
 
-/// What a page token starts with before it is encoded, so that anything else is known for junk.
-const TOKEN_PREFIX: &str = "after:";
-
 pub(super) fn room_id(text: &str) -> Result<RoomId, Status> {
     text.parse().map_err(|invalid| Status::invalid_argument(format!("room_id {invalid}")))
-}
-
-pub(super) fn page_token(last: &RoomId) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(format!("{TOKEN_PREFIX}{last}"))
-}
-
-pub(super) fn page_token_from(token: &str) -> Result<Option<RoomId>, Status> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok();
-    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-    let last = text.and_then(|text| text.strip_prefix(TOKEN_PREFIX)?.parse().ok());
-    let junk = || Status::invalid_argument("page_token is not one that ListRooms gave out");
-    last.map(Some).ok_or_else(junk)
 }
 
 pub(super) fn room(room: Summary) -> pb::Room {
@@ -165,17 +146,6 @@ fn count(number: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn page_tokens_come_back_and_junk_does_not_pass() {
-        let room: RoomId = "a room, 語".parse().unwrap();
-        assert_eq!(page_token_from(&page_token(&room)).unwrap(), Some(room));
-        assert_eq!(page_token_from("").unwrap(), None);
-        for junk in ["x", "junk", "YWZ0ZXI6", "YmVmb3JlOmE", "%%%"] {
-            let status = page_token_from(junk).unwrap_err();
-            assert_eq!(status.code(), tonic::Code::InvalidArgument, "{junk}");
-        }
-    }
 
     #[test]
     fn values_become_the_json_that_a_browser_would_write() {

@@ -10,7 +10,7 @@ use futures_util::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{convert, pb, watch};
+use super::{convert, page, pb, watch};
 use crate::{
     config::limits,
     hub::{Hub, NotFound},
@@ -41,12 +41,12 @@ impl pb::admin_service_server::AdminService for Service {
             .map_err(|_| Status::invalid_argument("page_size must not be negative"))?;
         let wanted = NonZeroUsize::new(wanted.min(limits::MAX_PAGE_ROOMS));
         let wanted = wanted.or(NonZeroUsize::new(limits::PAGE_ROOMS)).expect("not zero");
-        let after = convert::page_token_from(&page_token)?;
+        let after = page::after(&page_token)?;
 
         let (rooms, more) = self.hub.rooms(after.as_ref(), wanted);
         let last = rooms.last().filter(|_| more);
         Ok(Response::new(pb::ListRoomsResponse {
-            next_page_token: last.map(|room| convert::page_token(&room.id)).unwrap_or_default(),
+            next_page_token: last.map(|room| page::token(&room.id)).unwrap_or_default(),
             rooms: rooms.into_iter().map(convert::room).collect(),
         }))
     }
