@@ -1,23 +1,34 @@
 //! The administrators' gRPC API: a thin shell that turns protobuf into calls of the hub and back.
 
 mod convert;
+mod gate;
 mod health;
+mod line;
 pub mod page;
+mod quota;
 mod service;
 mod watch;
 
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{
+    future::{Future, ready},
+    io,
+    sync::Arc,
+    time::Duration,
+};
 
-use futures_util::Stream;
-use tokio::net::TcpStream;
+use futures_util::{Stream, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, transport::Server};
+use tonic::{Status, service::Routes, transport::Server};
 use tonic_health::pb::health_server::HealthServer;
 
 pub use health::Health;
 
-use crate::hub::Hub;
+use crate::{config::limits, hub::Hub};
+use gate::Gate;
+use line::Line;
 use pb::admin_service_server::AdminServiceServer;
+use quota::Quota;
 use service::Service;
 
 /// The generated code of `proto/signalpost/admin/v1`.
@@ -29,9 +40,6 @@ pub mod pb {
 
 /// Every file of `proto/`, compiled, for reflection.
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
-
-/// The longest request, unless browsers may send longer messages. The library's own default.
-const LEAST_DECODED_BYTES: usize = 4 << 20;
 
 /// A caller that is gone without a word is noticed after this long and half of it again.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -60,30 +68,51 @@ impl Admin {
     ///
     /// # Errors
     /// What the transport answers.
-    pub async fn serve(
+    pub async fn serve<S>(
         self,
-        incoming: impl Stream<Item = io::Result<TcpStream>>,
+        incoming: impl Stream<Item = io::Result<S>>,
         shutdown: impl Future<Output = ()>,
-    ) -> Result<(), tonic::transport::Error> {
+    ) -> Result<(), tonic::transport::Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let Self { hub, health, closing } = self;
         health.set(true).await;
-        // A broadcast may be as long as a browser's message, and JSON text in protobuf is little longer.
-        let most = LEAST_DECODED_BYTES.max(hub.max_message_bytes().saturating_mul(2));
+        // A broadcast may be as long as a browser's message. A number takes a few times as much in protobuf as
+        // in JSON text, all else about the same.
+        let longest = limits::ADMIN_REQUEST_BYTES.max(hub.max_message_bytes().saturating_mul(6));
+        let own = limits::ADMIN_BYTES.max(longest);
+        let all = own.saturating_mul(4);
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
+        let health = health.service(closing.clone());
+        let health = HealthServer::new(health).max_decoding_message_size(limits::ADMIN_NAME_BYTES);
+        let service = AdminServiceServer::new(Service::new(hub, closing));
+        let v1 = reflection().build_v1().expect("compiled with the code");
+        let v1alpha = reflection().build_v1alpha().expect("compiled with the code");
+        let routes = Routes::new(health)
+            .add_service(service.max_decoding_message_size(longest))
+            .add_service(v1.max_decoding_message_size(limits::ADMIN_NAME_BYTES))
+            .add_service(v1alpha.max_decoding_message_size(limits::ADMIN_NAME_BYTES));
+        let places = Quota::new(limits::ADMIN_CONNECTIONS);
+        let lines = incoming.filter_map(move |stream| {
+            let line = stream.map(|stream| Some(Line::new(stream, places.take(1)?, own)));
+            if let Ok(None) = line {
+                tracing::debug!("too many connections to the admin API: one was closed");
+            }
+            ready(line.transpose())
+        });
         Server::builder()
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE / 2))
-            .add_service(HealthServer::new(health.service(closing.clone())))
-            .add_service(
-                AdminServiceServer::new(Service::new(hub, closing)).max_decoding_message_size(most),
-            )
-            .add_service(reflection().build_v1().expect("compiled with the code"))
-            .add_service(reflection().build_v1alpha().expect("compiled with the code"))
-            .serve_with_incoming_shutdown(incoming, shutdown)
+            .max_concurrent_streams(u32::try_from(limits::ADMIN_STREAMS).ok())
+            .initial_stream_window_size(limits::ADMIN_WINDOW_BYTES)
+            .initial_connection_window_size(limits::ADMIN_WINDOW_BYTES)
+            .http2_max_header_list_size(limits::ADMIN_HEADER_BYTES)
+            .serve_with_incoming_shutdown(Gate::new(routes, all), lines, shutdown)
             .await
     }
 }

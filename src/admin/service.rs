@@ -1,16 +1,12 @@
 //! `signalpost.admin.v1.AdminService`, as `admin.proto` describes it.
 
-use std::{
-    num::NonZeroUsize,
-    pin::Pin,
-    sync::{Arc, atomic::AtomicUsize},
-};
+use std::{num::NonZeroUsize, pin::Pin, sync::Arc};
 
 use futures_util::Stream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{convert, page, pb, watch};
+use super::{convert, page, pb, quota::Quota, watch};
 use crate::{
     config::limits,
     hub::{Hub, NotFound},
@@ -20,13 +16,14 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Service {
     hub: Arc<Hub>,
-    watchers: Arc<AtomicUsize>,
+    /// Bytes of the names of watched rooms.
+    watched: Arc<Quota>,
     closing: CancellationToken,
 }
 
 impl Service {
     pub(super) fn new(hub: Arc<Hub>, closing: CancellationToken) -> Self {
-        Self { hub, watchers: Arc::default(), closing }
+        Self { hub, watched: Quota::new(limits::WATCHED_BYTES), closing }
     }
 }
 
@@ -95,9 +92,8 @@ impl pb::admin_service_server::AdminService for Service {
         &self,
         request: Request<pb::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
-        let filter = watch::Filter::try_from(request.into_inner())?;
-        let place = watch::Place::take(&self.watchers)?;
-        let stream = watch::events(&self.hub, filter, place, self.closing.clone());
+        let filter = watch::Filter::new(request.into_inner(), &self.watched)?;
+        let stream = watch::events(&self.hub, filter, self.closing.clone());
         Ok(Response::new(Box::pin(stream)))
     }
 }

@@ -2,10 +2,7 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
 };
 
 use futures_util::{Stream, stream::unfold};
@@ -13,16 +10,16 @@ use tokio::task::coop::consume_budget;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::{convert, going_away, pb};
+use super::{
+    convert, going_away, pb,
+    quota::{Quota, Share},
+};
 use crate::{
     config::limits,
     hub::Hub,
     id::RoomId,
     journal::{Follower, Record},
 };
-
-/// Most rooms that a caller can name: each watcher keeps its own.
-const MAX_ROOM_IDS: usize = 1000;
 
 /// Entries read at once, under the log's lock.
 const BATCH: usize = 256;
@@ -32,12 +29,11 @@ const BATCH: usize = 256;
 pub(super) fn events(
     hub: &Hub,
     filter: Filter,
-    place: Place,
     closing: CancellationToken,
 ) -> impl Stream<Item = Result<pb::Event, Status>> + use<> {
-    let Filter { rooms, kinds } = filter;
+    let Filter { rooms, kinds, names } = filter;
     let follower = hub.journal().follow(rooms);
-    let watcher = Watcher { follower, kinds, batch: VecDeque::new(), closing, _place: place };
+    let watcher = Watcher { follower, kinds, batch: VecDeque::new(), closing, _names: names };
     unfold(Some(watcher), async |watcher| {
         let mut watcher = watcher?;
         match watcher.next().await {
@@ -52,7 +48,7 @@ struct Watcher {
     kinds: BTreeSet<pb::EventKind>,
     batch: VecDeque<Arc<Record>>,
     closing: CancellationToken,
-    _place: Place,
+    _names: Share,
 }
 
 impl Watcher {
@@ -96,17 +92,28 @@ pub(super) struct Filter {
     rooms: Option<BTreeSet<RoomId>>,
     /// Empty: of all kinds.
     kinds: BTreeSet<pb::EventKind>,
+    names: Share,
 }
 
-impl TryFrom<pb::WatchEventsRequest> for Filter {
-    type Error = Status;
-
-    fn try_from(request: pb::WatchEventsRequest) -> Result<Self, Status> {
-        if request.room_ids.len() > MAX_ROOM_IDS {
+impl Filter {
+    /// What `request` says; the names of its rooms are taken from `names`.
+    pub(super) fn new(request: pb::WatchEventsRequest, names: &Arc<Quota>) -> Result<Self, Status> {
+        if request.room_ids.len() > limits::WATCHED_ROOMS {
             return Err(Status::invalid_argument(format!(
-                "room_ids must be at most {MAX_ROOM_IDS}; name none to watch all rooms"
+                "room_ids must be at most {}; name none to watch all rooms",
+                limits::WATCHED_ROOMS
             )));
         }
+        let bytes: usize = request.room_ids.iter().map(String::len).sum();
+        if bytes > limits::WATCHED_NAMES_BYTES {
+            let most = limits::WATCHED_NAMES_BYTES;
+            let text = format!("room_ids must be at most {most} bytes together");
+            return Err(Status::invalid_argument(text));
+        }
+        let names = names.take(bytes + request.room_ids.len() * limits::WATCHED_NAME_OVERHEAD);
+        let names = names.ok_or_else(|| {
+            Status::resource_exhausted("too many rooms are watched by their names")
+        })?;
         let kind = |number: i32| match pb::EventKind::try_from(number) {
             Ok(kind) if kind != pb::EventKind::Unspecified => Ok(kind),
             _ => Err(Status::invalid_argument(format!("kinds: there is no event kind {number}"))),
@@ -114,26 +121,6 @@ impl TryFrom<pb::WatchEventsRequest> for Filter {
         let rooms: BTreeSet<_> =
             request.room_ids.iter().map(|id| convert::room_id(id)).collect::<Result<_, _>>()?;
         let kinds = request.kinds.into_iter().map(kind).collect::<Result<_, _>>()?;
-        Ok(Self { rooms: (!rooms.is_empty()).then_some(rooms), kinds })
-    }
-}
-
-/// One of the places for watchers, given back when dropped.
-#[derive(Debug)]
-pub(super) struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    pub(super) fn take(taken: &Arc<AtomicUsize>) -> Result<Self, Status> {
-        let free = |taken| (taken < limits::WATCHERS).then_some(taken + 1);
-        match taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free) {
-            Ok(_) => Ok(Self(Arc::clone(taken))),
-            Err(_) => Err(Status::resource_exhausted("too many watchers")),
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        Ok(Self { rooms: (!rooms.is_empty()).then_some(rooms), kinds, names })
     }
 }

@@ -30,7 +30,7 @@ pub const LOG_BYTES: usize = 64 << 20;
 pub const PAGE_ROOMS: usize = 50;
 /// Most rooms on a page of `ListRooms`.
 pub const MAX_PAGE_ROOMS: usize = 1000;
-/// Most `WatchEvents` streams at a time.
+/// Most streams of administrators that stand open at a time: `WatchEvents`, `Health/Watch` and reflection.
 pub const WATCHERS: usize = 10_000;
 /// What the server counts for a client that is connected and idle, in bytes.
 pub const CLIENT_BYTES: usize = 4 << 10;
@@ -53,6 +53,39 @@ pub const MESSAGE_BYTES_A_SECOND: usize = 4 << 10;
 pub const RATE_LIMIT: u32 = 200;
 /// The largest `--rate-limit`.
 pub const MAX_RATE_LIMIT: i64 = 1_000_000;
+/// Most rooms that a `WatchEvents` names.
+pub const WATCHED_ROOMS: usize = 1000;
+/// Longest names of the rooms of a `WatchEvents` together, in bytes.
+pub const WATCHED_NAMES_BYTES: usize = 128 << 10;
+/// What all `WatchEvents` together may take for the names of their rooms, in bytes, each name with
+/// [`WATCHED_NAME_OVERHEAD`] more.
+pub const WATCHED_BYTES: usize = 64 << 20;
+/// What the name of a watched room counts beside its bytes.
+pub const WATCHED_NAME_OVERHEAD: usize = 256;
+/// Most connections to the admin API; those beyond are closed at once.
+pub const ADMIN_CONNECTIONS: usize = 1000;
+/// Most calls at a time on one connection to the admin API. Half of them may stand open, so that there is
+/// always one for a question.
+pub const ADMIN_STREAMS: usize = 200;
+/// Most calls to the admin API at a time that do not stand open, not counting one of each connection.
+pub const ADMIN_CALLS: usize = 1000;
+/// Longest request to the admin API, in bytes, unless a broadcast may be longer.
+pub const ADMIN_REQUEST_BYTES: usize = 1 << 20;
+/// Longest request for health or reflection, in bytes: it names a service or a symbol.
+pub const ADMIN_NAME_BYTES: usize = 4 << 10;
+/// Bytes of requests on a connection to the admin API that may come before their calls have read others.
+pub const ADMIN_WINDOW_BYTES: u32 = 64 << 10;
+/// Bytes of a request to the admin API that are not counted among those on their way.
+pub const ADMIN_FREE_BYTES: usize = 8 << 10;
+/// Most bytes of requests to the admin API on their way, on one connection, unless one request may be longer.
+/// All connections together have four times as much.
+pub const ADMIN_BYTES: usize = 4 << 20;
+/// Longest list of headers of a request to the admin API, in bytes.
+pub const ADMIN_HEADER_BYTES: u32 = 8 << 10;
+/// Longest time for a request to the admin API to arrive and its answer to begin.
+pub const ADMIN_REQUEST: Duration = Duration::from_secs(10);
+/// Longest time for an answer of the admin API's to be taken, unless it is one that stands open.
+pub const ADMIN_ANSWER: Duration = Duration::from_secs(20);
 /// Longest time for a PROXY protocol header, for a TLS handshake, for an HTTP request's head to arrive, and for the answer to an upgrade to
 /// be taken.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);

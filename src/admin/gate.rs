@@ -1,0 +1,185 @@
+//! Where every call comes in: it takes its place among the others or is refused, its request is counted as it
+//! arrives, and it ends in time.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready as or_pending},
+};
+
+use bytes::Bytes;
+use hyper::{
+    Request, Response,
+    body::{Frame, SizeHint},
+};
+use tokio::time::timeout;
+use tonic::{
+    Status,
+    body::Body,
+    codegen::{BoxFuture, Service},
+    service::Routes,
+};
+
+use super::{
+    line::{Answer, Caller},
+    quota::{Quota, Share},
+};
+use crate::config::limits;
+
+/// Calls that stay open for as long as their callers like; all others are answered and done.
+const STANDING: [&str; 4] = [
+    "/signalpost.admin.v1.AdminService/WatchEvents",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    routes: Routes,
+    standing: Arc<Quota>,
+    calls: Arc<Quota>,
+    bytes: Arc<Quota>,
+}
+
+impl Gate {
+    /// All requests on their way take `bytes` at most.
+    pub(super) fn new(routes: Routes, bytes: usize) -> Self {
+        Self {
+            routes: routes.prepare(),
+            standing: Quota::new(limits::WATCHERS),
+            calls: Quota::new(limits::ADMIN_CALLS),
+            bytes: Quota::new(bytes),
+        }
+    }
+
+    /// A place for a call.
+    fn admit(&self, caller: &Arc<Caller>, path: &str) -> Result<Place, Status> {
+        if STANDING.contains(&path) {
+            let on_this_connection = caller.standing.take(1).ok_or_else(|| {
+                Status::resource_exhausted("too many open streams on this connection")
+            })?;
+            let of_all = self.standing.take(1);
+            let of_all = of_all.ok_or_else(|| Status::resource_exhausted("too many watchers"))?;
+            return Ok(Place::Standing(on_this_connection, of_all));
+        }
+        let place = caller.first.take(1).or_else(|| self.calls.take(1));
+        let place = place.ok_or_else(|| Status::resource_exhausted("too many calls at a time"))?;
+        Ok(Place::Passing(place, None))
+    }
+
+    fn counted(&self, caller: &Arc<Caller>, body: Body) -> Body {
+        let shares = [&caller.bytes, &self.bytes].map(|quota| quota.take(0).expect("nothing"));
+        Body::new(Counted { body, free: limits::ADMIN_FREE_BYTES, shares })
+    }
+}
+
+impl Service<Request<Body>> for Gate {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<Response<Body>, Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let caller = request.extensions().get::<Arc<Caller>>();
+        let caller = Arc::clone(caller.expect("every connection is a line"));
+        let mut place = match self.admit(&caller, request.uri().path()) {
+            Ok(place) => place,
+            Err(status) => return Box::pin(refuse(status)),
+        };
+        let request = request.map(|body| self.counted(&caller, body));
+        let answer = self.routes.call(request);
+        Box::pin(async move {
+            let Ok(response) = timeout(limits::ADMIN_REQUEST, answer).await else {
+                let text = "the request took too long to arrive";
+                return refuse(Status::deadline_exceeded(text)).await;
+            };
+            if let Place::Passing(_, answer) = &mut place {
+                *answer = Some(caller.answer());
+            }
+            Ok(response?.map(|body| Body::new(Placed { body, _place: place })))
+        })
+    }
+}
+
+fn refuse(status: Status) -> Ready<Result<Response<Body>, Infallible>> {
+    ready(Ok(status.into_http()))
+}
+
+/// What a call holds until its answer was taken.
+#[expect(dead_code, reason = "held to be dropped")]
+#[derive(Debug)]
+enum Place {
+    Standing(Share, Share),
+    Passing(Share, Option<Answer>),
+}
+
+/// A request whose bytes are counted as they arrive, on its connection and in all.
+struct Counted {
+    body: Body,
+    /// What it may take without being counted: so a small one is never refused for others that are large.
+    free: usize,
+    shares: [Share; 2],
+}
+
+impl hyper::body::Body for Counted {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let frame = or_pending!(Pin::new(&mut self.body).poll_frame(cx));
+        let arrived =
+            frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref().map(Bytes::len));
+        let arrived = arrived.unwrap_or_default();
+        let counted = arrived.saturating_sub(self.free);
+        self.free = self.free.saturating_sub(arrived);
+        if !self.shares.iter_mut().all(|share| share.grow(counted)) {
+            let text = "too many bytes of requests are on their way";
+            return Poll::Ready(Some(Err(Status::resource_exhausted(text))));
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// An answer that holds its call's place.
+struct Placed {
+    body: Body,
+    _place: Place,
+}
+
+impl hyper::body::Body for Placed {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
