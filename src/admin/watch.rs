@@ -21,8 +21,8 @@ use crate::{
     journal::{Follower, Record},
 };
 
-/// Entries read at once, under the log's lock.
-const BATCH: usize = 256;
+/// Entries read at once, under the log's lock, and kept by a watcher that does not read.
+const BATCH: usize = 64;
 
 /// What happens from now on and passes `filter`. The stream ends with an error: when the caller has fallen
 /// behind the log, or the server closes.
@@ -122,5 +122,43 @@ impl Filter {
             request.room_ids.iter().map(|id| convert::room_id(id)).collect::<Result<_, _>>()?;
         let kinds = request.kinds.into_iter().map(kind).collect::<Result<_, _>>()?;
         Ok(Self { rooms: (!rooms.is_empty()).then_some(rooms), kinds, names })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use clap::Parser;
+    use futures_util::StreamExt;
+
+    use super::*;
+    use crate::{config::Config, room::LeaveReason};
+
+    #[tokio::test]
+    async fn passing_over_what_is_not_wanted_leaves_the_thread_to_others() {
+        let hub = Arc::new(Hub::new(Arc::new(Config::try_parse_from(["signalpost"]).unwrap())));
+        let kinds = vec![pb::EventKind::Closed.into()];
+        let filter =
+            Filter::new(pb::WatchEventsRequest { room_ids: vec![], kinds }, &Quota::new(0));
+        let stream = events(&hub, filter.unwrap(), CancellationToken::new());
+        let mut session = hub.connect().unwrap();
+        for _ in 0..5000 {
+            let join = session.receive(r#"{"type":"join","roomId":"r"}"#).unwrap();
+            session.join(join).await;
+            session.client().outbox.take_due(&mut Vec::new(), usize::MAX);
+            session.client().outbox.acknowledge();
+        }
+        session.end(LeaveReason::Left);
+
+        let hearing = tokio::spawn(async move { pin!(stream).next().await });
+        let mut turns = 0;
+        while !hearing.is_finished() {
+            tokio::task::yield_now().await;
+            turns += 1;
+        }
+        let closed = hearing.await.unwrap().unwrap().unwrap();
+        assert!(matches!(closed.what, Some(pb::event::What::Closed(_))));
+        assert!(turns > 50, "10,000 events were passed over in {turns} turns");
     }
 }
