@@ -163,7 +163,8 @@ impl MemoryLog {
             let kept = self.kept.lock();
             (kept.head, kept.index.grown())
         };
-        self.head.send_replace(head);
+        // Every follower asks for this in the end: they shall not wake each other over and over.
+        self.head.send_if_modified(|told| std::mem::replace(told, head.max(*told)) < head);
         if rooms == 0 {
             return;
         }
