@@ -15,7 +15,9 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use signalpost::admin::pb::{Event, WatchEventsRequest, admin_service_client::AdminServiceClient};
+use signalpost::admin::pb::{
+    Event, ListRoomsRequest, WatchEventsRequest, admin_service_client::AdminServiceClient,
+};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 use tonic::Streaming;
@@ -43,10 +45,13 @@ fn main() {
 /// What watchers add in each round, in hundredths of a core, the least first.
 async fn measure() -> Vec<f64> {
     let server = Server::start().await;
-    for client in 0..CLIENTS {
-        tokio::spawn(rejoin(server.http, client));
-    }
+    let clients: Vec<_> = (0..CLIENTS).map(|nth| tokio::spawn(rejoin(server.http, nth))).collect();
+    sleep(WINDOW / 4).await;
+    let before = server.position().await;
     sleep(WINDOW).await;
+    let events = server.position().await - before;
+    let wanted = u64::from(EVENTS_A_SECOND) * WINDOW.as_secs();
+    assert!(events > wanted * 9 / 10, "only {events} events, not {wanted}");
     let mut shares = Vec::new();
     for round in 0..ROUNDS {
         // Who goes first alternates.
@@ -59,6 +64,7 @@ async fn measure() -> Vec<f64> {
         };
         shares.push(share);
     }
+    assert!(!clients.iter().any(|client| client.is_finished()));
     shares.sort_by(f64::total_cmp);
     shares
 }
@@ -97,6 +103,15 @@ impl Server {
         share
     }
 
+    /// Of the last event of any room.
+    async fn position(&self) -> u64 {
+        let mut client =
+            AdminServiceClient::connect(format!("http://{}", self.admin)).await.unwrap();
+        let rooms =
+            client.list_rooms(ListRoomsRequest::default()).await.unwrap().into_inner().rooms;
+        rooms.iter().map(|room| room.position).max().unwrap()
+    }
+
     /// The part of a core that the server takes, in hundredths.
     async fn share(&self) -> f64 {
         let before = self.cpu_ns();
@@ -130,9 +145,10 @@ async fn rejoin(server: SocketAddr, nth: u32) {
     due.set_missed_tick_behavior(MissedTickBehavior::Burst);
     loop {
         due.tick().await;
-        say.send(Message::text(format!(r#"{{"type":"join","roomId":"busy {nth}"}}"#)))
-            .await
-            .unwrap();
+        let join = Message::text(format!(r#"{{"type":"join","roomId":"busy {nth}"}}"#));
+        if say.send(join).await.is_err() {
+            return;
+        }
     }
 }
 
