@@ -271,6 +271,7 @@ fn the_limits_are_documented() {
         format!("{} KiB for health", limits::ADMIN_NAME_BYTES >> 10),
         format!("take at most {} MiB on a connection", limits::ADMIN_BYTES >> 20),
         format!("The first {} KiB of each", limits::ADMIN_FREE_BYTES >> 10),
+        format!("not taken yet take at most {} MiB", limits::ADMIN_ANSWER_BYTES >> 20),
         format!("headers take at most {} KiB", limits::ADMIN_HEADER_BYTES >> 10),
         format!("its answer begins, within {} s", limits::ADMIN_REQUEST.as_secs()),
         format!("not taken within {} s", limits::ADMIN_ANSWER.as_secs()),
@@ -284,15 +285,47 @@ fn the_limits_are_documented() {
     assert_eq!(limits::WATCHERS, 10_000, "as the text says");
 }
 
+#[tokio::test(start_paused = true)]
+async fn unread_answers_take_no_more_than_their_share() {
+    let hub = Arc::new(Hub::new(Arc::new(config(""))));
+    let mut members = Vec::new();
+    for nth in 0..limits::MAX_PAGE_ROOMS {
+        let mut session = hub.connect().unwrap();
+        let name = format!("{}{nth:03}", "語".repeat(125));
+        let join = session.receive(&format!(r#"{{"type":"join","roomId":"{name}"}}"#)).unwrap();
+        session.join(join).await;
+        members.push(session);
+    }
+    let pipes = serve_pipes_of(hub);
+    let ((raw, _connection), (victim, _other)) =
+        (connect(&pipes, 0).await, connect(&pipes, 1 << 20).await);
+    // A page of 1,000 and one of 10.
+    let (long, short) = (whole(&[0x08, 0xe8, 0x07]), whole(&[0x08, 10]));
+    let mut unread = vec![ask(&raw, LIST_ROOMS, long).await];
+    while unread.last().unwrap().headers().get("grpc-status").is_none() {
+        unread.push(ask(&raw, LIST_ROOMS, whole(&[0x08, 0xe8, 0x07])).await);
+    }
+    let refused = unread.pop().unwrap();
+    assert!(unread.len() > 100, "{}", unread.len());
+    assert_eq!(code(refused).await, Code::ResourceExhausted);
+    assert_eq!(code(ask(&victim, LIST_ROOMS, short).await).await, Code::Ok);
+    drop(unread);
+    let long = whole(&[0x08, 0xe8, 0x07]);
+    assert_eq!(code(ask(&victim, LIST_ROOMS, long).await).await, Code::Ok);
+}
+
 type Raw = SendRequest<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// An admin API without sockets, on which time passes as fast as it likes.
 fn serve_pipes() -> mpsc::UnboundedSender<DuplexStream> {
+    serve_pipes_of(Arc::new(Hub::new(Arc::new(config("")))))
+}
+
+fn serve_pipes_of(hub: Arc<Hub>) -> mpsc::UnboundedSender<DuplexStream> {
     let (pipes, incoming) = mpsc::unbounded_channel();
     let incoming =
         stream::unfold(incoming, async |mut pipes| Some((Ok(pipes.recv().await?), pipes)));
-    let admin = Admin::new(Arc::new(Hub::new(Arc::new(config("")))));
-    tokio::spawn(admin.serve(incoming, pending()));
+    tokio::spawn(Admin::new(hub).serve(incoming, pending()));
     pipes
 }
 

@@ -100,10 +100,12 @@ impl Service<Request<Body>> for Gate {
                 let text = "the request took too long to arrive";
                 return refuse(Status::deadline_exceeded(text)).await;
             };
+            let mut response = response?;
             if let Place::Passing(_, answer) = &mut place {
-                *answer = Some(caller.answer());
+                let bytes = response.extensions_mut().remove::<Arc<Share>>();
+                *answer = Some((caller.answer(), bytes));
             }
-            Ok(response?.map(|body| Body::new(Placed { body, _place: place })))
+            Ok(response.map(|body| Body::new(Placed { body, _place: place })))
         })
     }
 }
@@ -117,7 +119,8 @@ fn refuse(status: Status) -> Ready<Result<Response<Body>, Infallible>> {
 #[derive(Debug)]
 enum Place {
     Standing(Share, Share),
-    Passing(Share, Option<Answer>),
+    /// With the answer, and its bytes if they are many.
+    Passing(Share, Option<(Answer, Option<Arc<Share>>)>),
 }
 
 /// A request whose bytes are counted as they arrive, on its connection and in all.

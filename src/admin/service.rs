@@ -3,6 +3,7 @@
 use std::{num::NonZeroUsize, pin::Pin, sync::Arc};
 
 use futures_util::Stream;
+use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
@@ -18,12 +19,19 @@ pub(super) struct Service {
     hub: Arc<Hub>,
     /// Bytes of the names of watched rooms.
     watched: Arc<Quota>,
+    /// Bytes of answers on their way.
+    answers: Arc<Quota>,
     closing: CancellationToken,
 }
 
 impl Service {
     pub(super) fn new(hub: Arc<Hub>, closing: CancellationToken) -> Self {
-        Self { hub, watched: Quota::new(limits::WATCHED_BYTES), closing }
+        Self {
+            hub,
+            watched: Quota::new(limits::WATCHED_BYTES),
+            answers: Quota::new(limits::ADMIN_ANSWER_BYTES),
+            closing,
+        }
     }
 }
 
@@ -42,10 +50,10 @@ impl pb::admin_service_server::AdminService for Service {
 
         let (rooms, more) = self.hub.rooms(after.as_ref(), wanted);
         let last = rooms.last().filter(|_| more);
-        Ok(Response::new(pb::ListRoomsResponse {
+        self.answer(pb::ListRoomsResponse {
             next_page_token: last.map(|room| page::token(&room.id)).unwrap_or_default(),
             rooms: rooms.into_iter().map(convert::room).collect(),
-        }))
+        })
     }
 
     async fn get_room(
@@ -55,7 +63,7 @@ impl pb::admin_service_server::AdminService for Service {
         let room_id = convert::room_id(&request.into_inner().room_id)?;
         let (room, members) = self.hub.room(&room_id)?;
         let members = members.iter().map(|member| convert::member(member)).collect();
-        Ok(Response::new(pb::Room { members, ..convert::room(room) }))
+        self.answer(pb::Room { members, ..convert::room(room) })
     }
 
     async fn lock_room(
@@ -95,6 +103,19 @@ impl pb::admin_service_server::AdminService for Service {
         let filter = watch::Filter::new(request.into_inner(), &self.watched)?;
         let stream = watch::events(&self.hub, filter, self.closing.clone());
         Ok(Response::new(Box::pin(stream)))
+    }
+}
+
+impl Service {
+    /// An answer that may be long: it takes a share until its caller took it.
+    fn answer<M: Message>(&self, message: M) -> Result<Response<M>, Status> {
+        let counted = message.encoded_len().saturating_sub(limits::ADMIN_FREE_BYTES);
+        let share = self.answers.take(counted).ok_or_else(|| {
+            Status::resource_exhausted("too many bytes of answers are on their way")
+        })?;
+        let mut response = Response::new(message);
+        response.extensions_mut().insert(Arc::new(share));
+        Ok(response)
     }
 }
 

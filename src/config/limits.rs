@@ -75,11 +75,14 @@ pub const ADMIN_REQUEST_BYTES: usize = 1 << 20;
 pub const ADMIN_NAME_BYTES: usize = 4 << 10;
 /// Bytes of requests on a connection to the admin API that may come before their calls have read others.
 pub const ADMIN_WINDOW_BYTES: u32 = 64 << 10;
-/// Bytes of a request to the admin API that are not counted among those on their way.
+/// Bytes of each request to the admin API, and of each answer, that are not counted among those on their way.
 pub const ADMIN_FREE_BYTES: usize = 8 << 10;
 /// Most bytes of requests to the admin API on their way, on one connection, unless one request may be longer.
 /// All connections together have four times as much.
 pub const ADMIN_BYTES: usize = 4 << 20;
+/// Most bytes of answers of the admin API's that were not taken yet, not counting [`ADMIN_FREE_BYTES`] of each. A
+/// room of as many members as there can be takes half of it.
+pub const ADMIN_ANSWER_BYTES: usize = 64 << 20;
 /// Longest list of headers of a request to the admin API, in bytes.
 pub const ADMIN_HEADER_BYTES: u32 = 8 << 10;
 /// Longest time for a request to the admin API to arrive and its answer to begin.
