@@ -1,0 +1,59 @@
+//! What fuzzers found, replayed: requests, sessions, page tokens. See `fuzz/`; frames have a test of their own.
+
+#[path = "support/envelope.rs"]
+mod envelope;
+#[path = "support/page_token.rs"]
+mod page_token;
+#[path = "support/session.rs"]
+mod session;
+
+use std::{fs, path::Path};
+
+use proptest::{collection, prelude::*};
+
+fn replay(target: &str, mut check: impl FnMut(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut replayed = 0;
+    for file in fs::read_dir(corpus).expect("the corpus is part of the source") {
+        check(&fs::read(file.expect("a file").path()).expect("a file"));
+        replayed += 1;
+    }
+    assert!(replayed > 10, "only {replayed} inputs");
+}
+
+fn as_text(check: fn(&str)) -> impl FnMut(&[u8]) {
+    move |bytes| {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            check(text);
+        }
+    }
+}
+
+#[test]
+fn requests_are_read_as_serde_json_reads_them() {
+    replay("envelope", as_text(envelope::agree));
+}
+
+#[test]
+fn page_tokens_come_back_and_junk_does_not_pass() {
+    replay("page_token", as_text(page_token::agree));
+    for text in ["", "x", "junk", "YWZ0ZXI6", "YmVmb3JlOmE", "%%%", "YWZ0ZXI6YQ", "a room, 語"] {
+        page_token::agree(text);
+    }
+}
+
+#[test]
+fn sessions_go_as_the_model_has_it() {
+    replay("session", session::play);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn sessions_of_any_kind_go_as_the_model_has_it(
+        steps in collection::vec(any::<[u8; 3]>(), 0..200),
+    ) {
+        session::play(&steps.concat());
+    }
+}

@@ -1,0 +1,82 @@
+//! Whether all that can be seen of a hub is as the model has it.
+
+use std::{num::NonZeroUsize, sync::Arc};
+
+use serde_json::Value;
+use signalpost::{
+    hub::{Due, Session},
+    room::{Room, Settings},
+};
+
+use super::{MAX_MEMBERS, Play};
+
+impl Play {
+    /// Everything that can be seen is as the model has it.
+    pub(super) fn look(&mut self) {
+        for client in self.clients.iter_mut().flatten() {
+            assert_eq!(heard(&client.session), std::mem::take(&mut client.due));
+        }
+        let (listed, more) = self.hub.rooms(None, NonZeroUsize::new(10).unwrap());
+        let shown: Vec<_> = listed
+            .iter()
+            .map(|room| (room.id.as_str(), room.member_count, room.settings.locked))
+            .collect();
+        let expected: Vec<_> = self
+            .rooms
+            .iter()
+            .map(|(name, room)| (*name, room.members.len(), room.locked))
+            .collect();
+        assert_eq!((shown, more), (expected, false));
+        self.replay();
+        for (name, modelled) in &self.rooms {
+            let id = name.parse().unwrap();
+            let (room, members) = self.hub.room(&id).unwrap();
+            let ids: Vec<_> = members.iter().map(|member| member.client_id.to_string()).collect();
+            let expected: Vec<_> = modelled.members.iter().map(|slot| self.id(*slot)).collect();
+            assert_eq!(ids, expected);
+            let replayed = &self.replayed[&id];
+            assert_eq!((replayed.version(), replayed.settings()), (room.version, &room.settings));
+            assert!(replayed.members().zip(&members).all(|(a, b)| Arc::ptr_eq(a, b)));
+            assert_eq!(replayed.members().len(), members.len());
+        }
+        let existing = self.replayed.values().filter(|room| room.exists()).count();
+        assert_eq!(existing, self.rooms.len());
+    }
+
+    /// The log says the same again.
+    fn replay(&mut self) {
+        self.events.catch_up();
+        let settings = Settings { max_members: MAX_MEMBERS, locked: false, metadata: "{}".into() };
+        loop {
+            let batch = self.events.read(16).unwrap();
+            if batch.is_empty() {
+                return;
+            }
+            for record in batch {
+                let vacant = || Room::vacant(record.room_id.clone(), Arc::new(settings.clone()));
+                let room = self.replayed.entry(record.room_id.clone()).or_insert_with(vacant);
+                assert_eq!(room.version(), record.event.prev);
+                room.apply(&record.event);
+            }
+        }
+    }
+}
+
+/// What is due to a client, without words for people and what `welcome` says of the server.
+fn heard(session: &Session) -> Vec<Value> {
+    let (outbox, mut batch) = (&session.client().outbox, Vec::new());
+    assert!(!matches!(outbox.take_due(&mut batch, usize::MAX), Due::End(_)));
+    outbox.acknowledge();
+    let message = |text: &str| {
+        let mut message: Value = serde_json::from_str(text).unwrap();
+        let fields = message.as_object_mut().unwrap();
+        match fields["type"].as_str().unwrap() {
+            "welcome" => fields.retain(|name, _| ["type", "clientId"].contains(&&**name)),
+            "error" => drop(fields.remove("message")),
+            "join-error" => drop(fields.remove("error")),
+            _ => {}
+        }
+        message
+    };
+    batch.into_iter().map(|entry| message(entry.frame().as_str())).collect()
+}
