@@ -80,7 +80,7 @@ impl Server {
         let [http, admin] = [free_address(), free_address()];
         let process = Command::new(env!("CARGO_BIN_EXE_signalpost"))
             .args(["--listen", &http.to_string(), "--admin-listen", &admin.to_string()])
-            .args(["--log", "warn"])
+            .args(["--log", "warn", "--rate-limit", "0"])
             .spawn()
             .unwrap();
         while tokio::net::TcpStream::connect(admin).await.is_err() {

@@ -78,6 +78,7 @@ impl Admin {
     {
         let Self { hub, health, closing } = self;
         health.set(true).await;
+        let places = Quota::new(hub.capacity().administrators);
         // A broadcast may be as long as a browser's message. A number takes a few times as much in protobuf as
         // in JSON text, all else about the same.
         let longest = limits::ADMIN_REQUEST_BYTES.max(hub.max_message_bytes().saturating_mul(6));
@@ -97,7 +98,6 @@ impl Admin {
             .add_service(service.max_decoding_message_size(longest))
             .add_service(v1.max_decoding_message_size(limits::ADMIN_NAME_BYTES))
             .add_service(v1alpha.max_decoding_message_size(limits::ADMIN_NAME_BYTES));
-        let places = Quota::new(limits::ADMIN_CONNECTIONS);
         let lines = incoming.filter_map(move |stream| {
             let line = stream.map(|stream| Some(Line::new(stream, places.take(1)?, own)));
             if let Ok(None) = line {

@@ -29,7 +29,7 @@ pub use session::{Join, Session};
 pub use turn::{turn_takes_another, turns};
 
 use crate::{
-    config::Config,
+    config::{Capacity, Config},
     id::{ClientId, RoomId},
     journal::Journal,
     protocol::{Frame, Reply, VERSION},
@@ -176,6 +176,11 @@ impl Hub {
         }
         self.heartbeat.enrol(&client);
         Ok(Session::new(Arc::clone(self), client))
+    }
+
+    /// How many connections fit.
+    pub fn capacity(&self) -> Capacity {
+        self.config.capacity()
     }
 
     /// The longest message that a client may get from an administrator, as from a browser.

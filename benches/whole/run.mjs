@@ -33,7 +33,7 @@ const servers = {
     command: BINARY,
     args: [
       ...['--listen', `127.0.0.1:${PORT}`, '--admin-listen', `127.0.0.1:${PORT + 1}`],
-      ...['--max-members', String(options.members ?? 10), ...MORE_FLAGS],
+      ...['--max-members', String(options.members ?? 10), '--rate-limit', '0', ...MORE_FLAGS],
     ],
     env: options.workers ? { TOKIO_WORKER_THREADS: String(options.workers) } : {},
   }),

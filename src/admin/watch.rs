@@ -127,7 +127,7 @@ impl Filter {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
+    use std::{net::Ipv4Addr, pin::pin};
 
     use clap::Parser;
     use futures_util::StreamExt;
@@ -137,12 +137,14 @@ mod tests {
 
     #[tokio::test]
     async fn passing_over_what_is_not_wanted_leaves_the_thread_to_others() {
-        let hub = Arc::new(Hub::new(Arc::new(Config::try_parse_from(["signalpost"]).unwrap())));
+        let hub = Arc::new(Hub::new(Arc::new(
+            Config::try_parse_from(["signalpost", "--rate-limit", "0"]).unwrap(),
+        )));
         let kinds = vec![pb::EventKind::Closed.into()];
         let filter =
             Filter::new(pb::WatchEventsRequest { room_ids: vec![], kinds }, &Quota::new(0));
         let stream = events(&hub, filter.unwrap(), CancellationToken::new());
-        let mut session = hub.connect().unwrap();
+        let mut session = hub.connect(Ipv4Addr::LOCALHOST.into(), None).unwrap();
         for _ in 0..5000 {
             let join = session.receive(r#"{"type":"join","roomId":"r"}"#).unwrap();
             session.join(join).await;

@@ -13,6 +13,8 @@ pub struct Capacity {
     pub refusals: usize,
     /// WebSockets and visitors together, of one address; none where there is no limit.
     pub per_address: Option<usize>,
+    /// Connections to the admin API.
+    pub administrators: usize,
 }
 
 impl Config {
@@ -25,8 +27,8 @@ impl Config {
     fn capacity_of(&self, files: u64) -> Capacity {
         let files = usize::try_from(files).unwrap_or(usize::MAX);
         // Its own, and those of administrators, who shall get in when nobody else does.
-        let reserved = limits::OWN_FILES + (files / 8).min(limits::ADMIN_FILES);
-        let left = files.saturating_sub(reserved);
+        let administrators = limits::ADMIN_CONNECTIONS.min(files / 8).max(1);
+        let left = files.saturating_sub(limits::OWN_FILES + administrators);
         let by_memory = self.kept_bytes() / limits::VISITOR_BYTES / 16;
         let visitors = limits::VISITORS.min(left / 4).min(by_memory).max(limits::LEAST_VISITORS);
         let clients = self.max_connections.min(left.saturating_sub(visitors)).max(1);
@@ -34,7 +36,7 @@ impl Config {
         let per_address = self.max_connections_per_address.unwrap_or_else(fair);
         let refusals = (visitors / 4).min(limits::REFUSALS);
         let per_address = (self.rate_limit > 0).then_some(per_address);
-        Capacity { clients, visitors, refusals, per_address }
+        Capacity { clients, visitors, refusals, per_address, administrators }
     }
 }
 
@@ -58,7 +60,8 @@ mod tests {
             let words = ["signalpost"].into_iter().chain(flags.split_whitespace());
             let capacity = Config::try_parse_from(words).unwrap().capacity_of(files);
             let refusals = 64.min(visitors / 4);
-            let expected = Capacity { clients, visitors, refusals, per_address };
+            let administrators = 1000.min(usize::try_from(files / 8).unwrap());
+            let expected = Capacity { clients, visitors, refusals, per_address, administrators };
             assert_eq!(capacity, expected, "{flags} {files}");
         }
     }

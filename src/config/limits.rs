@@ -62,7 +62,8 @@ pub const WATCHED_NAMES_BYTES: usize = 128 << 10;
 pub const WATCHED_BYTES: usize = 64 << 20;
 /// What the name of a watched room counts beside its bytes.
 pub const WATCHED_NAME_OVERHEAD: usize = 256;
-/// Most connections to the admin API; those beyond are closed at once.
+/// Most connections to the admin API, unless an eighth of the files that the process may open are fewer; those beyond
+/// are closed at once.
 pub const ADMIN_CONNECTIONS: usize = 1000;
 /// Most calls at a time on one connection to the admin API. Half of them may stand open, so that there is
 /// always one for a question.
@@ -109,10 +110,8 @@ pub const VISITOR_BYTES: usize = 64 << 10;
 pub const REFUSALS: usize = 64;
 /// Most connections of one address, unless half of all that fit are fewer; `--max-connections-per-address`.
 pub const CONNECTIONS_PER_ADDRESS: usize = 1000;
-/// Files that the server keeps for itself, and at most for administrators' connections.
+/// Files that the server keeps for itself.
 pub const OWN_FILES: usize = 32;
-/// See [`OWN_FILES`].
-pub const ADMIN_FILES: usize = 128;
 /// Longest head of an HTTP request, in bytes.
 pub const HTTP_HEAD_BYTES: usize = 16 << 10;
 /// Longest header of the PROXY protocol, in bytes. A client's certificate may be named in it.

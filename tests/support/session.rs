@@ -80,7 +80,7 @@ impl Play {
     fn new() -> Self {
         let flags = format!(
             "signalpost --max-connections {MAX_CLIENTS} --max-rooms {MAX_ROOMS} \
-             --max-members {MAX_MEMBERS} --outbox-bytes 100000000 --outbox-messages 100000"
+             --max-members {MAX_MEMBERS} --outbox-bytes 100000000 --outbox-messages 100000 --rate-limit 0"
         );
         let config = Config::try_parse_from(flags.split_whitespace()).unwrap();
         let hub = Arc::new(Hub::new(Arc::new(config)));
@@ -118,7 +118,7 @@ impl Play {
     fn connect(&mut self, slot: u8) {
         let connected = self.clients.iter().flatten().count();
         let Some(client @ None) = self.clients.get_mut(usize::from(slot)) else { return };
-        let session = self.hub.connect();
+        let session = self.hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None);
         assert_eq!(session.is_ok(), connected < MAX_CLIENTS);
         let Ok(session) = session else { return };
         let id = session.client().id.to_string();
