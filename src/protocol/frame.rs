@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::{Joined, Reply};
 use crate::{
     id::{ClientId, UserId},
-    room::{Change, Event, LeaveReason, Member, Settings},
+    room::{Change, Event, Identity, LeaveReason, Member, Settings},
 };
 
 /// One encoded message. Cloning it copies no byte.
@@ -30,6 +30,7 @@ impl Frame {
 #[derive(Debug)]
 pub struct Announcement {
     what: What,
+    weight: usize,
     frame: OnceLock<Frame>,
 }
 
@@ -66,27 +67,36 @@ impl Announcement {
         self.frame.get_or_init(|| self.what.encode()).clone()
     }
 
-    /// About how many bytes it will take, told without encoding it.
+    /// About how many bytes it will take, and hardly ever fewer than it does: told without encoding it.
     pub fn weight(&self) -> usize {
-        const FIELDS: usize = 200;
-        match &self.what {
-            What::Joined(joined) => {
-                joined.peers.iter().map(|peer| FIELDS + peer.weight()).sum::<usize>() + FIELDS
-            }
-            What::UserJoined(member) | What::UserUpdated(member) => FIELDS + member.weight(),
-            What::UserLeft { .. } => FIELDS,
-            What::RoomUpdated(settings) => FIELDS + settings.metadata.len(),
-        }
+        self.weight
     }
 }
 
 impl From<What> for Announcement {
     fn from(what: What) -> Self {
-        Self { what, frame: OnceLock::new() }
+        Self { weight: what.weight(), what, frame: OnceLock::new() }
     }
 }
 
 impl What {
+    fn weight(&self) -> usize {
+        /// What the fields take beside the texts in them.
+        const FIELDS: usize = 200;
+        FIELDS
+            + match self {
+                Self::Joined(Joined { room_id, peers, settings, .. }) => {
+                    let peers = peers.iter().map(|peer| FIELDS + member_weight(peer));
+                    peers.sum::<usize>() + quoted_bytes(room_id.as_str()) + settings.metadata.len()
+                }
+                Self::UserJoined(member) | Self::UserUpdated(member) => member_weight(member),
+                Self::UserLeft { user_id, .. } => {
+                    user_id.as_ref().map_or(0, |user_id| quoted_bytes(user_id.as_str()))
+                }
+                Self::RoomUpdated(settings) => settings.metadata.len(),
+            }
+    }
+
     fn encode(&self) -> Frame {
         match self {
             Self::Joined(joined) => joined.encode(),
@@ -99,6 +109,65 @@ impl What {
             }
             .encode(),
             Self::RoomUpdated(settings) => Reply::RoomUpdated { room: settings.into() }.encode(),
+        }
+    }
+}
+
+fn member_weight(member: &Member) -> usize {
+    let Identity { user_id, display_name } = &member.identity;
+    user_id.as_ref().map_or(0, |user_id| quoted_bytes(user_id.as_str()))
+        + display_name.as_ref().map_or(0, |name| quoted_bytes(name.as_str()))
+        + member.metadata.as_ref().map_or(0, |json| json.len())
+}
+
+/// What a text takes as a JSON string (RFC 8259, section 7): a control character takes up to six bytes.
+fn quoted_bytes(text: &str) -> usize {
+    let bytes = text.bytes().map(|byte| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    });
+    bytes.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn an_announcement_takes_no_more_than_it_weighs() {
+        let names = ["\u{1}".repeat(64), "\"\\".repeat(32), "語".repeat(64), "ann".to_owned()];
+        for name in names {
+            let member = Arc::new(Member {
+                client_id: ClientId::random(),
+                identity: Identity {
+                    user_id: Some(name.repeat(128 / name.chars().count()).parse().unwrap()),
+                    display_name: Some(name.parse().unwrap()),
+                },
+                metadata: Some(format!("{{\"x\":\"{}\"}}", "x".repeat(2000)).into()),
+                joined_at: SystemTime::UNIX_EPOCH,
+            });
+            let settings = Settings { max_members: 10_000, locked: true, metadata: "{}".into() };
+            let (client_id, reason) = (member.client_id, LeaveReason::InternalError);
+            let user_id = member.identity.user_id.clone();
+            for what in [
+                What::UserJoined(Arc::clone(&member)),
+                What::UserUpdated(Arc::clone(&member)),
+                What::UserLeft { client_id, user_id, reason },
+                What::RoomUpdated(settings.clone()),
+                What::Joined(Joined {
+                    room_id: name.parse().unwrap(),
+                    peers: vec![member; 20],
+                    settings,
+                    request_id: None,
+                }),
+            ] {
+                let announcement = Announcement::from(what);
+                let (bytes, weight) = (announcement.frame().as_str().len(), announcement.weight());
+                assert!(bytes <= weight, "{bytes} bytes, {weight}: {:?}", announcement.what);
+            }
         }
     }
 }
