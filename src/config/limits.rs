@@ -112,6 +112,10 @@ pub const REFUSALS: usize = 64;
 pub const CONNECTIONS_PER_ADDRESS: usize = 1000;
 /// Files that the server keeps for itself.
 pub const OWN_FILES: usize = 32;
+/// Bytes from a browser that the kernel keeps until they are read, before it doubles them for its own needs.
+pub const SOCKET_BYTES: usize = 64 << 10;
+/// Bytes for a browser that the kernel keeps before it sends them.
+pub const UNSENT_BYTES: u32 = 64 << 10;
 /// Longest head of an HTTP request, in bytes.
 pub const HTTP_HEAD_BYTES: usize = 16 << 10;
 /// Longest header of the PROXY protocol, in bytes. A client's certificate may be named in it.

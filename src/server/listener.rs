@@ -12,7 +12,11 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::StartError;
-use crate::{config::Config, http::Http, telemetry::Tally};
+use crate::{
+    config::{Config, limits},
+    http::Http,
+    telemetry::Tally,
+};
 
 /// Connections that may wait to be accepted: everyone comes back at once after a restart.
 const BACKLOG: i32 = 4096;
@@ -51,8 +55,12 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
         socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
-    // Signals are small and wait for nobody. Every connection inherits it, without a call of its own.
+    // Every connection inherits what follows, without a call of its own. Signals are small and wait for nobody.
     socket.set_tcp_nodelay(true)?;
+    // What a client does not take, or is not read from, waits where it is counted, and not in the kernel.
+    socket.set_recv_buffer_size(limits::SOCKET_BYTES)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(limits::UNSENT_BYTES)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -110,6 +118,8 @@ pub(super) fn mend(error: &io::Error, address: SocketAddr) -> String {
 mod tests {
     use clap::Parser;
 
+    use tokio::{net::TcpSocket, time::timeout};
+
     use super::*;
 
     #[test]
@@ -125,6 +135,24 @@ mod tests {
         assert_eq!(bind_by(open, one).unwrap_err().0, one, "no other address stands in for one");
         let in_use = |_| Err::<(), _>(io::ErrorKind::AddrInUse.into());
         assert_eq!(bind_by(in_use, every).unwrap_err().0, every);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_kernel_keeps_little_for_a_client_that_does_not_read() {
+        let listener = open(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let client = TcpSocket::new_v4().unwrap();
+        client.set_recv_buffer_size(4 << 10).unwrap();
+        let address = listener.local_addr().unwrap();
+        let failed = Tally::new("");
+        let ((accepted, _), _client) =
+            tokio::join!(accept(&listener, &failed), client.connect(address));
+        let mut taken = 0;
+        while let Ok(Ok(())) = timeout(Duration::from_millis(200), accepted.writable()).await {
+            taken += accepted.try_write(&[0; 16 << 10]).unwrap_or(0);
+            assert!(taken < 512 << 10, "{taken} bytes");
+        }
+        assert!(taken > 0);
     }
 
     #[tokio::test]
