@@ -268,7 +268,7 @@ async fn silence_ends_a_client_and_any_sign_of_life_does_not() {
 
 #[test]
 fn nothing_is_said_to_a_client_before_its_welcome() {
-    let hub = hub("");
+    let hub = hub("--rate-limit 0");
     let speaking = Arc::new(AtomicBool::new(true));
     let (speaker, still) = (Arc::clone(&hub), Arc::clone(&speaking));
     let administrator = thread::spawn(move || {

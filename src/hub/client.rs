@@ -140,6 +140,9 @@ impl Client {
     /// Notes how many bytes of an unfinished message are kept. `anew` says that it was begun just now.
     pub(super) fn note_unfinished(self: &Arc<Self>, bytes: usize, anew: bool, now: u32) {
         let before = self.unfinished_bytes();
+        if bytes == 0 && before == 0 {
+            return;
+        }
         if bytes > 0 && (before == 0 || anew) {
             self.begun_at.store(now, Ordering::Relaxed);
         }

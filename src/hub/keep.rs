@@ -19,8 +19,9 @@ use crate::config::{OutboxLimits, limits};
 /// See the module. One for all clients of a server.
 #[derive(Debug)]
 pub(super) struct Keep {
-    /// For one client.
-    pub(super) outbox: OutboxLimits,
+    /// A half, and a quarter, of what is kept for one client.
+    pub(super) half: OutboxLimits,
+    pub(super) quarter: OutboxLimits,
     /// For all of them.
     most_bytes: usize,
     bytes: AtomicUsize,
@@ -43,8 +44,11 @@ struct Watched {
 
 impl Keep {
     pub(super) fn new(outbox: OutboxLimits, most_bytes: usize) -> Self {
+        let part =
+            |of: usize| OutboxLimits { messages: outbox.messages / of, bytes: outbox.bytes / of };
         Self {
-            outbox,
+            half: part(2),
+            quarter: part(4),
             most_bytes,
             bytes: AtomicUsize::new(0),
             enlisted: Mutex::default(),

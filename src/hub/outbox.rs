@@ -148,17 +148,15 @@ impl Outbox {
         if queue.ending.is_some() {
             return Pushed { flush: Flush::Scheduled, is_heavy: false };
         }
-        let blocks = queue.blocks();
+        let before = queue.bytes;
         queue.bytes += entry.weight();
+        self.count(before, queue.bytes);
         if queue.entries.capacity() == 0 {
             queue.entries = SPARES.with_borrow_mut(Vec::pop).unwrap_or_default();
         }
         queue.entries.push_back(entry);
-        if queue.blocks() != blocks {
-            self.keep.adjust(blocks * BLOCK_BYTES, queue.blocks() * BLOCK_BYTES);
-        }
         let scheduled = mem::replace(&mut queue.scheduled, true);
-        if self.is_over(&queue, 2) {
+        if queue.is_over(self.keep.half) {
             if let Some(sender) = sender {
                 sender.hold();
                 queue.holding.0.get_or_insert_default().push(Arc::downgrade(sender));
@@ -166,7 +164,7 @@ impl Outbox {
             return Pushed { flush: Flush::Soon, is_heavy: true };
         }
         let flush = if scheduled { Flush::Scheduled } else { Flush::Later };
-        Pushed { flush, is_heavy: queue.blocks() > 0 }
+        Pushed { flush, is_heavy: queue.bytes >= BLOCK_BYTES }
     }
 
     /// Has the client pinged.
@@ -185,10 +183,10 @@ impl Outbox {
         queue.ending = Some(ending);
         let mut held = Held::default();
         if !ending.in_order() {
-            let blocks = queue.blocks();
+            let before = queue.bytes;
             queue.entries = VecDeque::new();
             (queue.bytes, queue.taken, queue.taken_bytes) = (0, 0, 0);
-            held = self.has_drained(&mut queue, blocks);
+            held = self.has_drained(&mut queue, before);
         }
         self.summon_locked(&queue);
         drop(queue);
@@ -213,13 +211,13 @@ impl Outbox {
 
     /// Whether it is more than half full.
     pub(super) fn is_pressed(&self) -> bool {
-        self.is_over(&self.queue.lock(), 2)
+        self.queue.lock().is_over(self.keep.half)
     }
 
     /// Whether it holds so much that this counts among what the server keeps.
     pub(super) fn is_heavy(&self) -> bool {
         let queue = self.queue.lock();
-        queue.blocks() > 0 || self.is_over(&queue, 2)
+        queue.bytes >= BLOCK_BYTES || queue.is_over(self.keep.half)
     }
 
     /// From now on `waker` wakes the connection's own task.
@@ -277,10 +275,10 @@ impl Outbox {
     /// The client has everything that was taken. Returns whether anything else is due.
     pub fn acknowledge(&self) -> bool {
         let mut queue = self.queue.lock();
-        let blocks = queue.blocks();
+        let before = queue.bytes;
         queue.bytes -= queue.taken_bytes as usize;
         (queue.taken, queue.taken_bytes) = (0, 0);
-        let held = self.has_drained(&mut queue, blocks);
+        let held = self.has_drained(&mut queue, before);
         let more = !queue.entries.is_empty() || queue.ping || queue.ending.is_some();
         drop(queue);
         held.let_go();
@@ -292,21 +290,20 @@ impl Outbox {
         self.queue.lock().ending.filter(|ending| !ending.in_order())
     }
 
-    /// Where it held `blocks`, and holds less now: who need not wait any more, once the lock is free.
-    fn has_drained(&self, queue: &mut Queue, blocks: usize) -> Held {
-        if queue.blocks() != blocks {
-            self.keep.adjust(blocks * BLOCK_BYTES, queue.blocks() * BLOCK_BYTES);
-        }
-        if queue.holding.0.is_some() && !self.is_over(queue, 4) {
+    /// Where it held `before` bytes, and holds fewer now: who need not wait any more, once the lock is free.
+    fn has_drained(&self, queue: &mut Queue, before: usize) -> Held {
+        self.count(before, queue.bytes);
+        if queue.holding.0.is_some() && !queue.is_over(self.keep.quarter) {
             return mem::take(&mut queue.holding);
         }
         Held::default()
     }
 
-    /// Whether it is full to more than one part in so many.
-    fn is_over(&self, queue: &Queue, part: usize) -> bool {
-        let OutboxLimits { messages, bytes } = self.keep.outbox;
-        part * queue.messages() > messages || part * queue.bytes > bytes
+    /// Counts what is kept among what is kept for all: most messages change nothing there.
+    fn count(&self, before: usize, after: usize) {
+        if before / BLOCK_BYTES != after / BLOCK_BYTES {
+            self.keep.adjust(before / BLOCK_BYTES * BLOCK_BYTES, after / BLOCK_BYTES * BLOCK_BYTES);
+        }
     }
 
     fn summon_locked(&self, queue: &Queue) {
@@ -319,9 +316,9 @@ impl Outbox {
 
 impl Drop for Outbox {
     fn drop(&mut self) {
-        let queue = self.queue.get_mut();
-        self.keep.adjust(queue.blocks() * BLOCK_BYTES, 0);
-        mem::take(&mut queue.holding).let_go();
+        let bytes = self.queue.get_mut().bytes;
+        self.count(bytes, 0);
+        self.let_go();
     }
 }
 
@@ -330,8 +327,8 @@ impl Queue {
         self.entries.len() + self.taken as usize
     }
 
-    fn blocks(&self) -> usize {
-        self.bytes / BLOCK_BYTES
+    fn is_over(&self, part: OutboxLimits) -> bool {
+        self.messages() > part.messages || self.bytes > part.bytes
     }
 }
 
