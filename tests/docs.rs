@@ -9,7 +9,7 @@
 
 mod support;
 
-use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::SystemTime};
 
 use clap::CommandFactory;
 use serde_json::{Value, value::RawValue};
@@ -24,6 +24,7 @@ use signalpost::{
 
 const PROTOCOL: &str = include_str!("../client/PROTOCOL.md");
 const README: &str = include_str!("../README.md");
+const LIMITS: &str = include_str!("../docs/limits.md");
 
 /// The document's blocks with this info string.
 fn blocks(info: &str) -> Vec<&'static str> {
@@ -231,4 +232,57 @@ fn the_readme_lists_every_flag_with_its_default() {
         }
     }
     assert!(listed.is_empty(), "README has flags that are none: {listed:?}");
+}
+
+#[test]
+fn every_limit_names_a_test_that_is_there() {
+    let mut tests = String::new();
+    let mut folders: Vec<_> =
+        ["src", "tests"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).into();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() && !path.ends_with("browser") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                tests += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let rows = LIMITS.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    let mut named = 0;
+    for row in rows {
+        let name = row.trim_end_matches(" |").rsplit("| ").next().unwrap().trim_matches('`');
+        assert!(tests.contains(&format!("fn {name}()")), "{name}: {row}");
+        named += 1;
+    }
+    assert!(named >= 28, "{named} rows were read");
+    for stated in [
+        format!("| {} s | closed | `a_header", limits::HANDSHAKE.as_secs()),
+        format!("{} bytes a second after", limits::MESSAGE_BYTES_A_SECOND),
+        format!("between two requests | {} s", limits::HTTP_IDLE.as_secs()),
+        format!("refused | {} s", limits::REFUSAL.as_secs()),
+        format!("{} s, and a second more for each", limits::MESSAGE_SECONDS),
+        format!(
+            "{} KiB a second over {} s",
+            limits::SLOW_BYTES_A_SECOND >> 10,
+            limits::SLOW_SECONDS
+        ),
+        format!("goodbye | {} s", limits::CLOSE.as_secs()),
+        format!("speak HTTP | {},", limits::VISITORS),
+        format!("{}, at most half of all", limits::CONNECTIONS_PER_ADDRESS),
+        format!("in words | {} at a time", limits::REFUSALS),
+        format!("`--rate-limit`; {},", limits::RATE_LIMIT),
+        format!(
+            "{} KiB unsent, {} KiB unread",
+            limits::UNSENT_BYTES >> 10,
+            limits::SOCKET_BYTES >> 10
+        ),
+        format!("{} of its {} calls", limits::ADMIN_STREAMS / 2, limits::ADMIN_STREAMS),
+        format!("admin: connections | {},", limits::ADMIN_CONNECTIONS),
+        format!("request | {} s to arrive", limits::ADMIN_REQUEST.as_secs()),
+        format!("answer | {} s to be taken", limits::ADMIN_ANSWER.as_secs()),
+    ] {
+        assert!(LIMITS.contains(&stated), "{stated}");
+    }
 }

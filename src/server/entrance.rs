@@ -106,22 +106,37 @@ mod tests {
     use super::*;
     use crate::hub::Hub;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_header_that_stands_still_is_not_waited_for() {
-        let flags = ["signalpost", "--proxy-protocol", "--trusted-proxy", "127.0.0.1"];
-        let config = Arc::new(Config::try_parse_from(flags).unwrap());
+    /// How long a connection is served on which only this is said.
+    async fn seconds_of(flags: &[&str], said: &str) -> u64 {
+        let words = ["signalpost"].iter().chain(flags);
+        let config = Arc::new(Config::try_parse_from(words).unwrap());
         let hub = Arc::new(Hub::new(Arc::clone(&config)));
         let http = Arc::new(Http::new(hub, Arc::clone(&config)));
+        let certificate = Certificate::of(&config).unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        client.write_all(said.as_bytes()).await.unwrap();
+        let began = Instant::now();
+        let visitor = http.let_in(peer.ip()).unwrap();
+        Entrance::new(config, http, certificate).serve(stream, peer, visitor).await;
+        began.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_header_that_stands_still_is_not_waited_for() {
+        let flags = ["--proxy-protocol", "--trusted-proxy", "127.0.0.1"];
         for said in ["", "PROXY TCP4 ", "\r\n\r\n\0\r\nQUIT\n!"] {
-            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-            let (stream, peer) = listener.accept().await.unwrap();
-            client.write_all(said.as_bytes()).await.unwrap();
-            let began = Instant::now();
-            let entrance = Entrance::new(Arc::clone(&config), Arc::clone(&http), None);
-            let visitor = http.let_in(peer.ip()).unwrap();
-            entrance.serve(stream, peer, visitor).await;
-            assert_eq!(began.elapsed().as_secs(), limits::HANDSHAKE.as_secs(), "{said:?}");
+            assert_eq!(seconds_of(&flags, said).await, limits::HANDSHAKE.as_secs(), "{said:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_tls_handshake_that_stands_still_is_not_waited_for() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tls/rsa2048.pem");
+        let flags = ["--tls-cert", file, "--tls-key", file];
+        for said in ["", "\x16\x03\x01\x02"] {
+            assert_eq!(seconds_of(&flags, said).await, limits::HANDSHAKE.as_secs(), "{said:?}");
         }
     }
 }
