@@ -90,6 +90,15 @@ impl Server {
         let listeners = listener::bind_all(&config)?;
         let admin_listener = listener::bind("--admin-listen", config.admin_listen)?;
 
+        let fits = config.capacity().clients;
+        if fits < config.max_connections {
+            tracing::warn!(
+                fits,
+                "--max-connections {}: not so many fit the limit of open files; raise it with ulimit -n, or \
+                 LimitNOFILE in a unit file",
+                config.max_connections
+            );
+        }
         let config = Arc::new(config);
         let hub = Arc::new(Hub::new(Arc::clone(&config)));
         let http = Arc::new(Http::new(Arc::clone(&hub), Arc::clone(&config)));
