@@ -107,3 +107,24 @@ fn without_the_header_or_from_elsewhere_nobody_is_served() {
         assert_eq!(heard, b"", "{said}");
     }
 }
+
+#[test]
+fn a_proxy_that_nobody_named_is_spoken_of_once_when_its_clients_are_refused() {
+    let mut server = Running::start(anywhere().args(["--max-connections-per-address", "1"]));
+    let _first = server.tcp();
+    let ask = |headers: &str| {
+        let mut tcp = server.tcp();
+        tcp.write_all(format!("{UPGRADE}{headers}\r\n").as_bytes()).unwrap();
+        let mut heard = String::new();
+        tcp.read_to_string(&mut heard).unwrap();
+        assert!(heard.starts_with("HTTP/1.1 429"), "{heard}");
+    };
+    // Without the header it is no proxy.
+    ask("");
+    ask("X-Forwarded-For: 203.0.113.7\r\n");
+    ask("X-Forwarded-For: 203.0.113.7\r\n");
+    server.signal("-TERM");
+    let log: Vec<_> = std::iter::from_fn(|| server.next_log()).collect();
+    let said = log.iter().filter(|line| line.contains("name the proxy with --trusted-proxy"));
+    assert_eq!(said.count(), 1, "{log:?}");
+}

@@ -48,6 +48,11 @@ impl Running {
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     }
 
+    /// The next log line, until the process ends.
+    pub fn next_log(&mut self) -> Option<String> {
+        self.log.next().map(Result::unwrap)
+    }
+
     /// The next log line that says so.
     pub fn logs(&mut self, words: &str) -> String {
         let mut lines = self.log.by_ref().map(Result::unwrap);
