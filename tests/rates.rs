@@ -219,3 +219,18 @@ async fn bytes_that_arrive_are_life_and_standing_still_is_not() {
         assert!(silent || unfinished, "{what}: {}", String::from_utf8_lossy(&heard));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_in_a_burst_is_finished_when_it_is_handled() {
+    let (hub, _heart) = hub("--pong-seconds 3600");
+    let (mut a, mut b) = (Pipe::join(&hub, "r").await, Pipe::join(&hub, "r").await);
+    // More than one turn handles.
+    a.say(&frame(&json!({"type": "message", "content": "x".repeat(300)}).to_string()).repeat(100))
+        .await;
+    for _ in 0..100 {
+        b.hear().await;
+    }
+    sleep(Duration::from_secs(60)).await;
+    a.say(&frame(&json!({"type": "message", "content": "later"}).to_string())).await;
+    while !b.hear().await.ends_with(br#""later"}"#) {}
+}

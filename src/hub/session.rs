@@ -107,12 +107,14 @@ impl Session {
         self.meter.allows_a_message()
     }
 
-    /// Notes how many bytes the client has just sent, be they only a part of a message, and how many are kept of an
-    /// unfinished one.
+    /// Notes how many bytes the client has sent in a turn, be they only a part of a message, and how many are kept of
+    /// an unfinished one.
     pub fn heard(&mut self, bytes: usize, unfinished: usize) {
         let now = self.hub.heartbeat.now();
-        self.client.heard(now);
-        self.meter.bytes(&self.hub.rates, bytes);
+        if bytes > 0 {
+            self.client.heard(now);
+            self.meter.bytes(&self.hub.rates, bytes);
+        }
         self.client.note_unfinished(unfinished, mem::take(&mut self.spoke), now);
     }
 

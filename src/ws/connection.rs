@@ -111,9 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let listened = listen(wire, reader, session, &mut reads);
         let bytes = reads.bytes;
         reader.rest();
-        if bytes > 0 {
-            session.heard(bytes, reader.kept_bytes());
-        }
+        session.heard(bytes, reader.kept_bytes());
         match listened {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(end)) => Poll::Ready(end),
