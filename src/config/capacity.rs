@@ -26,11 +26,12 @@ impl Config {
 
     fn capacity_of(&self, files: u64) -> Capacity {
         let files = usize::try_from(files).unwrap_or(usize::MAX);
-        // Its own, and those of administrators, who shall get in when nobody else does.
-        let administrators = limits::ADMIN_CONNECTIONS.min(files / 8).max(1);
+        // For administrators, who shall get in when nobody else does.
+        let administrators = (files / 64).clamp(8, limits::ADMIN_CONNECTIONS);
         let left = files.saturating_sub(limits::OWN_FILES + administrators);
         let by_memory = self.kept_bytes() / limits::VISITOR_BYTES / 16;
-        let visitors = limits::VISITORS.min(left / 4).min(by_memory).max(limits::LEAST_VISITORS);
+        let visitors = (left / 32).max(limits::FEW_VISITORS.min(left / 4));
+        let visitors = visitors.min(limits::VISITORS).min(by_memory).max(limits::LEAST_VISITORS);
         let clients = self.max_connections.min(left.saturating_sub(visitors)).max(1);
         let fair = || limits::CONNECTIONS_PER_ADDRESS.min((clients + visitors) / 2).max(1);
         let per_address = self.max_connections_per_address.unwrap_or_else(fair);
@@ -50,17 +51,18 @@ mod tests {
     fn what_fits() {
         for (flags, files, clients, visitors, per_address) in [
             ("", 1 << 20, 100_000, 4096, Some(1000)),
-            ("", 1024, 648, 216, Some(432)),
+            ("", 1024, 912, 64, Some(488)),
+            ("", 20_000, 19_042, 614, Some(1000)),
             ("", 64, 16, 8, Some(12)),
-            ("--max-connections 10", 1024, 10, 216, Some(113)),
-            ("--max-connections-per-address 7", 1024, 648, 216, Some(7)),
-            ("--rate-limit 0", 1024, 648, 216, None),
+            ("--max-connections 10", 1024, 10, 64, Some(37)),
+            ("--max-connections-per-address 7", 1024, 912, 64, Some(7)),
+            ("--rate-limit 0", 1024, 912, 64, None),
             ("--memory-budget 134217728", 1 << 20, 100_000, 32, Some(1000)),
         ] {
             let words = ["signalpost"].into_iter().chain(flags.split_whitespace());
             let capacity = Config::try_parse_from(words).unwrap().capacity_of(files);
             let refusals = 64.min(visitors / 4);
-            let administrators = 1000.min(usize::try_from(files / 8).unwrap());
+            let administrators = usize::try_from(files / 64).unwrap().clamp(8, 1000);
             let expected = Capacity { clients, visitors, refusals, per_address, administrators };
             assert_eq!(capacity, expected, "{flags} {files}");
         }

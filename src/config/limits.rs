@@ -62,7 +62,7 @@ pub const WATCHED_NAMES_BYTES: usize = 128 << 10;
 pub const WATCHED_BYTES: usize = 64 << 20;
 /// What the name of a watched room counts beside its bytes.
 pub const WATCHED_NAME_OVERHEAD: usize = 256;
-/// Most connections to the admin API, unless an eighth of the files that the process may open are fewer; those beyond
+/// Most connections to the admin API, unless one in 64 of the files that the process may open are fewer; those beyond
 /// are closed at once.
 pub const ADMIN_CONNECTIONS: usize = 1000;
 /// Most calls at a time on one connection to the admin API. Half of them may stand open, so that there is
@@ -98,9 +98,11 @@ pub const HANDSHAKE: Duration = Duration::from_secs(10);
 pub const HTTP_IDLE: Duration = Duration::from_secs(90);
 /// Longest time for a refusal to be taken, and while the server stops, for any answer.
 pub const REFUSAL: Duration = Duration::from_secs(2);
-/// Most connections that speak HTTP at a time, or are about to, and the least that this is lowered to where fewer
-/// files or little memory fit.
+/// Most connections that speak HTTP at a time, or are about to. Where fewer files fit they get one in 32 of them, or
+/// [`FEW_VISITORS`], or a quarter, whichever is enough; and never fewer than [`LEAST_VISITORS`].
 pub const VISITORS: usize = 4096;
+/// See [`VISITORS`].
+pub const FEW_VISITORS: usize = 64;
 /// See [`VISITORS`].
 pub const LEAST_VISITORS: usize = 8;
 /// What such a connection may take, in bytes; all of them get a sixteenth of the memory.
