@@ -15,7 +15,7 @@ use std::{
     task::Waker,
 };
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{Client, keep::Keep};
 use crate::{
@@ -181,16 +181,14 @@ impl Outbox {
             return;
         }
         queue.ending = Some(ending);
-        let mut held = Held::default();
         if !ending.in_order() {
             let before = queue.bytes;
             queue.entries = VecDeque::new();
             (queue.bytes, queue.taken, queue.taken_bytes) = (0, 0, 0);
-            held = self.has_drained(&mut queue, before);
+            self.count(before, 0);
         }
         self.summon_locked(&queue);
-        drop(queue);
-        held.let_go();
+        self.let_go_if_drained(queue);
     }
 
     /// Lets everybody go who waits for it to drain: its connection is at its end.
@@ -278,10 +276,9 @@ impl Outbox {
         let before = queue.bytes;
         queue.bytes -= queue.taken_bytes as usize;
         (queue.taken, queue.taken_bytes) = (0, 0);
-        let held = self.has_drained(&mut queue, before);
+        self.count(before, queue.bytes);
         let more = !queue.entries.is_empty() || queue.ping || queue.ending.is_some();
-        drop(queue);
-        held.let_go();
+        self.let_go_if_drained(queue);
         more
     }
 
@@ -290,13 +287,13 @@ impl Outbox {
         self.queue.lock().ending.filter(|ending| !ending.in_order())
     }
 
-    /// Where it held `before` bytes, and holds fewer now: who need not wait any more, once the lock is free.
-    fn has_drained(&self, queue: &mut Queue, before: usize) -> Held {
-        self.count(before, queue.bytes);
+    /// Lets everybody go whom it holds back, without its lock, if it is down to a quarter.
+    fn let_go_if_drained(&self, mut queue: MutexGuard<'_, Queue>) {
         if queue.holding.0.is_some() && !queue.is_over(self.keep.quarter) {
-            return mem::take(&mut queue.holding);
+            let held = mem::take(&mut queue.holding);
+            drop(queue);
+            held.let_go();
         }
-        Held::default()
     }
 
     /// Counts what is kept among what is kept for all: most messages change nothing there.
