@@ -32,11 +32,12 @@ impl Entrance {
         Self { config, http, certificate }
     }
 
-    /// Serves a connection until it ends, all is killed, or a WebSocket's task takes it over.
+    /// Serves a connection until it ends, all is killed, or a WebSocket's task takes it over. What not every server
+    /// asks for is in boxes: else each connection would have room for it.
     pub(super) async fn serve(self, mut stream: TcpStream, peer: SocketAddr, mut visitor: Visitor) {
         let mut address = peer.ip().to_canonical();
         if self.config.proxy_protocol {
-            match self.passed_on(&mut stream, address, &visitor).await {
+            match Box::pin(self.passed_on(&mut stream, address, &visitor)).await {
                 Ok(client) => address = client,
                 Err(error) => {
                     self.http.refusals.not_of_a_proxy.count();
@@ -50,7 +51,7 @@ impl Entrance {
             None => self.http.serve(stream, address, visitor).await,
             Some(certificate) => {
                 let handshake = certificate.acceptor().accept(stream);
-                serve_tls(handshake, self.http, address, visitor).await;
+                Box::pin(serve_tls(handshake, self.http, address, visitor)).await;
             }
         }
     }
