@@ -5,10 +5,8 @@ import { Events } from "./events.js";
 import { isFinal } from "./messages.js";
 import { onNetworkChange } from "./network.js";
 import { Peer } from "./peer.js";
-import { ABILITIES, CHAT_LIMIT, QUIET, hasScreenSlots, isSayable, readContent } from "./presence.js";
+import { ABILITIES, QUIET, hasScreenSlots, isSayable, readContent } from "./presence.js";
 import { Refused } from "./signaling.js";
-
-export { CHAT_LIMIT };
 
 /**
  * @typedef {import("./chat-history.js").ChatMessage} ChatMessage

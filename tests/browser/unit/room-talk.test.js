@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { CHAT_LIMIT } from "../../../client/protocol/room.js";
+import { CHAT_LIMIT } from "../../../client/protocol/presence.js";
 import { fakeRoom, grant, member, seat } from "./fake-room.js";
 import { WELCOME, present, settled } from "./fakes.js";
 
