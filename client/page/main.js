@@ -18,8 +18,11 @@ const banner = element("link-banner", HTMLElement);
 const linkState = element("link-state", HTMLElement);
 const retryButton = button("link-retry");
 
-/** Refused signals to somebody who has just left, or from a seat that is just being taken again: no news to anybody. */
-const TOO_LATE = ["peer-not-found", "not-in-room"];
+/**
+ * No news to anybody: refused signals to somebody who has just left, or from a seat that is just being taken again, and
+ * that what was said waits a little, of which nothing is lost and nobody can do anything.
+ */
+const NO_NEWS = ["peer-not-found", "not-in-room", "rate-limited"];
 
 drawIcons();
 inEachLanguage(() => translate(document));
@@ -38,7 +41,7 @@ let refusal = null;
 link.on("state", showLinkState);
 link.on("message", (message) => {
   if (message.type === "broadcast") notifyForGood(t("link.broadcast", { text: broadcastText(message.content) }));
-  if (message.type === "error" && !TOO_LATE.includes(message.code)) notify(causeText({ code: message.code, text: message.message }));
+  if (message.type === "error" && !NO_NEWS.includes(message.code)) notify(causeText({ code: message.code, text: message.message }));
 });
 room.on("joined", ({ roomId }) => {
   const path = pathOf(roomId, home);

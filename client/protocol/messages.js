@@ -19,10 +19,10 @@
  * @typedef {{ type: "welcome", clientId: string, protocol: number, heartbeatMs: number, iceServers: RTCIceServer[] }} Welcome
  * @typedef {{ type: "registered", userId: string, requestId?: string }} Registered
  * @typedef {{ type: "joined", roomId: string, members: string[], peers: Member[], room: RoomInfo, requestId?: string }} Joined
- * @typedef {{ type: "join-error", error: string, code: string, requestId?: string }} JoinError
+ * @typedef {{ type: "join-error", error: string, code: string, retryAfterMs?: number, requestId?: string }} JoinError
  * @typedef {{ type: "left", roomId: string }} Left
  * @typedef {{ type: "pong", requestId?: string }} Pong
- * @typedef {{ type: "error", code: string, message: string, requestId?: string }} ErrorMessage
+ * @typedef {{ type: "error", code: string, message: string, retryAfterMs?: number, requestId?: string }} ErrorMessage
  * @typedef {{ type: "offer" | "answer", fromId: string, fromUserId: string | null, sdp: any }} DescriptionFrom
  * @typedef {{ type: "candidate", fromId: string, candidate: any }} CandidateFrom
  * @typedef {{ type: "message", fromId: string, fromUserId: string | null, content: unknown }} MessageFrom
@@ -48,6 +48,9 @@ export const REPLY_TYPES = { register: "registered", join: "joined", ping: "pong
  * @typedef {{ code: string, text: string }} Cause
  */
 
+/** With this close code the server ends what said too much for too long. */
+export const OVER_ITS_RATE = 4008;
+
 /** @type {Record<number, string>} */
 const CLOSURES = {
   1001: "going-away",
@@ -60,7 +63,8 @@ const CLOSURES = {
   4000: "timeout",
   4001: "slow-consumer",
   4002: "replaced",
-  4008: "too-many-messages",
+  4005: "unfinished-message",
+  [OVER_ITS_RATE]: "too-many-messages",
   4501: "removed",
   4502: "room-closed",
   4503: "not-authorised",
@@ -69,10 +73,11 @@ const CLOSURES = {
 /**
  * @param {number} code a WebSocket close code
  * @param {string} text
+ * @param {boolean} wasUp false: browsers do not tell scripts of an answer such as 429 or 503
  * @returns {Cause}
  */
-export function closureCause(code, text) {
-  return { code: CLOSURES[code] ?? (isFinal(code) ? "ended" : "lost"), text };
+export function closureCause(code, text, wasUp) {
+  return { code: CLOSURES[code] ?? (isFinal(code) ? "ended" : wasUp ? "lost" : "unreachable"), text };
 }
 
 /** Whether the server does not want the client back. @param {unknown} code */

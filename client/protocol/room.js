@@ -148,7 +148,7 @@ export class Room extends Events {
   rename(displayName) {
     if (!this.#visit) return;
     this.#visit.displayName = displayName;
-    if (this.#seated) this.#register(displayName).catch(() => {});
+    if (this.#seated) this.#register(this.#visit).catch(() => {});
   }
 
   /** @param {DeviceKind} kind @param {MediaStreamTrack | null} track */
@@ -199,12 +199,13 @@ export class Room extends Events {
     const join = /** @type {const} */ ({ type: "join", roomId: visit.roomId, metadata: ABILITIES });
     try {
       await Promise.all([
-        this.#register(visit.displayName),
-        this.#link.request(join, (joined) => this.#sit(visit, joined)),
+        this.#register(visit),
+        this.#link.request(join, (joined) => this.#sit(visit, joined), () => this.#visit === visit),
       ]);
     } catch (error) {
-      // A link that is lost, or not there yet, needs nothing here: its next welcome leads back to this method.
-      if (!(error instanceof Refused) || this.#visit !== visit) return;
+      // A link that is lost, or not there yet, needs nothing here: its next welcome leads back to this method. And who
+      // has got the seat meanwhile can do without the name.
+      if (!(error instanceof Refused) || this.#visit !== visit || this.#seated) return;
       const cause = { code: error.code, text: error.text };
       const retryInMs = PASSING.includes(error.code) ? this.#retriesMs.shift() : undefined;
       if (retryInMs !== undefined) {
@@ -215,9 +216,11 @@ export class Room extends Events {
     }
   }
 
-  /** @param {string} displayName */
-  #register(displayName) {
-    return this.#link.request({ type: "register", ...(displayName && { displayName }) });
+  /** @param {Visit} visit */
+  #register(visit) {
+    // There may be another name by the time that it has to be asked again.
+    const request = { type: /** @type {const} */ ("register"), get displayName() { return visit.displayName || undefined; } };
+    return this.#link.request(request, undefined, () => this.#visit === visit);
   }
 
   /** @param {Visit} visit @param {import("./messages.js").Joined} joined */

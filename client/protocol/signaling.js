@@ -1,7 +1,7 @@
 // The link to the server: one WebSocket after another, until the server says "never again".
 
 import { Events } from "./events.js";
-import { REPLY_TYPES, closureCause, isFinal } from "./messages.js";
+import { OVER_ITS_RATE, REPLY_TYPES, closureCause, isFinal } from "./messages.js";
 import { onNetworkChange } from "./network.js";
 
 /**
@@ -30,6 +30,15 @@ import { onNetworkChange } from "./network.js";
  *   before that where the server is this device; waiting: lost, connects again by itself; ended: lost, and the
  *   server does not want it back
  *
+ * @typedef {object} Asked
+ * @property {Request} request
+ * @property {() => boolean} isWanted
+ * @property {(reply: any) => void} resolve
+ * @property {(error: Error) => void} reject
+ * @property {number} since
+ * @property {number} refusals
+ * @property {any} [timer] until it is asked again
+ *
  * @typedef {object} LinkEvents
  * @property {Welcome} welcome the link is up
  * @property {Exclude<ServerMessage, Welcome>} message all that is no reply to a request
@@ -38,6 +47,10 @@ import { onNetworkChange } from "./network.js";
 
 const FIRST_BACKOFF_MS = 1_000;
 const LONGEST_BACKOFF_MS = 15_000;
+/** What the server closed for saying too much waits so long, and a random while up to as long again. */
+const PENANCE_MS = 30_000;
+/** How long a request is asked again that the server puts off. */
+const ASKED_AGAIN_FOR_MS = 60_000;
 const PATIENCE_MS = 10_000;
 const SHORT_PATIENCE_MS = 4_000;
 const ABNORMAL_CLOSURE = 1006;
@@ -90,7 +103,7 @@ export class SignalingLink extends Events {
   /** @type {number | null} */
   #retryAfterMs = null;
   #nextRequestId = 1;
-  /** @type {Map<string, { replyType: string, resolve: (reply: any) => void, reject: (error: Error) => void }>} */
+  /** @type {Map<string, Asked>} */
   #pendingById = new Map();
   /** @type {any} */
   #retryTimer;
@@ -130,14 +143,16 @@ export class SignalingLink extends Events {
   }
 
   /**
-   * Asks, and waits for the reply. Rejects with Refused or LinkLost.
+   * Asks, and waits for the reply. Where the server says after which time it may be asked again, it is: for a
+   * minute, and over this link only. Rejects with Refused or LinkLost.
    * @template {Request} R
-   * @param {R} request
+   * @param {R} request its getters are read anew each time
    * @param {(reply: import("./messages.js").Replies[R["type"]]) => void} [use] is done with the reply before the message
    *   behind it is told, which who awaits the promise may not be: both can come at once
+   * @param {() => boolean} [isWanted] whether to ask again
    * @returns {Promise<import("./messages.js").Replies[R["type"]]>}
    */
-  request(request, use) {
+  request(request, use, isWanted = () => true) {
     const requestId = String(this.#nextRequestId++);
     return new Promise((resolve, reject) => {
       if (!this.#welcome) return reject(new LinkLost());
@@ -146,7 +161,8 @@ export class SignalingLink extends Events {
         resolve(reply);
         use?.(reply);
       };
-      this.#pendingById.set(requestId, { replyType: REPLY_TYPES[request.type], resolve: settle, reject });
+      const asked = { request, isWanted, resolve: settle, reject, since: this.#env.now(), refusals: 0 };
+      this.#pendingById.set(requestId, asked);
       this.send({ ...request, requestId });
     });
   }
@@ -208,15 +224,34 @@ export class SignalingLink extends Events {
 
   /** @param {ServerMessage & { requestId?: string }} message */
   #settle(message) {
-    const pending = this.#pendingById.get(message.requestId ?? "");
-    if (!pending) return false;
-    if (message.type === "error") pending.reject(new Refused(message.code, message.message));
-    else if (message.type === "join-error") pending.reject(new Refused(message.code, message.error));
-    else if (message.type === pending.replyType) pending.resolve(message);
+    const requestId = message.requestId ?? "";
+    const asked = this.#pendingById.get(requestId);
+    if (!asked) return false;
+    if (message.type === "error" || message.type === "join-error") {
+      const text = message.type === "error" ? message.message : message.error;
+      this.#putOff(requestId, asked, new Refused(message.code, text), message.retryAfterMs);
+      return true;
+    }
     // A move answers `join` twice: the `left` before the `joined` is no reply.
-    else return false;
-    this.#pendingById.delete(message.requestId ?? "");
+    if (message.type !== REPLY_TYPES[asked.request.type]) return false;
+    asked.resolve(message);
+    this.#pendingById.delete(requestId);
     return true;
+  }
+
+  /** @param {string} requestId @param {Asked} asked @param {Refused} refusal @param {number | undefined} retryAfterMs */
+  #putOff(requestId, asked, refusal, retryAfterMs) {
+    const giveUp = () => {
+      this.#pendingById.delete(requestId);
+      asked.reject(refusal);
+    };
+    // Whoever was refused together must not come again together.
+    const waitMs = (retryAfterMs ?? Infinity) + this.#backoffMs(asked.refusals++);
+    if (!asked.isWanted() || this.#env.now() + waitMs > asked.since + ASKED_AGAIN_FOR_MS) return giveUp();
+    asked.timer = this.#env.setTimeout(() => {
+      if (asked.isWanted()) this.send({ ...asked.request, requestId });
+      else giveUp();
+    }, waitMs);
   }
 
   // The server's WebSocket pings do not reach scripts, so the page asks for a sign of life itself.
@@ -241,15 +276,16 @@ export class SignalingLink extends Events {
 
   /** @param {number} code @param {string} reason */
   #lose(code, reason) {
+    const wasUp = this.#welcome !== null;
     this.#drop();
     if (isFinal(code)) {
       this.#wanted = false;
       this.#cause = null;
-      return this.#enter({ phase: "ended", cause: closureCause(code, this.#removal || reason) });
+      return this.#enter({ phase: "ended", cause: closureCause(code, this.#removal || reason, wasUp) });
     }
     // That it cannot be reached while it restarts is no better explanation than that it restarts.
-    const cause = (this.#cause ??= closureCause(code, reason));
-    const retryInMs = this.#retryDelayMs();
+    const cause = (this.#cause ??= closureCause(code, reason, wasUp));
+    const retryInMs = code === OVER_ITS_RATE ? PENANCE_MS * (1 + this.#env.random()) : this.#retryDelayMs();
     this.#retryTimer = this.#env.setTimeout(() => this.#retry(), retryInMs);
     if (this.#env.isOnline()) this.#enter({ phase: "waiting", cause, retryInMs });
     else this.#enter({ phase: "offline", cause });
@@ -273,7 +309,10 @@ export class SignalingLink extends Events {
     if (this.#welcome && this.#env.now() - this.#welcomedAt >= LONGEST_BACKOFF_MS) this.#failures = 0;
     this.#socket = null;
     this.#welcome = null;
-    for (const { reject } of this.#pendingById.values()) reject(new LinkLost());
+    for (const { reject, timer } of this.#pendingById.values()) {
+      this.#env.clearTimeout(timer);
+      reject(new LinkLost());
+    }
     this.#pendingById.clear();
   }
 
@@ -283,8 +322,12 @@ export class SignalingLink extends Events {
       this.#retryAfterMs = null;
       return announcedMs * (1 + this.#env.random());
     }
-    const ceilingMs = Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures++);
-    return ceilingMs * this.#env.random();
+    return this.#backoffMs(this.#failures++);
+  }
+
+  /** @param {number} failures before this one */
+  #backoffMs(failures) {
+    return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures) * this.#env.random();
   }
 
   /** @param {LinkState} state */
