@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { after, afterEach, before } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -15,7 +16,7 @@ import { chromium } from "playwright-core";
  * @typedef {{ url: string, address: string, adminAddress: string, stop: (signal?: NodeJS.Signals) => Promise<void> }} Server
  */
 
-const SERVER = process.env.SIGNALPOST_BIN ?? fileURLToPath(new URL("../../../target/release/signalpost", import.meta.url));
+const SERVER = serverBinary();
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const LOCALHOST_ONLY = "MAP * ~NOTFOUND, EXCLUDE localhost";
 
@@ -67,7 +68,9 @@ export function useServerAndBrowser({ args = [], launch = launchBrowser } = {}) 
     },
   };
   before(async () => {
-    [setup.server, setup.browser] = await Promise.all([startServer(args), launch()]);
+    // One after the other: a browser that nobody knows of would keep the process alive where the server does not start.
+    setup.server = await startServer(args);
+    setup.browser = await launch();
   });
   after(async () => {
     await setup.browser.close?.();
@@ -80,6 +83,13 @@ export function useServerAndBrowser({ args = [], launch = launchBrowser } = {}) 
     assert.deepEqual(problems, [], "errors and warnings on the pages' consoles");
   });
   return setup;
+}
+
+function serverBinary() {
+  const path = process.env.SIGNALPOST_BIN;
+  if (path && existsSync(path)) return path;
+  const found = path ? `${path}, of SIGNALPOST_BIN, is not there` : "SIGNALPOST_BIN is not set";
+  throw new Error(`${found}: set it to the server's binary, as in SIGNALPOST_BIN=$PWD/target/debug/signalpost after \`cargo build\``);
 }
 
 /** @param {NodeJS.ReadableStream} output */
