@@ -11,7 +11,7 @@ use std::{
 
 use signalpost::{
     bench,
-    config::Config,
+    config::{BasePath, Config},
     server::{Addresses, Certificate, Server},
     telemetry,
 };
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
 
 async fn serve(config: Config) -> ExitCode {
     let hangups = signal(SignalKind::hangup()).expect("SIGHUP can be handled");
+    let base_path = config.base_path.clone();
     let server = match Server::bind(config) {
         Ok(server) => server,
         Err(fault) => return refuse(&fault.to_string()),
@@ -51,7 +52,7 @@ async fn serve(config: Config) -> ExitCode {
     let stop = stop_signal();
     tokio::spawn(reload_at(hangups, server.certificate()));
     // A closed standard output is no reason not to serve.
-    let _ = greet(server.addresses());
+    let _ = greet(server.addresses(), &base_path);
     server.run(stop).await;
     ExitCode::SUCCESS
 }
@@ -118,7 +119,7 @@ async fn reload_at(mut hangups: Signal, certificate: Option<Certificate>) {
     }
 }
 
-fn greet(Addresses { http, secure, admin }: &Addresses) -> io::Result<()> {
+fn greet(Addresses { http, secure, admin }: &Addresses, base_path: &BasePath) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let scheme = if *secure { "https" } else { "http" };
     writeln!(out, "Signalpost {}", env!("CARGO_PKG_VERSION"))?;
@@ -127,12 +128,13 @@ fn greet(Addresses { http, secure, admin }: &Addresses) -> io::Result<()> {
             let port = address.port();
             writeln!(
                 out,
-                "  video chat  {scheme}://localhost:{port}  (every address, port {port})"
+                "  video chat  {scheme}://localhost:{port}{base_path}/  (every address, port {port})"
             )?;
         } else if address.ip().is_loopback() {
-            writeln!(out, "  video chat  {scheme}://localhost:{}  ({address})", address.port())?;
+            let port = address.port();
+            writeln!(out, "  video chat  {scheme}://localhost:{port}{base_path}/  ({address})")?;
         } else {
-            writeln!(out, "  video chat  {scheme}://{address}")?;
+            writeln!(out, "  video chat  {scheme}://{address}{base_path}/")?;
         }
     }
     writeln!(out, "  admin gRPC  {admin}")?;

@@ -325,6 +325,24 @@ fn the_command_greets_and_stops_at_a_signal() {
 }
 
 #[test]
+fn the_command_greets_with_the_path_at_which_the_page_is() {
+    for (flags, path) in [(&[][..], "/"), (&["--base-path", "/chat"], "/chat/")] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_signalpost"))
+            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .args(flags)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let line = BufReader::new(child.stdout.take().unwrap()).lines().nth(1).unwrap().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let url = line.split_whitespace().find(|word| word.starts_with("http")).unwrap();
+        let (_, behind_port) = url.rsplit_once(|c: char| c.is_ascii_digit()).unwrap();
+        assert_eq!(behind_port, path, "{line}");
+    }
+}
+
+#[test]
 fn start_up_faults_are_one_line_that_names_the_flag_and_the_mend() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap();
