@@ -115,6 +115,8 @@ mod tests {
                 ("SIGNALPOST_MAX_ROOMS", "9"),
                 ("SIGNALPOST_LISTEN", "127.0.0.1:1, 127.0.0.1:2,,\r"),
                 ("SIGNALPOST_ALLOWED_ORIGIN", ",http://a , http://b,"),
+                ("SIGNALPOST_FRAME_ANCESTOR", "https://a, https://*.b ,\r"),
+                ("SIGNALPOST_TRUSTED_PROXY", "10.0.0.0/8, ::1,"),
                 ("SIGNALPOST_TLS_CERT", "a file\r"),
                 ("SIGNALPOST_TLS_KEY", "/key\t"),
                 ("SIGNALPOST_LOG_FORMAT", "json\r"),
@@ -126,6 +128,9 @@ mod tests {
         assert_eq!((config.port, config.max_members, config.max_rooms), (80, 5, 7));
         assert_eq!(config.listen.iter().map(SocketAddr::port).collect::<Vec<_>>(), [1, 2]);
         assert_eq!(config.allowed_origins, ["http://a", "http://b"]);
+        let ancestors = config.frame_ancestors.iter().map(ToString::to_string);
+        assert_eq!(ancestors.collect::<Vec<_>>(), ["https://a", "https://*.b"]);
+        assert_eq!(config.trusted_proxies.len(), 2);
         assert_eq!((config.tls_cert, config.tls_key), (Some("a file".into()), Some("/key".into())));
         assert_eq!((config.log_format, &*config.log), (LogFormat::Json, "debug"));
         assert_eq!(config.client_dir, None);
