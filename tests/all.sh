@@ -23,6 +23,7 @@ main() {
   SIGNALPOST_BIN=$(target_folder)/debug/signalpost
   export SIGNALPOST_BIN
   count "client units" node_sums npm run --silent --prefix "$browser" unit
+  count "calls of 50" node_sums npm run --silent --prefix "$browser" calls
   count "gRPC by buf curl" node_sums npm run --silent --prefix "$browser" grpc
   count "pages in Chromium" node_sums npm run --silent --prefix "$browser" browser
   echo "$passed passed, $failed failed"
