@@ -211,9 +211,37 @@ async fn refusals_of_the_server_name_the_mend() {
         let refused = run(server.url(path), flags).await.unwrap_err().to_string();
         assert!(refused.contains(mend), "{refused}");
     }
-    let small = TestServer::with("--max-connections 3");
-    let refused = run(small.url("/"), "--rooms 4").await.unwrap_err().to_string();
-    assert!(refused.contains("--max-connections") || refused.contains("going-away"), "{refused}");
+    // From 127.0.0.2 and the 199 after it; twenty of them twice.
+    for (limits, flags, mend) in [
+        ("--max-connections 3", "--rooms 4", "--max-connections 8"),
+        ("--max-connections-per-address 1", "--rooms 110", "--rate-limit 0"),
+    ] {
+        let small = TestServer::with(limits);
+        let refused = run(small.url("/"), flags).await.unwrap_err().to_string();
+        assert!(refused.contains(mend), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_meets_the_rates_is_told_how_to_lift_them() {
+    let server = TestServer::with("--rate-limit 20");
+    let report = run(server.url("/"), "--rooms 1 --outstanding 8").await.unwrap();
+    assert!(report.errors > 0 && !report.is_clean(), "{report}");
+    assert!(report.to_string().contains("start the server with --rate-limit 0"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_and_large_rooms_meet_no_limit_at_the_defaults() {
+    let server = TestServer::with("--max-members 50");
+    for flags in [
+        "--scenario calls --rooms 25",
+        // A room of 50 that is joined at once, and as much in it as its own setup takes.
+        "--scenario candidates --rooms 1 --members 50 --rate 5000",
+        "--scenario offers --rooms 1 --members 50 --rate 1000",
+    ] {
+        let report = run(server.url("/"), flags).await.unwrap();
+        assert!(report.is_clean() && report.count > 0, "{flags}: {report}");
+    }
 }
 
 #[test]

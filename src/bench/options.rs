@@ -11,6 +11,9 @@ use super::{Fault, target::Target};
 /// Each message must come once and in order; the first of each kind on a connection is compared with what
 /// was sent.
 ///
+/// Start the server with `--rate-limit 0`: at its default a client may send 200 messages a second, and an address
+/// connect 100 times, and whatever is over that counts as an error here.
+///
 /// Speaks ws only, from one thread. To measure a server behind TLS, aim at its plain port.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "signalpost bench", bin_name = "signalpost bench", version, max_term_width = 100)]

@@ -11,7 +11,7 @@ use memchr::memmem;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 use super::{
-    faults::{Faults, close_reason, handshake_mend, shown},
+    faults::{Faults, close_reason, handshake_mend, refusal_mend, shown, unanswered_mend},
     frame,
     target::{self, Target},
     text::{self, Heard, Kind, Template},
@@ -225,8 +225,13 @@ impl Swarm {
     }
 
     fn ended(&mut self, i: usize, why: &dyn std::fmt::Display, events: &mut Vec<Event>) {
-        if self.connections[i].phase != Phase::Closing {
-            self.faults.add(format_args!("the server closed a connection: {why}"));
+        match self.connections[i].phase {
+            Phase::Closing => {}
+            Phase::Open => self.faults.add(format_args!("the server closed a connection: {why}")),
+            Phase::Connecting | Phase::Handshake => {
+                let mend = unanswered_mend(self.connections.len());
+                self.faults.add(format_args!("the server closed a new connection ({why}); {mend}"));
+            }
         }
         self.drop_socket(i, events);
     }
@@ -258,7 +263,7 @@ impl Swarm {
         if self.connections[i].phase == Phase::Handshake {
             let Some(end) = memmem::find(bytes, b"\r\n\r\n") else { return 0 };
             if !bytes.starts_with(b"HTTP/1.1 101") {
-                self.faults.add(format_args!("{}", handshake_mend(bytes)));
+                self.faults.add(format_args!("{}", handshake_mend(bytes, self.connections.len())));
                 self.drop_socket(i, events);
                 return bytes.len();
             }
@@ -304,7 +309,7 @@ impl Swarm {
             Heard::Joined => events.push(Event::Joined(i)),
             Heard::Left => events.push(Event::Left(i)),
             Heard::News => {}
-            Heard::Fault => self.faults.add(format_args!("the server says {}", shown(text))),
+            Heard::Fault => self.faults.add(format_args!("{}", refusal_mend(text))),
         }
     }
 
