@@ -34,7 +34,12 @@ impl Rates {
             return Self { messages: lifted, bytes: lifted, changes: lifted, announced: lifted };
         }
         let rate = i64::from(messages_a_second);
-        let shape = |per_tick, ticks, cost| Shape { per_tick, most: per_tick * ticks, cost };
+        // At least a name and a seat at once: at rates below 20 nobody could come in otherwise.
+        let shape = |per_tick, ticks, cost| Shape {
+            per_tick,
+            most: i64::max(per_tick * ticks, 2 * cost),
+            cost,
+        };
         // 200 messages, 512 KiB and 2 changes a second of a client, and 16 MiB of a room, at the default.
         Self {
             messages: shape(rate, 40, 4),
@@ -219,6 +224,18 @@ mod tests {
         meter.fill(&rates, TICKS_A_SECOND);
         assert_eq!((meter.change(&rates), meter.change(&rates)), (Ok(()), Ok(())), "2 a second");
         assert!(meter.change(&rates).is_err());
+    }
+
+    #[test]
+    fn at_every_rate_two_changes_are_possible_and_the_wait_is_enough_for_the_next() {
+        for rate in [1, 2, 9, 10, 200] {
+            let rates = Rates::new(rate);
+            let mut meter = Meter::new(&rates, 0);
+            assert_eq!((meter.change(&rates), meter.change(&rates)), (Ok(()), Ok(())));
+            let ticks = (0..).find_map(|_| meter.change(&rates).err()).expect("a limit");
+            meter.fill(&rates, ticks);
+            assert_eq!(meter.change(&rates), Ok(()), "--rate-limit {rate}");
+        }
     }
 
     #[test]
