@@ -3,11 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+#[path = "support/running.rs"]
+mod running;
 mod support;
 
 use std::{
     convert::Infallible,
     future::pending,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -21,6 +24,7 @@ use hyper::{
     client::conn::http2::{self, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use running::{Running, anywhere};
 use signalpost::{
     admin::{
         Admin,
@@ -33,11 +37,11 @@ use signalpost::{
     config::limits,
     hub::Hub,
 };
-use support::{TestServer, config, within};
+use support::{config, within};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, duplex},
     net::TcpStream,
-    sync::{Mutex, mpsc},
+    sync::mpsc,
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -48,15 +52,12 @@ const BROADCAST: &str = "/signalpost.admin.v1.AdminService/Broadcast";
 const LIST_ROOMS: &str = "/signalpost.admin.v1.AdminService/ListRooms";
 const HEALTH_WATCH: &str = "/grpc.health.v1.Health/Watch";
 
-/// Held by those that measure: the process has one memory.
-static ALONE: Mutex<()> = Mutex::const_new(());
-
 /// An administrator beside them.
 struct Victim(AdminServiceClient<Channel>);
 
 impl Victim {
-    async fn of(server: &TestServer) -> Self {
-        Self(server.admin().await)
+    async fn of(server: &Running) -> Self {
+        Self(AdminServiceClient::new(channel(server.admin()).await))
     }
 
     /// Asks, and says something as long as it may be.
@@ -71,25 +72,18 @@ impl Victim {
     }
 }
 
-async fn channel(server: &TestServer) -> Channel {
-    let url = format!("http://{}", server.addresses.admin);
+async fn channel(admin: SocketAddr) -> Channel {
+    let url = format!("http://{admin}");
     Channel::from_shared(url).unwrap().connect().await.unwrap()
-}
-
-fn resident_bytes() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }
 
 #[tokio::test]
 async fn one_connection_has_so_many_open_streams_and_answers_beside_them() {
-    let _alone = ALONE.lock().await;
-    let server = TestServer::start();
+    let server = Running::start(&mut anywhere());
     let mut victim = Victim::of(&server).await;
-    let channel = channel(&server).await;
+    let channel = channel(server.admin()).await;
     let mut health = HealthClient::new(channel.clone());
-    let (mut open, before) = (Vec::new(), resident_bytes());
+    let (mut open, before) = (Vec::new(), server.resident_bytes());
     for nth in 0..2000 {
         match within(health.watch(HealthCheckRequest::default())).await {
             Ok(stream) => open.push(stream),
@@ -102,8 +96,8 @@ async fn one_connection_has_so_many_open_streams_and_answers_beside_them() {
         }
     }
     assert_eq!(open.len(), limits::ADMIN_STREAMS / 2);
-    let grown = resident_bytes().saturating_sub(before);
-    assert!(grown < 30 << 20, "{grown} bytes");
+    let grown = server.resident_bytes().saturating_sub(before);
+    assert!(grown < 20 << 20, "{grown} bytes");
     // There is always one for a question, and closed ones make room.
     Victim(AdminServiceClient::new(channel)).is_answered_in_time().await;
     drop(open);
@@ -112,16 +106,15 @@ async fn one_connection_has_so_many_open_streams_and_answers_beside_them() {
 
 #[tokio::test]
 async fn unfinished_requests_take_no_more_than_their_share() {
-    let _alone = ALONE.lock().await;
-    let server = TestServer::start();
+    let server = Running::start(&mut anywhere());
     let mut victim = Victim::of(&server).await;
-    let stream = TcpStream::connect(server.addresses.admin).await.unwrap();
+    let stream = TcpStream::connect(server.admin()).await.unwrap();
     let (raw, _connection) = raw(stream, 1 << 20).await;
     // More than any request may be.
     let refused = ask(&raw, BROADCAST, unfinished(3_900_000, 1000)).await;
     assert_eq!(code(refused).await, Code::OutOfRange);
 
-    let before = resident_bytes();
+    let before = server.resident_bytes();
     let mut waiting: Vec<_> = (0..50)
         .map(|_| {
             let raw = raw.clone();
@@ -143,8 +136,8 @@ async fn unfinished_requests_take_no_more_than_their_share() {
         }
         victim.is_answered_in_time().await;
     }
-    let grown = resident_bytes().saturating_sub(before);
-    assert!(grown < 40 << 20, "{grown} bytes, of client and server");
+    let grown = server.resident_bytes().saturating_sub(before);
+    assert!(grown < 30 << 20, "{grown} bytes");
     let one = format!("{:?}", ask(&raw, LIST_ROOMS, whole(b"")).await.status());
     assert_eq!(one, "200", "a small one passes");
     waiting.iter().for_each(JoinHandle::abort);
@@ -152,8 +145,7 @@ async fn unfinished_requests_take_no_more_than_their_share() {
 
 #[tokio::test]
 async fn long_names_are_watched_up_to_a_limit() {
-    let _alone = ALONE.lock().await;
-    let server = TestServer::start();
+    let server = Running::start(&mut anywhere());
     let mut victim = Victim::of(&server).await;
     let named = |length: usize, nth: usize| WatchEventsRequest {
         room_ids: (0..1000).map(|room| format!("{:0>length$}", 1000 * nth + room)).collect(),
@@ -166,9 +158,9 @@ async fn long_names_are_watched_up_to_a_limit() {
     assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
     assert!(refused.message().contains("131072 bytes"), "{refused}");
 
-    let (before, mut open, mut nth) = (resident_bytes(), Vec::new(), 0);
+    let (before, mut open, mut nth) = (server.resident_bytes(), Vec::new(), 0);
     let refused = 'all: loop {
-        let mut hostile = AdminServiceClient::new(channel(&server).await);
+        let mut hostile = AdminServiceClient::new(channel(server.admin()).await);
         for _ in 0..90 {
             nth += 1;
             match within(hostile.watch_events(named(128, nth))).await {
@@ -179,7 +171,7 @@ async fn long_names_are_watched_up_to_a_limit() {
         victim.is_answered_in_time().await;
     };
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");
-    let grown = resident_bytes().saturating_sub(before);
+    let grown = server.resident_bytes().saturating_sub(before);
     assert!(open.len() > 100 && grown < 3 * limits::WATCHED_BYTES, "{} take {grown}", open.len());
     // Whoever names none needs no names.
     victim.0.watch_events(WatchEventsRequest::default()).await.unwrap();
@@ -187,23 +179,19 @@ async fn long_names_are_watched_up_to_a_limit() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_are_closed_at_once() {
-    let _alone = ALONE.lock().await;
-    let server = TestServer::start();
+    let server = Running::start(&mut anywhere());
     let mut victim = Victim::of(&server).await;
     let mut open = Vec::new();
     for _ in 1..limits::ADMIN_CONNECTIONS {
-        open.push(TcpStream::connect(server.addresses.admin).await.unwrap());
+        open.push(TcpStream::connect(server.admin()).await.unwrap());
     }
-    let mut refused = TcpStream::connect(server.addresses.admin).await.unwrap();
+    let mut refused = TcpStream::connect(server.admin()).await.unwrap();
     let mut byte = [0];
     assert!(!matches!(within(refused.read(&mut byte)).await, Ok(1..)), "it was served");
     victim.is_answered_in_time().await;
     open.clear();
     let again = async {
-        while AdminServiceClient::connect(format!("http://{}", server.addresses.admin))
-            .await
-            .is_err()
-        {}
+        while AdminServiceClient::connect(format!("http://{}", server.admin())).await.is_err() {}
     };
     within(again).await;
 }

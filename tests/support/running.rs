@@ -4,8 +4,9 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Lines},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     process::{Child, ChildStderr, Command, Stdio},
 };
 
@@ -37,10 +38,42 @@ impl Running {
     }
 
     /// Where browsers connect.
-    pub fn tcp(&self) -> TcpStream {
+    pub fn http(&self) -> SocketAddr {
         let port = self.greeting[1].split("localhost:").nth(1).unwrap();
         let port: u16 = port.split(' ').next().unwrap().parse().unwrap();
-        TcpStream::connect(("127.0.0.1", port)).unwrap()
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    pub fn tcp(&self) -> TcpStream {
+        TcpStream::connect(self.http()).unwrap()
+    }
+
+    /// Where administrators connect.
+    pub fn admin(&self) -> SocketAddr {
+        self.greeting[2].split_whitespace().last().unwrap().parse().unwrap()
+    }
+
+    /// What it takes of the machine's memory now (proc(5)).
+    pub fn resident_bytes(&self) -> usize {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that it took at any time.
+    pub fn most_resident_bytes(&self) -> usize {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, kind: &str) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(kind)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
+    /// How many sockets it has.
+    pub fn sockets(&self) -> usize {
+        let files = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let files = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+        files.filter(|file| file.to_string_lossy().starts_with("socket:")).count()
     }
 
     pub fn signal(&self, name: &str) {
@@ -57,6 +90,12 @@ impl Running {
     pub fn logs(&mut self, words: &str) -> String {
         let mut lines = self.log.by_ref().map(Result::unwrap);
         lines.find(|line| line.contains(words)).expect("the process lives until it is said")
+    }
+
+    /// Stops it as an operator would: what it logged, and had not told by then.
+    pub fn stop(mut self) -> Vec<String> {
+        self.signal("-TERM");
+        self.log.by_ref().map(Result::unwrap).collect()
     }
 }
 
