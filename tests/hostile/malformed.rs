@@ -1,19 +1,9 @@
 //! Input that no browser sends: each gets a clear error or a proper close code, and nobody else suffers.
 
-#![allow(
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    clippy::wildcard_enum_match_arm,
-    reason = "a test lists its cases, and panics where it fails"
-)]
-
-mod support;
-
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use support::{Client, TestServer, within};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
@@ -28,6 +18,8 @@ use tokio_tungstenite::{
         },
     },
 };
+
+use crate::support::{Client, TestServer, within};
 
 /// Two members who look on, and must notice nothing.
 struct Witnesses(Client, Client);

@@ -1,12 +1,6 @@
 //! Hostile callers of the admin API: each limit is answered with its status, each state ends, and whoever calls
 //! beside them is answered as ever.
 
-#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
-
-#[path = "support/running.rs"]
-mod running;
-mod support;
-
 use std::{
     convert::Infallible,
     future::pending,
@@ -24,7 +18,6 @@ use hyper::{
     client::conn::http2::{self, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use running::{Running, anywhere};
 use signalpost::{
     admin::{
         Admin,
@@ -37,7 +30,6 @@ use signalpost::{
     config::limits,
     hub::Hub,
 };
-use support::{config, within};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, duplex},
     net::TcpStream,
@@ -47,6 +39,11 @@ use tokio::{
 };
 use tonic::{Code, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::{
+    running::{Running, anywhere},
+    support::{config, within},
+};
 
 const BROADCAST: &str = "/signalpost.admin.v1.AdminService/Broadcast";
 const LIST_ROOMS: &str = "/signalpost.admin.v1.AdminService/ListRooms";
@@ -244,7 +241,7 @@ async fn an_answer_that_is_not_taken_ends_its_connection() {
 
 #[test]
 fn the_limits_are_documented() {
-    let text: String = include_str!("../proto/signalpost/admin/v1/admin.proto")
+    let text: String = include_str!("../../proto/signalpost/admin/v1/admin.proto")
         .split_whitespace()
         .filter(|word| *word != "//")
         .collect::<Vec<_>>()
