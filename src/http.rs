@@ -68,7 +68,7 @@ impl Http {
         let security_headers = SecurityHeaders::new(&config.frame_ancestors);
         let (draining, killed) = (CancellationToken::new(), CancellationToken::new());
         let capacity = config.capacity();
-        let visitors = Visitors::new(capacity.visitors, capacity.refusals);
+        let visitors = Visitors::new(&capacity);
         let refusals = Refusals::new(!config.trusted_proxies.is_empty());
         let tasks = TaskTracker::new();
         Self { hub, config, assets, security_headers, visitors, refusals, tasks, draining, killed }

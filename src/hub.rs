@@ -23,6 +23,7 @@ use std::{
 
 use serde_json::value::RawValue;
 
+pub use addresses::Network;
 pub use client::{Client, Link};
 pub use outbox::{Due, Ending, Entry, Outbox};
 pub use session::{Join, Session};
@@ -276,6 +277,13 @@ impl Hub {
             reached += 1;
         });
         reached
+    }
+}
+
+impl Guest {
+    /// Whose share of what is limited by address it takes.
+    pub fn network(&self) -> Network {
+        Network::of(self.address)
     }
 }
 

@@ -17,6 +17,13 @@ pub struct Capacity {
     pub administrators: usize,
 }
 
+impl Capacity {
+    /// Visitors of one address: where few fit at all, it shall not take the places of all the others.
+    pub fn visitors_per_address(&self) -> usize {
+        self.per_address.map_or(self.visitors, |most| most.min(self.visitors.div_ceil(2)))
+    }
+}
+
 impl Config {
     /// What fits, as many files as the process may open.
     pub fn capacity(&self) -> Capacity {

@@ -1,17 +1,24 @@
 //! How many connections may speak HTTP at a time, apart from those that are WebSockets. Where there are too
-//! many, the one that has had nothing to answer for the longest time goes first.
+//! many, in all or of one address, the one of them that has had nothing to answer for the longest time goes first.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::hub::{Guest, NotLetIn};
+use crate::{
+    config::Capacity,
+    hub::{Guest, Network, NotLetIn},
+};
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Visitors {
     most: usize,
+    most_of_one: usize,
     most_refused: usize,
     state: Mutex<State>,
 }
@@ -19,10 +26,18 @@ pub(super) struct Visitors {
 #[derive(Debug, Default)]
 struct State {
     count: usize,
+    /// How many of them are of each address, where that is known.
+    of_one: HashMap<Network, usize>,
     refused: usize,
     next: u64,
     /// Those that have nothing to answer, in the order in which that began.
-    idle: BTreeMap<u64, Arc<Notify>>,
+    idle: BTreeMap<u64, Idle>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    network: Option<Network>,
+    sent_away: Arc<Notify>,
 }
 
 /// A connection's place, given back when dropped.
@@ -35,6 +50,8 @@ pub struct Visitor {
     pub(super) refused: Option<NotLetIn>,
     /// How it counts for its address, where that is known.
     pub(super) guest: Option<Guest>,
+    /// Whose share it takes.
+    network: Option<Network>,
     stand: Mutex<Stand>,
     sent_away: Arc<Notify>,
 }
@@ -50,8 +67,13 @@ enum Stand {
 }
 
 impl Visitors {
-    pub(super) fn new(most: usize, most_refused: usize) -> Arc<Self> {
-        Arc::new(Self { most, most_refused, state: Mutex::default() })
+    pub(super) fn new(capacity: &Capacity) -> Arc<Self> {
+        Arc::new(Self {
+            most: capacity.visitors,
+            most_of_one: capacity.visitors_per_address(),
+            most_refused: capacity.refusals,
+            state: Mutex::default(),
+        })
     }
 
     /// A place for a new connection, or to be told why there is none; none at all where too many are told.
@@ -60,7 +82,8 @@ impl Visitors {
         guest: Result<Option<Guest>, NotLetIn>,
     ) -> Option<Visitor> {
         let mut state = self.state.lock();
-        let guest = guest.and_then(|guest| state.make_room(self.most).map(|()| guest));
+        let network = guest.as_ref().ok().and_then(|guest| Some(guest.as_ref()?.network()));
+        let guest = guest.and_then(|guest| state.make_room(self, network).map(|()| guest));
         let (guest, refused) =
             guest.map_or_else(|refused| (None, Some(refused)), |guest| (guest, None));
         let stands_outside = refused.is_some();
@@ -76,6 +99,7 @@ impl Visitors {
             stands_outside,
             refused,
             guest,
+            network,
             stand: Mutex::new(Stand::Busy),
             sent_away: Arc::new(Notify::new()),
         };
@@ -85,15 +109,42 @@ impl Visitors {
 }
 
 impl State {
-    fn make_room(&mut self, most: usize) -> Result<(), NotLetIn> {
-        if self.count >= most {
-            let (_, oldest) = self.idle.pop_first().ok_or(NotLetIn::Full)?;
-            // It is gone in a moment, and does not count any more.
-            oldest.notify_one();
-            self.count -= 1;
+    fn make_room(&mut self, most: &Visitors, of: Option<Network>) -> Result<(), NotLetIn> {
+        let theirs = of.and_then(|network| self.of_one.get(&network).copied());
+        if theirs.is_some_and(|theirs| theirs >= most.most_of_one) {
+            let oldest = self.idle.iter().find(|(_, idle)| idle.network == of);
+            let oldest = oldest.map(|(since, _)| *since).ok_or(NotLetIn::Address)?;
+            self.send_away(oldest);
+        }
+        if self.count >= most.most {
+            let oldest = self.idle.first_key_value().map(|(since, _)| *since);
+            self.send_away(oldest.ok_or(NotLetIn::Full)?);
         }
         self.count += 1;
+        if let Some(network) = of {
+            *self.of_one.entry(network).or_default() += 1;
+        }
         Ok(())
+    }
+
+    /// It is gone in a moment, and does not count any more.
+    fn send_away(&mut self, idle_since: u64) {
+        if let Some(idle) = self.idle.remove(&idle_since) {
+            idle.sent_away.notify_one();
+            self.leave(idle.network);
+        }
+    }
+
+    fn leave(&mut self, network: Option<Network>) {
+        self.count -= 1;
+        if let Some(network) = network
+            && let Entry::Occupied(mut theirs) = self.of_one.entry(network)
+        {
+            *theirs.get_mut() -= 1;
+            if *theirs.get() == 0 {
+                theirs.remove();
+            }
+        }
     }
 }
 
@@ -104,7 +155,8 @@ impl Visitor {
         let stand = &mut *self.stand.lock();
         if *stand == Stand::Busy && !self.stands_outside {
             state.next += 1;
-            state.idle.insert(state.next, Arc::clone(&self.sent_away));
+            let idle = Idle { network: self.network, sent_away: Arc::clone(&self.sent_away) };
+            state.idle.insert(state.next, idle);
             *stand = Stand::Idle(state.next);
         }
     }
@@ -132,18 +184,53 @@ impl Drop for Visitor {
         if self.stands_outside {
             state.refused -= 1;
         } else if counts {
-            state.count -= 1;
+            state.leave(self.network);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{net::IpAddr, sync::Arc};
+
+    use clap::Parser;
+
     use super::*;
+    use crate::{config::Config, hub::Hub};
+
+    fn visitors(most: usize, refusals: usize) -> Arc<Visitors> {
+        let config = Config::try_parse_from(["signalpost"]).unwrap();
+        Visitors::new(&Capacity { visitors: most, refusals, ..config.capacity() })
+    }
+
+    #[test]
+    fn one_address_takes_half_of_the_places_at_most_and_its_own_idle_ones_go_first() {
+        let config = Config::try_parse_from(["signalpost"]).unwrap();
+        let hub = Arc::new(Hub::new(Arc::new(config)));
+        let visitors = visitors(8, 9);
+        let enter = |address: &str| {
+            let guest = hub.greet(address.parse::<IpAddr>().unwrap());
+            visitors.enter(guest.map(Some)).unwrap()
+        };
+        let (theirs, ours) = ("192.0.2.1", "192.0.2.2");
+        let mine = enter(ours);
+        let busy = [(); 4].map(|()| enter(theirs));
+        assert!(busy.iter().all(Visitor::rise));
+        assert_eq!(enter(theirs).refused, Some(NotLetIn::Address));
+        busy[2].rest();
+        let more = enter(theirs);
+        assert_eq!(more.refused, None);
+        assert!(!busy[2].rise() && mine.rise(), "the idle one of the same address went");
+        let others = [(); 3].map(|()| enter(ours));
+        assert!(others.iter().all(|visitor| visitor.refused.is_none()), "there is room for others");
+        drop((busy, more));
+        assert_eq!([(); 4].map(|()| enter(theirs).refused), [None; 4]);
+        assert_eq!(visitors.state.lock().of_one.len(), 1, "who is gone is forgotten");
+    }
 
     #[test]
     fn the_one_that_is_idle_for_longest_makes_room_and_nobody_who_is_being_answered() {
-        let visitors = Visitors::new(3, 9);
+        let visitors = visitors(3, 9);
         let enter = || visitors.enter(Ok(None)).unwrap();
         let [a, b, c] = [(); 3].map(|()| enter());
         assert!(a.rise() && b.rise() && c.rise());
@@ -164,7 +251,7 @@ mod tests {
 
     #[test]
     fn few_are_refused_with_words_at_a_time_and_take_nobodys_place() {
-        let visitors = Visitors::new(1, 2);
+        let visitors = visitors(1, 2);
         let inside = visitors.enter(Ok(None)).unwrap();
         let refuse = || visitors.enter(Err(NotLetIn::Address));
         let outside = [refuse().unwrap(), refuse().unwrap()];

@@ -18,12 +18,12 @@ const COST: i64 = 10 * TICKS_A_SECOND as i64;
 pub(super) struct Addresses {
     /// None where nobody is limited.
     most: Option<u32>,
-    table: Mutex<HashMap<Key, Entry>>,
+    table: Mutex<HashMap<Network, Entry>>,
 }
 
 /// An IPv4 address, or the network of an IPv6 address: whoever has one has 2^64 of them (RFC 6177).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Key(u64);
+pub struct Network(u64);
 
 #[derive(Debug)]
 struct Entry {
@@ -47,7 +47,7 @@ impl Addresses {
         let full = Self::full_bucket(most);
         let mut table = self.table.lock();
         let new = || Entry { connections: 0, bucket: full, filled_at: now };
-        let entry = table.entry(Key::of(address)).or_insert_with(new);
+        let entry = table.entry(Network::of(address)).or_insert_with(new);
         entry.fill(most, now);
         if entry.connections >= most {
             return Err(NotLetIn::Address);
@@ -62,11 +62,11 @@ impl Addresses {
     pub(super) fn enter_again(&self, address: IpAddr, now: u32) {
         let Some(most) = self.most else { return };
         let new = || Entry { connections: 0, bucket: Self::full_bucket(most), filled_at: now };
-        self.table.lock().entry(Key::of(address)).or_insert_with(new).connections += 1;
+        self.table.lock().entry(Network::of(address)).or_insert_with(new).connections += 1;
     }
 
     pub(super) fn leave(&self, address: IpAddr) {
-        if let Some(entry) = self.table.lock().get_mut(&Key::of(address)) {
+        if let Some(entry) = self.table.lock().get_mut(&Network::of(address)) {
             entry.connections -= 1;
         }
     }
@@ -98,7 +98,7 @@ impl Entry {
     }
 }
 
-impl Key {
+impl Network {
     pub(super) fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             // In ::/64, where no IPv6 host is.
