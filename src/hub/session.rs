@@ -316,6 +316,7 @@ impl Drop for Session {
         self.hub.clients.remove(self.client.id);
         self.hub.addresses.leave(self.client.address);
         self.client.outbox.let_go();
+        self.client.note_unfinished(0, false, self.hub.heartbeat.now());
     }
 }
 

@@ -126,6 +126,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn part(self, parting: Parting, killed: CancellationToken) {
         let Self { wire, mut reader, session } = self;
         reader.rest();
+        // Who is in the middle of a message would have to finish it before it can answer a close frame: nothing is kept
+        // for that.
+        let reader = Some(reader).filter(|reader| reader.kept_bytes() == 0);
         let client = Arc::clone(session.client());
         let reason = parting.leave_reason();
         turns(pin!(async move { session.end(reason) })).await;
@@ -170,10 +173,15 @@ fn listen<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// The closing handshake (RFC 6455, section 7), either way round.
-async fn say_goodbye<S>(wire: &Wire<S>, outbox: &Outbox, mut reader: Reader, parting: Parting)
-where
+async fn say_goodbye<S>(
+    wire: &Wire<S>,
+    outbox: &Outbox,
+    mut reader: Option<Reader>,
+    parting: Parting,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let in_a_message = reader.is_none();
     // Whoever ends it: what is due goes out first, and nobody's flush finds anything after the close frame.
     outbox.end(Ending::GoingAway);
     if let Parting::Lost = poll_fn(|cx| wire.poll_send(outbox, cx)).await {
@@ -182,7 +190,7 @@ where
     if let Some(payload) = parting.close_payload() {
         wire.append(Control::Close, &payload);
     }
-    if let Parting::Ended(_) = parting {
+    if let (Parting::Ended(_), Some(reader)) = (parting, &mut reader) {
         // The client's half of the handshake; whatever it says before that comes too late.
         let mut left = THROWN_AWAY_BYTES;
         let mut waits = true;
@@ -203,7 +211,8 @@ where
         return;
     }
     let _ = poll_fn(|cx| wire.poll_shutdown(cx)).await;
-    if let Parting::Fault(_) = parting {
+    if matches!(parting, Parting::Fault(_)) || in_a_message && matches!(parting, Parting::Ended(_))
+    {
         // In a box, since it has room for what it reads.
         Box::pin(throw_away(wire)).await;
     }
