@@ -13,7 +13,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Client, Ending, heartbeat::TICKS_A_SECOND};
+use super::{Client, Ending, Network, heartbeat::TICKS_A_SECOND};
 use crate::config::{OutboxLimits, limits};
 
 /// See the module. One for all clients of a server.
@@ -71,7 +71,7 @@ impl Keep {
         self.enlisted.lock().push(Arc::downgrade(client));
     }
 
-    /// Ends those with whom the server has borne for long enough and, where it keeps too much in all, those who are the cause.
+    /// Ends those with whom the server has borne for long enough and, where it is tight, those who are the cause.
     pub(super) fn look(&self, now: u32) {
         let mut watched = self.watched.lock();
         let new = mem::take(&mut *self.enlisted.lock());
@@ -83,16 +83,29 @@ impl Keep {
             }
             client.owes() || !client.strike_off()
         });
-        let kept = self.bytes.load(Ordering::Relaxed);
-        let mut excess = kept.saturating_sub(self.most_bytes);
-        if excess > 0 {
-            tracing::warn!(
-                kept,
-                "near --memory-budget: clients that make the server keep much are closed"
-            );
-            shed_unfinished(&watched, &mut excess);
-            shed_unread(&watched, &mut excess, now);
+        if self.is_tight() {
+            self.shed(&watched, now);
         }
+    }
+
+    fn shed(&self, watched: &[Watched], now: u32) {
+        let kept = self.bytes.load(Ordering::Relaxed);
+        tracing::warn!(
+            kept,
+            "near --memory-budget: nobody new is let in, and clients that make the server keep much are closed"
+        );
+        // While nobody new is let in, those go who alone are the cause; anybody else has to only where it is too much.
+        let (mut excess, share) = match kept.checked_sub(self.most_bytes) {
+            Some(excess) => (excess, 0),
+            None => (kept.saturating_sub(self.most_bytes / 4 * 3), self.most_bytes / 8),
+        };
+        let clients = || watched.iter().filter_map(|watched| watched.client.upgrade());
+        let unfinished = clients().map(|client| (client.unfinished_bytes(), client));
+        shed(unfinished, &mut excess, share, Ending::Unfinished);
+        let still = watched.iter().filter(|watched| now - watched.still_since >= TICKS_A_SECOND);
+        let still = still.filter_map(|watched| watched.client.upgrade());
+        let unread = still.map(|client| (client.outbox.bytes(), client));
+        shed(unread, &mut excess, share, Ending::SlowConsumer);
     }
 }
 
@@ -124,39 +137,30 @@ impl Watched {
     }
 }
 
-/// The address that has begun the most loses first, and of its clients the one that has.
-fn shed_unfinished(watched: &[Watched], excess: &mut usize) {
-    let mut by_address: HashMap<_, Vec<(usize, Arc<Client>)>> = HashMap::new();
-    for client in watched.iter().filter_map(|watched| watched.client.upgrade()) {
-        let bytes = client.unfinished_bytes();
-        if bytes > 0 {
-            by_address.entry(client.address).or_default().push((bytes, client));
-        }
+/// Ends clients until so many bytes less are kept: first those of the address for whose clients the most is kept, and of
+/// these the one for whom the most is. An address for which no more than `share` is kept is spared.
+fn shed(
+    clients: impl Iterator<Item = (usize, Arc<Client>)>,
+    excess: &mut usize,
+    share: usize,
+    ending: Ending,
+) {
+    let mut by_address: HashMap<_, Vec<_>> = HashMap::new();
+    for (bytes, client) in clients.filter(|(bytes, _)| *bytes > 0) {
+        by_address.entry(Network::of(client.address)).or_default().push((bytes, client));
     }
     let total = |clients: &Vec<(usize, _)>| clients.iter().map(|(bytes, _)| bytes).sum::<usize>();
     let mut by_address: Vec<_> = by_address.into_values().collect();
+    by_address.retain(|clients| total(clients) > share);
     by_address.sort_by_key(|clients| Reverse(total(clients)));
-    for clients in by_address {
-        end_hungriest(clients, excess, Ending::Unfinished);
-    }
-}
-
-/// Those whose socket took nothing for a second.
-fn shed_unread(watched: &[Watched], excess: &mut usize, now: u32) {
-    let still = watched.iter().filter(|watched| now - watched.still_since >= TICKS_A_SECOND);
-    let clients = still.filter_map(|watched| watched.client.upgrade());
-    let clients = clients.map(|client| (client.outbox.bytes(), client)).collect();
-    end_hungriest(clients, excess, Ending::SlowConsumer);
-}
-
-/// Ends clients in the order of what is kept for each, until that suffices.
-fn end_hungriest(mut clients: Vec<(usize, Arc<Client>)>, excess: &mut usize, ending: Ending) {
-    clients.sort_by_key(|(bytes, _)| Reverse(*bytes));
-    for (bytes, client) in clients {
-        if *excess == 0 {
-            return;
+    for mut clients in by_address {
+        clients.sort_by_key(|(bytes, _)| Reverse(*bytes));
+        for (bytes, client) in clients {
+            if *excess == 0 {
+                return;
+            }
+            client.outbox.end(ending);
+            *excess = excess.saturating_sub(bytes);
         }
-        client.outbox.end(ending);
-        *excess = excess.saturating_sub(bytes);
     }
 }
