@@ -17,8 +17,8 @@ fn main() {
     let times: usize = times.parse().expect("a number of times");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
-        let config = Config::try_parse_from(["signalpost", "--rate-limit", "1000000"])
-            .expect("the defaults");
+        let config =
+            Config::try_parse_from(["signalpost", "--rate-limit", "100000"]).expect("the defaults");
         let hub = Arc::new(Hub::new(Arc::new(config)));
         match &*scenario {
             "candidate" => relay(&hub, candidate, times, 1).await,

@@ -66,7 +66,7 @@ impl Http {
     pub fn new(hub: Arc<Hub>, config: Arc<Config>) -> Self {
         let assets = Assets::new(config.client_dir.clone(), config.base_path.clone());
         let security_headers = SecurityHeaders::new(&config.frame_ancestors);
-        let (draining, killed) = (CancellationToken::new(), CancellationToken::new());
+        let (draining, killed) = (CancellationToken::new(), hub.killed.clone());
         let capacity = config.capacity();
         let visitors = Visitors::new(&capacity);
         let refusals = Refusals::new(!config.trusted_proxies.is_empty());
@@ -152,13 +152,11 @@ impl Http {
         }
         let http1::Parts { io, read_buf, service, .. } = connection.into_parts();
         let Some(session) = service.session.into_inner() else { return };
-        let max_message_bytes = self.config.max_message_bytes;
-        let killed = self.killed.clone();
         // A task of its own: this one's room for HTTP would stay as long as it does, and so would the whole
         // buffer of which `read_buf` is a part.
         let already_read = read_buf.to_vec();
         let stream = io.into_inner().stream;
-        self.tasks.spawn(ws::run(stream, already_read, session, max_message_bytes, killed));
+        self.tasks.spawn(ws::run(stream, already_read, session));
     }
 
     async fn respond(&self, request: Request<Incoming>) -> Response {

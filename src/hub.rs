@@ -22,6 +22,7 @@ use std::{
 };
 
 use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
 
 pub use addresses::Network;
 pub use client::{Client, Link};
@@ -54,8 +55,10 @@ pub struct Hub {
     clients: Registry,
     heartbeat: Heartbeat,
     rates: Rates,
-    keep: Arc<Keep>,
+    keep: Keep,
     addresses: Addresses,
+    /// The end of every task that serves a browser, whatever it is about.
+    pub killed: CancellationToken,
 }
 
 /// Why somebody is not let in.
@@ -120,7 +123,8 @@ impl Hub {
             addresses: Addresses::new(capacity.per_address),
             heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
             rates: Rates::new(config.rate_limit),
-            keep: Arc::new(Keep::new(config.outbox_limits(), config.kept_bytes())),
+            keep: Keep::new(config.outbox_limits(), config.kept_bytes()),
+            killed: CancellationToken::new(),
             config,
         }
     }
@@ -162,7 +166,7 @@ impl Hub {
         } else {
             self.addresses.enter(address, now)?;
         }
-        let client = Arc::new(Client::new(&self.keep, address));
+        let client = Arc::new(Client::new(self, address));
         let welcome = Reply::Welcome {
             client_id: client.id,
             protocol: VERSION,
@@ -176,7 +180,7 @@ impl Hub {
             return Err(full);
         }
         self.heartbeat.enrol(&client);
-        Ok(Session::new(Arc::clone(self), client))
+        Ok(Session::new(client))
     }
 
     /// How many connections fit.
@@ -268,6 +272,7 @@ impl Hub {
     pub fn cut_off(&self) {
         self.clients.close();
         self.clients.for_each(|client| client.outbox.end(Ending::CutOff));
+        self.killed.cancel();
     }
 
     fn tell_everyone(&self, frame: &Frame) -> usize {

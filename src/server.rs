@@ -188,7 +188,6 @@ impl Drop for End {
     fn drop(&mut self) {
         self.http.draining.cancel();
         self.hub.cut_off();
-        self.http.killed.cancel();
     }
 }
 

@@ -13,7 +13,6 @@ use signalpost::{
     ws,
 };
 use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
 
 fn hub() -> Arc<Hub> {
     Arc::new(Hub::new(Arc::new(Config::try_parse_from(["signalpost"]).expect("the defaults"))))
@@ -21,14 +20,14 @@ fn hub() -> Arc<Hub> {
 
 /// The runtime puts 112 bytes around a task of ours and rounds up to 128; an Arc takes 16.
 #[tokio::test]
-async fn an_idle_connection_takes_a_task_of_320_bytes_and_a_client_of_192() {
+async fn an_idle_connection_takes_a_task_of_256_bytes_and_a_client_of_192() {
     let session =
         hub().connect(std::net::Ipv4Addr::LOCALHOST.into(), None).expect("the hub has room");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("bound");
     let stream = TcpStream::connect(address).await.expect("it listens");
-    let task = ws::run(stream, Vec::new(), session, 1 << 18, CancellationToken::new());
-    assert!(size_of_val(&task) <= 320 - 112, "{} bytes", size_of_val(&task));
+    let task = ws::run(stream, Vec::new(), session);
+    assert!(size_of_val(&task) <= 256 - 112, "{} bytes", size_of_val(&task));
     assert!(size_of::<Client>() <= 192 - 16, "{} bytes", size_of::<Client>());
 }
 

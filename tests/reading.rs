@@ -22,7 +22,6 @@ use tokio::{
     task::yield_now,
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
 
 fn hub() -> Arc<Hub> {
     let flags = ["signalpost", "--rate-limit", "0"];
@@ -154,7 +153,7 @@ async fn who_never_stops_talking_holds_up_nobody_neither_seated_nor_sent_away() 
             Babble { frame: frame(then), frames_left: FRAMES, closed: Arc::clone(&closed) };
         let session =
             hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).expect("the hub has room");
-        tokio::spawn(ws::run(babble, begun, session, 1 << 18, CancellationToken::new()));
+        tokio::spawn(ws::run(babble, begun, session));
         let others_are_served = async || {
             let joined = tokio::spawn(async {
                 let mut other = Pipe::join(&crate::hub(), "a").await;

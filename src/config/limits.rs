@@ -52,7 +52,7 @@ pub const MESSAGE_BYTES_A_SECOND: usize = 4 << 10;
 /// Messages a second of a client, in the long run; `--rate-limit`.
 pub const RATE_LIMIT: u32 = 200;
 /// The largest `--rate-limit`.
-pub const MAX_RATE_LIMIT: i64 = 1_000_000;
+pub const MAX_RATE_LIMIT: i64 = 100_000;
 /// Most rooms that a `WatchEvents` names.
 pub const WATCHED_ROOMS: usize = 1000;
 /// Longest names of the rooms of a `WatchEvents` together, in bytes.

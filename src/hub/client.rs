@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
+    Hub,
     heartbeat::TICKS_A_SECOND,
-    keep::Keep,
     outbox::{Entry, Flush, Outbox, Pushed},
     turn,
 };
@@ -33,7 +33,7 @@ pub struct Client {
     /// Bytes of a message that it did not finish yet, and the tick in which it began it.
     unfinished: AtomicU32,
     begun_at: AtomicU32,
-    /// Whether [`Keep`] has it on its list.
+    /// Whether [`super::keep::Keep`] has it on its list.
     enlisted: AtomicBool,
 }
 
@@ -48,12 +48,12 @@ pub trait Link: Debug + Send + Sync {
 }
 
 impl Client {
-    pub(super) fn new(keep: &Arc<Keep>, address: IpAddr) -> Self {
-        keep.adjust(0, limits::CLIENT_BYTES);
+    pub(super) fn new(hub: &Arc<Hub>, address: IpAddr) -> Self {
+        hub.keep.adjust(0, limits::CLIENT_BYTES);
         Self {
             id: ClientId::random(),
             address,
-            outbox: Outbox::new(Arc::clone(keep)),
+            outbox: Outbox::new(Arc::clone(hub)),
             link: OnceLock::new(),
             heard_at: AtomicU32::new(0),
             held_by: AtomicU16::new(0),

@@ -132,9 +132,10 @@ fn ticks(duration: Duration) -> usize {
 mod tests {
     use std::net::Ipv4Addr;
 
+    use clap::Parser;
+
     use super::*;
-    use crate::config::OutboxLimits;
-    use crate::hub::keep::Keep;
+    use crate::{config::Config, hub::Hub};
 
     /// Turns the wheel with one client, which speaks in the first `speaks` ticks: how many checks were seen
     /// at most, and when it was ended.
@@ -142,8 +143,8 @@ mod tests {
         let seconds = Duration::from_secs;
         let heartbeat = Heartbeat::new(seconds(ping_seconds), seconds(pong_seconds));
         let clients = Registry::new(1);
-        let keep = Arc::new(Keep::new(OutboxLimits { messages: 16, bytes: 1024 }, usize::MAX));
-        let client = Arc::new(Client::new(&keep, Ipv4Addr::LOCALHOST.into()));
+        let hub = Arc::new(Hub::new(Arc::new(Config::try_parse_from(["signalpost"]).unwrap())));
+        let client = Arc::new(Client::new(&hub, Ipv4Addr::LOCALHOST.into()));
         clients.insert(&client).unwrap();
         heartbeat.enrol(&client);
         let mut most = 0;

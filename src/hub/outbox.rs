@@ -17,7 +17,7 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{Client, keep::Keep};
+use super::{Client, Hub, keep::Keep};
 use crate::{
     config::{OutboxLimits, limits::OUTBOX_MESSAGE_OVERHEAD},
     protocol::{Announcement, Frame},
@@ -39,7 +39,7 @@ const BLOCK_BYTES: usize = 32 << 10;
 /// See the module.
 #[derive(Debug)]
 pub struct Outbox {
-    keep: Arc<Keep>,
+    pub(super) hub: Arc<Hub>,
     queue: Mutex<Queue>,
     /// Whether the connection's own task has to look at the outbox, or at its socket, itself.
     summoned: AtomicBool,
@@ -137,8 +137,8 @@ pub enum Due {
 }
 
 impl Outbox {
-    pub(super) fn new(keep: Arc<Keep>) -> Self {
-        Self { keep, queue: Mutex::default(), summoned: AtomicBool::new(false) }
+    pub(super) fn new(hub: Arc<Hub>) -> Self {
+        Self { hub, queue: Mutex::default(), summoned: AtomicBool::new(false) }
     }
 
     /// Adds a message: none is ever left out. Where that makes the outbox more than half full, `sender` is held
@@ -156,7 +156,7 @@ impl Outbox {
         }
         queue.entries.push_back(entry);
         let scheduled = mem::replace(&mut queue.scheduled, true);
-        if queue.is_over(self.keep.half) {
+        if queue.is_over(self.hub.keep.half) {
             if let Some(sender) = sender {
                 sender.hold();
                 queue.holding.0.get_or_insert_default().push(Arc::downgrade(sender));
@@ -199,7 +199,7 @@ impl Outbox {
 
     /// What is kept for all clients, this one among them.
     pub(super) fn keep(&self) -> &Keep {
-        &self.keep
+        &self.hub.keep
     }
 
     /// How many bytes are due, or on their way.
@@ -209,13 +209,13 @@ impl Outbox {
 
     /// Whether it is more than half full.
     pub(super) fn is_pressed(&self) -> bool {
-        self.queue.lock().is_over(self.keep.half)
+        self.queue.lock().is_over(self.hub.keep.half)
     }
 
     /// Whether it holds so much that this counts among what the server keeps.
     pub(super) fn is_heavy(&self) -> bool {
         let queue = self.queue.lock();
-        queue.bytes >= BLOCK_BYTES || queue.is_over(self.keep.half)
+        queue.bytes >= BLOCK_BYTES || queue.is_over(self.hub.keep.half)
     }
 
     /// From now on `waker` wakes the connection's own task.
@@ -289,7 +289,7 @@ impl Outbox {
 
     /// Lets everybody go whom it holds back, without its lock, if it is down to a quarter.
     fn let_go_if_drained(&self, mut queue: MutexGuard<'_, Queue>) {
-        if queue.holding.0.is_some() && !queue.is_over(self.keep.quarter) {
+        if queue.holding.0.is_some() && !queue.is_over(self.hub.keep.quarter) {
             let held = mem::take(&mut queue.holding);
             drop(queue);
             held.let_go();
@@ -299,7 +299,9 @@ impl Outbox {
     /// Counts what is kept among what is kept for all: most messages change nothing there.
     fn count(&self, before: usize, after: usize) {
         if before / BLOCK_BYTES != after / BLOCK_BYTES {
-            self.keep.adjust(before / BLOCK_BYTES * BLOCK_BYTES, after / BLOCK_BYTES * BLOCK_BYTES);
+            self.hub
+                .keep
+                .adjust(before / BLOCK_BYTES * BLOCK_BYTES, after / BLOCK_BYTES * BLOCK_BYTES);
         }
     }
 

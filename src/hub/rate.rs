@@ -22,7 +22,7 @@ pub(super) struct Rates {
 struct Shape {
     per_tick: i64,
     most: i64,
-    cost: i64,
+    cost: i32,
 }
 
 impl Rates {
@@ -37,7 +37,7 @@ impl Rates {
         // At least a name and a seat at once: at rates below 20 nobody could come in otherwise.
         let shape = |per_tick, ticks, cost| Shape {
             per_tick,
-            most: i64::max(per_tick * ticks, 2 * cost),
+            most: i64::max(per_tick * ticks, 2 * i64::from(cost)),
             cost,
         };
         // 200 messages, 512 KiB and 2 changes a second of a client, and 16 MiB of a room, at the default.
@@ -53,14 +53,16 @@ impl Rates {
 /// What one client may say.
 #[derive(Debug)]
 pub(super) struct Meter {
-    messages: i64,
-    bytes: i64,
-    changes: i64,
     filled_at: u32,
-    /// Since when the client is over its rate without a pause, when it last was, and when it was last told.
-    over_since: u32,
-    over_at: u32,
-    told_at: u32,
+    /// In 4 bytes each, as everybody has them: what `--rate-limit` may be at most fits.
+    messages: i32,
+    bytes: i32,
+    changes: i32,
+    /// For how many ticks the client has been over its rate without a pause, since how many it is not, and since how
+    /// many it was told; 255 for ever.
+    over_for: u8,
+    over_since: u8,
+    told_since: u8,
 }
 
 /// What is to be done about a client that is over its rate.
@@ -76,26 +78,25 @@ pub(super) enum Over {
 
 impl Meter {
     pub(super) fn new(rates: &Rates, now: u32) -> Self {
-        let long_ago = now.wrapping_sub(2 * TICKS_A_SECOND);
         Self {
-            messages: rates.messages.most,
-            bytes: rates.bytes.most,
-            changes: rates.changes.most,
             filled_at: now,
-            over_since: long_ago,
-            over_at: long_ago,
-            told_at: long_ago,
+            messages: rates.messages.full(),
+            bytes: rates.bytes.full(),
+            changes: rates.changes.full(),
+            over_for: 0,
+            over_since: u8::MAX,
+            told_since: u8::MAX,
         }
     }
 
     /// Takes a message out.
     pub(super) fn message(&mut self, rates: &Rates) {
-        self.messages -= rates.messages.cost;
+        self.messages = rates.messages.taken(self.messages, 1);
     }
 
     /// Takes bytes out, of messages or not.
     pub(super) fn bytes(&mut self, rates: &Rates, bytes: usize) {
-        self.bytes -= i64::try_from(bytes).unwrap_or(i64::MAX) * rates.bytes.cost;
+        self.bytes = rates.bytes.taken(self.bytes, bytes);
     }
 
     /// Whether there is anything left to say a message with.
@@ -108,41 +109,50 @@ impl Meter {
     /// # Errors
     /// How many ticks it is until one can be taken.
     pub(super) fn change(&mut self, rates: &Rates) -> Result<(), u32> {
-        if self.changes < rates.changes.cost {
-            return Err(rates.changes.ticks_for(rates.changes.cost - self.changes));
+        let left = rates.changes.taken(self.changes, 1);
+        if left < 0 {
+            return Err(rates.changes.ticks_until(left, 0));
         }
-        self.changes -= rates.changes.cost;
+        self.changes = left;
         Ok(())
     }
 
     /// In how many ticks [`Meter::allows_a_message`] at the earliest.
     pub(super) fn ticks_to_wait(&self, rates: &Rates) -> u32 {
-        rates.messages.ticks_for(1 - self.messages).max(rates.bytes.ticks_for(1 - self.bytes))
+        let Rates { messages, bytes, .. } = rates;
+        messages.ticks_until(self.messages, 1).max(bytes.ticks_until(self.bytes, 1))
     }
 
-    pub(super) fn fill(&mut self, rates: &Rates, now: u32) {
-        if now != self.filled_at {
+    /// Puts in what came since it was last filled. Returns whether a tick has passed.
+    pub(super) fn fill(&mut self, rates: &Rates, now: u32) -> bool {
+        let passed = now != self.filled_at;
+        if passed {
             let ticks = now.wrapping_sub(self.filled_at);
             self.filled_at = now;
             self.messages = rates.messages.filled(self.messages, ticks);
             self.bytes = rates.bytes.filled(self.bytes, ticks);
             self.changes = rates.changes.filled(self.changes, ticks);
+            let ticks = u8::try_from(ticks).unwrap_or(u8::MAX);
+            for age in [&mut self.over_for, &mut self.over_since, &mut self.told_since] {
+                *age = age.saturating_add(ticks);
+            }
         }
+        passed
     }
 
-    /// Notes that something had to wait, or was refused.
-    pub(super) fn note_over(&mut self, now: u32) -> Over {
-        if now.wrapping_sub(self.over_at) > TICKS_A_SECOND {
-            self.over_since = now;
+    /// Notes that something had to wait, or was refused, in the tick that it is filled to.
+    pub(super) fn note_over(&mut self) -> Over {
+        if u32::from(self.over_since) > TICKS_A_SECOND {
+            self.over_for = 0;
         }
-        self.over_at = now;
-        if now.wrapping_sub(self.over_since) >= BORNE {
+        self.over_since = 0;
+        if u32::from(self.over_for) >= BORNE {
             return Over::End;
         }
-        if now.wrapping_sub(self.told_at) < TICKS_A_SECOND {
+        if u32::from(self.told_since) < TICKS_A_SECOND {
             return Over::Told;
         }
-        self.told_at = now;
+        self.told_since = 0;
         Over::Tell
     }
 }
@@ -152,14 +162,14 @@ impl Meter {
 #[derive(Debug)]
 pub(super) struct Announced {
     shape: Shape,
-    bytes: i64,
+    bytes: i32,
     filled_at: u32,
 }
 
 impl Announced {
     pub(super) fn new(rates: &Rates) -> Self {
         let shape = rates.announced;
-        Self { shape, bytes: shape.most, filled_at: 0 }
+        Self { shape, bytes: shape.full(), filled_at: 0 }
     }
 
     /// Whether anything may be announced.
@@ -169,22 +179,34 @@ impl Announced {
     pub(super) fn allows_more(&mut self, now: u32) -> Result<(), u32> {
         self.bytes = self.shape.filled(self.bytes, now.wrapping_sub(self.filled_at));
         self.filled_at = now;
-        if self.bytes > 0 { Ok(()) } else { Err(self.shape.ticks_for(1 - self.bytes)) }
+        if self.bytes > 0 { Ok(()) } else { Err(self.shape.ticks_until(self.bytes, 1)) }
     }
 
     pub(super) fn take(&mut self, bytes: usize) {
-        self.bytes -= i64::try_from(bytes).unwrap_or(i64::MAX).saturating_mul(self.shape.cost);
+        self.bytes = self.shape.taken(self.bytes, bytes);
     }
 }
 
 impl Shape {
-    fn filled(self, level: i64, ticks: u32) -> i64 {
-        (level + i64::from(ticks) * self.per_tick).min(self.most)
+    fn full(self) -> i32 {
+        i32::try_from(self.most).unwrap_or(i32::MAX)
     }
 
-    fn ticks_for(self, missing: i64) -> u32 {
-        let ticks = missing.max(0) as u64;
-        u32::try_from(ticks.div_ceil(self.per_tick.max(1) as u64)).unwrap_or(u32::MAX)
+    fn filled(self, level: i32, ticks: u32) -> i32 {
+        let level = i64::from(level) + i64::from(ticks) * self.per_tick;
+        i32::try_from(level.min(self.most)).unwrap_or(i32::MAX)
+    }
+
+    fn taken(self, level: i32, times: usize) -> i32 {
+        let taken = i32::try_from(times).unwrap_or(i32::MAX).saturating_mul(self.cost);
+        level.saturating_sub(taken)
+    }
+
+    fn ticks_until(self, level: i32, least: i32) -> u32 {
+        let missing = i64::from(least) - i64::from(level);
+        let missing = u64::try_from(missing).unwrap_or(0);
+        let per_tick = u64::try_from(self.per_tick).unwrap_or(0).max(1);
+        u32::try_from(missing.div_ceil(per_tick)).unwrap_or(u32::MAX)
     }
 }
 
@@ -196,6 +218,7 @@ pub(super) fn milliseconds(ticks: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::limits;
 
     #[test]
     fn the_default_is_what_the_documents_say() {
@@ -264,10 +287,12 @@ mod tests {
 
     #[test]
     fn who_is_over_is_told_once_a_second_and_ended_after_thirty_without_a_pause() {
-        let mut meter = Meter::new(&Rates::new(200), 1000);
+        let rates = Rates::new(200);
+        let mut meter = Meter::new(&rates, 1000);
         let mut told = Vec::new();
         for tick in 1000.. {
-            match meter.note_over(tick) {
+            meter.fill(&rates, tick);
+            match meter.note_over() {
                 Over::Tell => told.push(tick),
                 Over::Told => {}
                 Over::End => {
@@ -278,9 +303,22 @@ mod tests {
         }
         assert_eq!(told, (0..30).map(|second| 1000 + 4 * second).collect::<Vec<_>>());
 
-        let mut meter = Meter::new(&Rates::new(200), 1000);
-        let with_pauses = (1000..3000).filter(|tick| tick % 20 > TICKS_A_SECOND);
-        assert!(with_pauses.map(|tick| meter.note_over(tick)).all(|over| over != Over::End));
+        let mut meter = Meter::new(&rates, 1000);
+        for tick in (1000..3000).filter(|tick| tick % 20 > TICKS_A_SECOND) {
+            meter.fill(&rates, tick);
+            assert_ne!(meter.note_over(), Over::End);
+        }
+        meter.fill(&rates, u32::MAX);
+        assert_eq!(meter.note_over(), Over::Tell, "after a long time, too");
+    }
+
+    #[test]
+    fn the_largest_rate_fits() {
+        let most = u32::try_from(limits::MAX_RATE_LIMIT).unwrap();
+        let rates = Rates::new(most);
+        for shape in [rates.messages, rates.bytes, rates.changes] {
+            assert_eq!(i64::from(shape.full()), shape.most);
+        }
     }
 
     #[test]

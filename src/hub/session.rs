@@ -8,6 +8,8 @@ use super::{
     outbox::Entry,
     rate::{Meter, Over, milliseconds},
 };
+use tokio_util::sync::CancellationToken;
+
 use crate::{
     id::{ClientId, RoomId},
     protocol::{
@@ -19,7 +21,6 @@ use crate::{
 /// Ends with its value: whatever way the connection goes, dropping this frees the seat and the name.
 #[derive(Debug)]
 pub struct Session {
-    hub: Arc<Hub>,
     client: Arc<Client>,
     /// In a box: most clients that only wait have none.
     names: Option<Box<Names>>,
@@ -29,8 +30,8 @@ pub struct Session {
     spoke: bool,
     /// Whether it is not listened to.
     silenced: bool,
-    /// The tick in which it last was, for its rate.
-    paused_at: u32,
+    /// Whether it is summoned in the next tick, for its rate.
+    waits: bool,
 }
 
 /// What a client goes by since it registered.
@@ -50,18 +51,24 @@ pub struct Join {
 }
 
 impl Session {
-    pub(super) fn new(hub: Arc<Hub>, client: Arc<Client>) -> Self {
+    pub(super) fn new(client: Arc<Client>) -> Self {
+        let hub = &client.outbox.hub;
         let meter = Meter::new(&hub.rates, hub.heartbeat.now());
-        Self {
-            hub,
-            client,
-            names: None,
-            seat: None,
-            meter,
-            spoke: false,
-            silenced: false,
-            paused_at: 0,
-        }
+        Self { client, names: None, seat: None, meter, spoke: false, silenced: false, waits: false }
+    }
+
+    fn hub(&self) -> &Arc<Hub> {
+        &self.client.outbox.hub
+    }
+
+    /// The longest message that the client may send, in bytes.
+    pub fn max_message_bytes(&self) -> usize {
+        self.hub().config.max_message_bytes
+    }
+
+    /// Cuts the client's goodbye short.
+    pub fn killed(&self) -> &CancellationToken {
+        &self.hub().killed
     }
 
     /// Whose session it is.
@@ -73,28 +80,29 @@ impl Session {
     /// it said. Otherwise its connection is summoned when that may have changed; meanwhile it cannot be silent for too
     /// long.
     pub fn may_speak(&mut self) -> bool {
-        let now = self.hub.heartbeat.now();
-        self.meter.fill(&self.hub.rates, now);
-        let is_held = self.client.is_held();
-        if !is_held && self.meter.allows_a_message() {
+        let Self { client, meter, .. } = self;
+        let Hub { heartbeat, rates, .. } = &*client.outbox.hub;
+        let now = heartbeat.now();
+        self.waits &= !meter.fill(rates, now);
+        let is_held = client.is_held();
+        if !is_held && meter.allows_a_message() {
             if mem::take(&mut self.silenced) {
-                self.client.listened_to_again(now);
+                client.listened_to_again(now);
             }
             return true;
         }
         self.silenced = true;
-        self.client.not_listened_to();
-        if !is_held && self.paused_at != now {
-            self.paused_at = now;
-            self.hub.heartbeat.summon_later(&self.client);
-            match self.meter.note_over(now) {
+        client.not_listened_to();
+        if !is_held && !mem::replace(&mut self.waits, true) {
+            heartbeat.summon_later(client);
+            let ticks = meter.ticks_to_wait(rates);
+            match meter.note_over() {
                 Over::Tell => {
-                    let ticks = self.meter.ticks_to_wait(&self.hub.rates);
                     let text = "You say too much at once: the rest of it has to wait";
                     self.refuse(&Rejected::rate_limited(text, milliseconds(ticks)), None);
                 }
                 Over::Told => {}
-                Over::End => self.client.outbox.end(Ending::RateLimited),
+                Over::End => client.outbox.end(Ending::RateLimited),
             }
         }
         false
@@ -103,24 +111,25 @@ impl Session {
     /// Takes one message out of the client's allowance, or a control frame. Returns false where that was the last one
     /// for now.
     pub fn count_message(&mut self) -> bool {
-        self.meter.message(&self.hub.rates);
+        self.meter.message(&self.client.outbox.hub.rates);
         self.meter.allows_a_message()
     }
 
     /// Notes how many bytes the client has sent in a turn, be they only a part of a message, and how many are kept of
     /// an unfinished one.
     pub fn heard(&mut self, bytes: usize, unfinished: usize) {
-        let now = self.hub.heartbeat.now();
+        let Hub { heartbeat, rates, .. } = &*self.client.outbox.hub;
+        let now = heartbeat.now();
         if bytes > 0 {
             self.client.heard(now);
-            self.meter.bytes(&self.hub.rates, bytes);
+            self.meter.bytes(rates, bytes);
         }
         self.client.note_unfinished(unfinished, mem::take(&mut self.spoke), now);
     }
 
     /// Notes a sign of life other than a message.
     pub fn is_alive(&self) {
-        self.client.heard(self.hub.heartbeat.now());
+        self.client.heard(self.hub().heartbeat.now());
     }
 
     /// Handles one message: whatever it leads to is in outboxes afterwards. Only a join may have to be waited
@@ -170,8 +179,8 @@ impl Session {
 
     /// Takes a change out of the client's allowance.
     fn change(&mut self) -> Result<(), Rejected> {
-        self.meter.change(&self.hub.rates).map_err(|ticks| {
-            if self.meter.note_over(self.hub.heartbeat.now()) == Over::End {
+        self.meter.change(&self.client.outbox.hub.rates).map_err(|ticks| {
+            if self.meter.note_over() == Over::End {
                 self.client.outbox.end(Ending::RateLimited);
             }
             let text = "You join or register too often; try again shortly";
@@ -189,14 +198,14 @@ impl Session {
         let identity = Identity { user_id: Some(user_id.clone()), ..identity };
         let names = Names { identity: identity.clone(), user_id: UserIdJson::from(&user_id) };
         if let Some(cell) = &self.seat {
-            cell.announces_more(self.hub.heartbeat.now()).map_err(room_is_busy)?;
+            cell.announces_more(self.hub().heartbeat.now()).map_err(room_is_busy)?;
         }
         self.names = Some(Box::new(names));
         self.reply(&Reply::Registered { user_id: &user_id, request_id });
         if let Some(cell) = &self.seat {
             let rename = Command::Rename { client_id: self.client.id, identity };
             // Whoever lost its seat a moment ago has nobody to tell.
-            let _ = cell.command(&self.hub.journal, rename, SystemTime::now());
+            let _ = cell.command(&self.hub().journal, rename, SystemTime::now());
         }
         Ok(())
     }
@@ -214,7 +223,7 @@ impl Session {
         let command = Command::Join { client_id, identity, metadata };
         let again = self.sits_in(room_id);
         if again && let Some(cell) = &self.seat {
-            cell.announces_more(self.hub.heartbeat.now()).map_err(room_is_busy)?;
+            cell.announces_more(self.hub().heartbeat.now()).map_err(room_is_busy)?;
         } else {
             self.ask(room_id, &command)?;
             self.leave(LeaveReason::Moved, None);
@@ -226,35 +235,35 @@ impl Session {
                 request_id: request_id.cloned(),
                 left: again.then(|| Reply::Left { room_id, request_id: None }.encode()),
             };
-            match cell.join(&self.hub.journal, arrival, command.clone(), SystemTime::now()) {
+            match cell.join(&self.hub().journal, arrival, command.clone(), SystemTime::now()) {
                 Ok(Ok(())) => {
                     self.seat = Some(cell);
                     return Ok(());
                 }
                 Ok(Err(denied)) => return Err(Rejected::new(denied.into(), denied.to_string())),
                 // Its last member left meanwhile, and took the room along.
-                Err(CellClosed) => self.hub.directory.forget(&cell),
+                Err(CellClosed) => self.hub().directory.forget(&cell),
             }
         }
     }
 
     /// Whether the room would let this client in now.
     fn ask(&self, room_id: &RoomId, command: &Command) -> Result<(), Rejected> {
-        match self.hub.directory.find(room_id) {
+        match self.hub().directory.find(room_id) {
             Some(cell) => {
-                cell.announces_more(self.hub.heartbeat.now()).map_err(room_is_busy)?;
+                cell.announces_more(self.hub().heartbeat.now()).map_err(room_is_busy)?;
                 let answer = cell.ask(command.clone(), SystemTime::now());
                 answer.map_err(|denied| Rejected::new(denied.into(), denied.to_string()))
             }
-            None if self.hub.directory.has_space() => Ok(()),
+            None if self.hub().directory.has_space() => Ok(()),
             None => Err(too_many_rooms()),
         }
     }
 
     fn cell(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, Rejected> {
-        let defaults = || Arc::clone(&self.hub.new_room);
-        let vacant = || RoomCell::vacant(room_id.clone(), defaults(), &self.hub.rates);
-        self.hub.directory.find_or_insert(room_id, vacant).map_err(|_| too_many_rooms())
+        let defaults = || Arc::clone(&self.hub().new_room);
+        let vacant = || RoomCell::vacant(room_id.clone(), defaults(), &self.hub().rates);
+        self.hub().directory.find_or_insert(room_id, vacant).map_err(|_| too_many_rooms())
     }
 
     fn leave(&mut self, reason: LeaveReason, request_id: Option<&RequestId>) {
@@ -265,8 +274,8 @@ impl Session {
 
     fn depart(&mut self, reason: LeaveReason) -> Option<Arc<RoomCell>> {
         let cell = self.seat.take()?;
-        if cell.depart(&self.hub.journal, self.client.id, reason, SystemTime::now()) {
-            self.hub.directory.forget(&cell);
+        if cell.depart(&self.hub().journal, self.client.id, reason, SystemTime::now()) {
+            self.hub().directory.forget(&cell);
         }
         Some(cell)
     }
@@ -313,10 +322,10 @@ impl Drop for Session {
     fn drop(&mut self) {
         // Unless it was ended: as when the connection's task panics.
         self.depart(LeaveReason::InternalError);
-        self.hub.clients.remove(self.client.id);
-        self.hub.addresses.leave(self.client.address);
+        self.hub().clients.remove(self.client.id);
+        self.hub().addresses.leave(self.client.address);
         self.client.outbox.let_go();
-        self.client.note_unfinished(0, false, self.hub.heartbeat.now());
+        self.client.note_unfinished(0, false, self.hub().heartbeat.now());
     }
 }
 

@@ -16,7 +16,6 @@ use tokio::{
     time::timeout,
 };
 use tokio_tungstenite::tungstenite::protocol::frame::coding::Control;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     parting::Parting,
@@ -33,17 +32,10 @@ const KEPT_BYTES: usize = 128 << 10;
 /// How much of what a client still says is thrown away at its end.
 const THROWN_AWAY_BYTES: usize = 8 << 20;
 
-/// Serves a connection until it ends; `already_read` is what came with the handshake. `killed` cuts goodbyes
-/// short; who has not begun one is ended with [`crate::hub::Hub::cut_off`].
+/// Serves a connection until it ends; `already_read` is what came with the handshake.
 ///
 /// Not an `async fn`: its arguments would stay beside what is made of them, for every connection.
-pub fn run<S>(
-    stream: S,
-    already_read: Vec<u8>,
-    session: Session,
-    max_message_bytes: usize,
-    killed: CancellationToken,
-) -> impl Future<Output = ()> + Send
+pub fn run<S>(stream: S, already_read: Vec<u8>, session: Session) -> impl Future<Output = ()> + Send
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -51,7 +43,7 @@ where
     session.client().attach(Arc::clone(&wire) as Arc<dyn Link>);
     // So that its first poll makes the task the outbox's owner, whatever is due by then.
     session.client().outbox.summon();
-    let reader = Reader::new(max_message_bytes, already_read);
+    let reader = Reader::new(already_read);
     let mut connection = Connection { wire, reader, session };
     async move {
         // Turns have bounds of their own, and what one sends to many is not held against whose turn it is.
@@ -59,7 +51,7 @@ where
         let client_id = connection.session.client().id;
         tracing::debug!(%client_id, ?parting, "disconnected");
         // In a box, so that the many who are not leaving are smaller.
-        Box::pin(connection.part(parting, killed)).await;
+        Box::pin(connection.part(parting)).await;
     }
 }
 
@@ -123,16 +115,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// First the seat, then the courtesies: those may take a while.
-    async fn part(self, parting: Parting, killed: CancellationToken) {
+    async fn part(self, parting: Parting) {
         let Self { wire, mut reader, session } = self;
         reader.rest();
         // Who is in the middle of a message would have to finish it before it can answer a close frame: nothing is kept
         // for that.
         let reader = Some(reader).filter(|reader| reader.kept_bytes() == 0);
         let client = Arc::clone(session.client());
+        let (most, killed) = (session.max_message_bytes(), session.killed().clone());
         let reason = parting.leave_reason();
         turns(pin!(async move { session.end(reason) })).await;
-        let goodbye = timeout(limits::CLOSE, say_goodbye(&wire, &client.outbox, reader, parting));
+        let goodbye =
+            timeout(limits::CLOSE, say_goodbye(&wire, &client.outbox, reader, most, parting));
         let _ = killed.run_until_cancelled(goodbye).await;
     }
 }
@@ -144,8 +138,9 @@ fn listen<S: AsyncRead + AsyncWrite + Unpin>(
     session: &mut Session,
     reads: &mut Reads<'_, '_, S>,
 ) -> Poll<Option<Result<Box<Join>, Parting>>> {
+    let most = session.max_message_bytes();
     while turn_takes_another() {
-        let said = match ready!(reader.poll_next(|room| reads.poll(room))) {
+        let said = match ready!(reader.poll_next(most, |room| reads.poll(room))) {
             Ok(said) => said,
             Err(parting) => return Poll::Ready(Some(Err(parting))),
         };
@@ -177,6 +172,7 @@ async fn say_goodbye<S>(
     wire: &Wire<S>,
     outbox: &Outbox,
     mut reader: Option<Reader>,
+    max_message_bytes: usize,
     parting: Parting,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -198,7 +194,7 @@ async fn say_goodbye<S>(
             let said = poll_fn(|cx| {
                 let _ = wire.poll_flush(cx)?;
                 let mut reads = wire.reads(cx);
-                let said = reader.poll_next(|room| reads.poll(room));
+                let said = reader.poll_next(max_message_bytes, |room| reads.poll(room));
                 left = left.saturating_sub(reads.bytes);
                 said.map_ok(|said| matches!(said, Incoming::Close(_)))
             });

@@ -24,7 +24,6 @@ const HEAD_BYTES: usize = 14;
 /// See the module.
 #[derive(Debug)]
 pub struct Reader {
-    max_message_bytes: usize,
     /// Between turns, only what is unfinished.
     buffer: Option<Box<Buffer>>,
     fragments: Option<Box<Fragments>>,
@@ -44,26 +43,27 @@ pub enum Incoming<'a> {
 }
 
 impl Reader {
-    /// Reads messages of at most `max_message_bytes`, the first of them from `already_read`.
-    pub fn new(max_message_bytes: usize, already_read: Vec<u8>) -> Self {
+    /// Reads messages, the first of them from `already_read`.
+    pub fn new(already_read: Vec<u8>) -> Self {
         let buffer = (!already_read.is_empty()).then(|| Buffer::of(already_read));
-        Self { max_message_bytes, buffer, fragments: None }
+        Self { buffer, fragments: None }
     }
 
-    /// What the client says next, read by `read` where that is not here yet. While it is pending, nothing is
+    /// What the client says next, at most `max_message_bytes` long, read by `read` where that is not here yet. While it is pending, nothing is
     /// kept but what is unfinished.
     ///
     /// # Errors
     /// [`Parting::Lost`] and [`Parting::Fault`], after which nothing makes sense any more.
     pub fn poll_next(
         &mut self,
+        max_message_bytes: usize,
         mut read: impl FnMut(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
     ) -> Poll<Result<Incoming<'_>, Parting>> {
         self.fragments.take_if(|fragments| fragments.complete);
         let frame = loop {
             let buffer = self.buffer.get_or_insert_with(Buffer::spare);
             let fragments = self.fragments.as_deref();
-            match Frame::find(buffer.unhandled(), fragments, self.max_message_bytes)? {
+            match Frame::find(buffer.unhandled(), fragments, max_message_bytes)? {
                 Found::Whole(frame) if frame.is_final => break frame,
                 Found::Whole(frame) => {
                     let payload = frame.take_from(buffer);

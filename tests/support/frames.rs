@@ -59,12 +59,12 @@ pub fn agree(max_message_bytes: usize, cut: usize, bytes: &[u8]) {
 }
 
 fn ours(max_message_bytes: usize, cut: usize, bytes: &[u8]) -> Vec<Seen> {
-    let mut reader = Reader::new(max_message_bytes, Vec::new());
+    let mut reader = Reader::new(Vec::new());
     let mut left = bytes;
     let mut waits = false;
     let mut seen = Vec::new();
     loop {
-        let next = reader.poll_next(|room| {
+        let next = reader.poll_next(max_message_bytes, |room| {
             waits = !waits && cut > 0 && !left.is_empty();
             if waits {
                 return Poll::Pending;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde_json::Value;
 use signalpost::{hub::Hub, ws};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
-use tokio_util::sync::CancellationToken;
 
 /// A client that has joined a room.
 #[derive(Debug)]
@@ -90,7 +89,7 @@ where
 {
     let session =
         hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).expect("the hub has room");
-    tokio::spawn(ws::run(served, Vec::new(), session, 1 << 18, CancellationToken::new()));
+    tokio::spawn(ws::run(served, Vec::new(), session));
 }
 
 /// A text as a client sends it, masked with zeros.
