@@ -13,7 +13,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
     time::Duration,
@@ -140,12 +140,12 @@ async fn who_waits_for_an_outbox_is_let_go_when_its_client_goes() {
 
 /// A socket that takes what the test says.
 #[derive(Debug, Default)]
-struct Taking(AtomicU64);
+struct Taking(AtomicU32);
 
 impl Link for Taking {
     fn flush(&self, _: &Outbox) {}
 
-    fn taken(&self) -> u64 {
+    fn taken(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 }

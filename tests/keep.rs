@@ -7,7 +7,7 @@ mod support;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -54,12 +54,12 @@ async fn of_unfinished_messages_those_of_the_greediest_address_go_first() {
 
 /// A socket that takes what the test says.
 #[derive(Debug, Default)]
-struct Taking(AtomicU64);
+struct Taking(AtomicU32);
 
 impl Link for Taking {
     fn flush(&self, _: &Outbox) {}
 
-    fn taken(&self) -> u64 {
+    fn taken(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -41,7 +41,7 @@ pub const OWN_BYTES: usize = 32 << 20;
 pub const LEAST_KEPT_BYTES: usize = 32 << 20;
 /// How slowly a client may take what is due to it, once half of its outbox is full, in bytes a second, and for how
 /// many seconds it may be slower than that.
-pub const SLOW_BYTES_A_SECOND: u64 = 16 << 10;
+pub const SLOW_BYTES_A_SECOND: u32 = 16 << 10;
 /// See [`SLOW_BYTES_A_SECOND`].
 pub const SLOW_SECONDS: u32 = 10;
 /// Longest time for a message to arrive, in seconds; a longer one may take one more for each

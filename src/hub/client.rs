@@ -43,8 +43,8 @@ pub trait Link: Debug + Send + Sync {
     /// connection's own task.
     fn flush(&self, outbox: &Outbox);
 
-    /// How many bytes the socket has taken in all.
-    fn taken(&self) -> u64;
+    /// How many bytes the socket has taken in all, modulo 2^32.
+    fn taken(&self) -> u32;
 }
 
 impl Client {
@@ -98,8 +98,8 @@ impl Client {
         }
     }
 
-    /// How many bytes its socket has taken in all.
-    pub(super) fn taken(&self) -> u64 {
+    /// How many bytes its socket has taken in all, modulo 2^32.
+    pub(super) fn taken(&self) -> u32 {
         self.link.get().map_or(0, |link| link.taken())
     }
 

@@ -36,10 +36,10 @@ pub(super) struct Keep {
 struct Watched {
     client: Weak<Client>,
     /// What its socket had taken in all at the last look, and since when that is so.
-    taken: u64,
+    taken: u32,
     still_since: u32,
     /// Since when its outbox is over half full, or when that was last found to drain, and what had been taken then.
-    pressed: Option<(u32, u64)>,
+    pressed: Option<(u32, u32)>,
 }
 
 impl Keep {
@@ -131,9 +131,9 @@ impl Watched {
         if waited < limits::SLOW_SECONDS * TICKS_A_SECOND {
             return None;
         }
-        let least = limits::SLOW_BYTES_A_SECOND * u64::from(waited / TICKS_A_SECOND);
+        let least = limits::SLOW_BYTES_A_SECOND * (waited / TICKS_A_SECOND);
         self.pressed = Some((now, taken));
-        (taken - taken_then < least).then_some(Ending::SlowConsumer)
+        (taken.wrapping_sub(taken_then) < least).then_some(Ending::SlowConsumer)
     }
 }
 

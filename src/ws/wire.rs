@@ -42,9 +42,9 @@ struct Socket<S> {
     unsent: Vec<u8>,
     /// Whether the stream took something that it may not have passed on, as TLS does.
     unflushed: bool,
-    /// Bytes that the stream took in all, and those of which [`Wire::flow`] last told.
-    taken: u64,
-    told: u64,
+    /// Bytes that the stream took in all, wrapping, and whether any since [`Wire::flow`] last told.
+    taken: u32,
+    took: bool,
     /// Whether the stream broke, whoever's flush found that out: what it was given then is lost.
     broken: bool,
 }
@@ -68,7 +68,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             unsent: Vec::new(),
             unflushed: false,
             taken: 0,
-            told: 0,
+            took: false,
             broken: false,
         };
         Self(Mutex::new(Inner { socket, owner: Waker::noop().clone() }))
@@ -98,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// How the client reads what it is sent.
     pub(super) fn flow(&self) -> Flow {
         let Inner { socket, .. } = &mut *self.0.lock();
-        let took = mem::replace(&mut socket.told, socket.taken) != socket.taken;
+        let took = mem::take(&mut socket.took);
         Flow { pending: socket.is_pending(), kept: socket.unsent.len(), took }
     }
 
@@ -153,7 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for Wire<S> {
         }
     }
 
-    fn taken(&self) -> u64 {
+    fn taken(&self) -> u32 {
         self.0.lock().socket.taken
     }
 }
@@ -203,7 +203,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             Poll::Ready(sent) => sent?,
             Poll::Pending => 0,
         };
-        self.taken += sent as u64;
+        self.count(sent);
         self.unsent.extend_from_slice(&bytes[sent..]);
         self.unflushed = true;
         Ok(())
@@ -215,7 +215,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.taken += sent as u64;
+            self.count(sent);
             self.unsent.drain(..sent);
         }
         // An idle connection keeps no buffer.
@@ -223,6 +223,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.unflushed = false;
         Poll::Ready(Ok(()))
+    }
+
+    fn count(&mut self, sent: usize) {
+        self.taken = self.taken.wrapping_add(u32::try_from(sent).unwrap_or(u32::MAX));
+        self.took |= sent > 0;
     }
 
     fn is_pending(&self) -> bool {
