@@ -102,7 +102,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut reads = wire.reads(cx);
         let listened = listen(wire, reader, session, &mut reads);
         let bytes = reads.bytes;
-        reader.rest();
+        if listened.is_ready() {
+            reader.rest();
+        }
         session.heard(bytes, reader.kept_bytes());
         match listened {
             Poll::Pending => Poll::Pending,

@@ -130,15 +130,16 @@ pub(super) struct Reads<'a, 'w, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Reads<'_, '_, S> {
+    #[inline]
     pub(super) fn poll(&mut self, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.left == 0 {
             self.cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         self.left -= 1;
-        let before = room.filled().len();
         let read = self.wire.poll_read(self.cx, room);
-        self.bytes += room.filled().len() - before;
+        // Nothing was in the room before.
+        self.bytes += room.filled().len();
         read
     }
 }
