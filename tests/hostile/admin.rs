@@ -41,6 +41,7 @@ use tonic::{Code, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
+    beside::{IN_TIME, SLACK},
     running::{Running, anywhere},
     support::{config, within},
 };
@@ -65,7 +66,7 @@ impl Victim {
         let (target, body) = (Some(Target::Everyone(true)), Some(Body::ContentJson(longest)));
         within(self.0.broadcast(BroadcastRequest { target, body })).await.unwrap();
         let took = begun.elapsed();
-        assert!(took < Duration::from_millis(250), "answered after {took:?}");
+        assert!(took < SLACK * IN_TIME, "answered after {took:?}");
     }
 }
 
