@@ -26,7 +26,7 @@ type Rosters = BTreeMap<String, BTreeSet<String>>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_roster_is_the_same_everywhere() {
-    let server = TestServer::start();
+    let server = TestServer::with("--rate-limit 0");
     let mut admin = server.admin().await;
     let events = admin.watch_events(pb::WatchEventsRequest::default()).await.unwrap().into_inner();
     let replaying = tokio::spawn(replay(events));
