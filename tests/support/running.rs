@@ -40,7 +40,7 @@ impl Running {
     /// Where browsers connect.
     pub fn http(&self) -> SocketAddr {
         let port = self.greeting[1].split("localhost:").nth(1).unwrap();
-        let port: u16 = port.split(' ').next().unwrap().parse().unwrap();
+        let port: u16 = port.split(['/', ' ']).next().unwrap().parse().unwrap();
         SocketAddr::from(([127, 0, 0, 1], port))
     }
 
