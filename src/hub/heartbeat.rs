@@ -121,12 +121,13 @@ impl Heartbeat {
         fastrand::usize(self.ping_ticks - self.ping_ticks / 5..=self.ping_ticks)
     }
 
+    /// At least one tick ahead: the wheel begins with the next one.
     fn schedule(&self, in_ticks: usize, check: Check) {
         let mut wheel = self.wheel.lock();
-        if wheel.len() <= in_ticks {
-            wheel.resize(in_ticks + 1, Vec::new());
+        if wheel.len() < in_ticks {
+            wheel.resize(in_ticks, Vec::new());
         }
-        wheel[in_ticks].push(check);
+        wheel[in_ticks - 1].push(check);
     }
 }
 
@@ -141,11 +142,18 @@ mod tests {
     use clap::Parser;
 
     use super::*;
-    use crate::{config::Config, hub::Hub};
+    use crate::{
+        config::Config,
+        hub::{Due, Hub},
+    };
 
-    /// Turns the wheel with one client, which speaks in the first `speaks` ticks: how many checks were seen
-    /// at most, and when it was ended.
-    fn turn(ping_seconds: u64, pong_seconds: u64, speaks: usize) -> (usize, Option<usize>) {
+    /// Turns the wheel with one client, which speaks where `speaks` says so of a tick and of whether it was pinged
+    /// in it: how many checks were seen at most, and when it was ended.
+    fn turn(
+        ping_seconds: u64,
+        pong_seconds: u64,
+        speaks: impl Fn(usize, bool) -> bool,
+    ) -> (usize, Option<usize>) {
         let seconds = Duration::from_secs;
         let heartbeat = Heartbeat::new(seconds(ping_seconds), seconds(pong_seconds));
         let clients = Registry::new(1);
@@ -158,7 +166,8 @@ mod tests {
             if client.outbox.abandoned().is_some() {
                 return (most, Some(tick));
             }
-            if tick < speaks {
+            let pinged = client.outbox.take_due(&mut Vec::new(), 1) == Due::Send { ping: true };
+            if speaks(tick, pinged) {
                 client.heard(heartbeat.now());
             }
             if tick % 500 == 0 {
@@ -172,8 +181,16 @@ mod tests {
     #[test]
     fn a_client_is_one_check_however_often_it_is_pinged() {
         for (ping_seconds, pong_seconds) in [(1, 3600), (1, 1), (25, 10), (3600, 1)] {
-            let (most, ended) = turn(ping_seconds, pong_seconds, usize::MAX);
+            let (most, ended) = turn(ping_seconds, pong_seconds, |_, _| true);
             assert_eq!((most, ended), (1, None), "{ping_seconds}, {pong_seconds}");
+        }
+    }
+
+    #[test]
+    fn who_says_nothing_but_answers_at_once_is_never_silent() {
+        for (ping_seconds, pong_seconds) in [(1, 3600), (1, 1), (2, 1), (25, 10), (3600, 1)] {
+            let (_, ended) = turn(ping_seconds, pong_seconds, |_, pinged| pinged);
+            assert_eq!(ended, None, "{ping_seconds}, {pong_seconds}");
         }
     }
 
@@ -186,7 +203,7 @@ mod tests {
             // it is until the next ping is looked for by that.
             let late = if pong < ping { 3 } else { 3 + ping };
             for speaks in [0, 1, 7, 1000] {
-                let ended = turn(ping_seconds, pong_seconds, speaks).1.unwrap();
+                let ended = turn(ping_seconds, pong_seconds, |tick, _| tick < speaks).1.unwrap();
                 let silent = ended - speaks;
                 let expected = pong..=pong + ping + late;
                 let case = (ping_seconds, pong_seconds, speaks);
