@@ -82,7 +82,8 @@ async fn one_connection_has_so_many_open_streams_and_answers_beside_them() {
     let channel = channel(server.admin()).await;
     let mut health = HealthClient::new(channel.clone());
     let (mut open, before) = (Vec::new(), server.resident_bytes());
-    for nth in 0..2000 {
+    // h2 may hang up on who has it reset more than 1024 streams, and the channel would begin anew.
+    for nth in 0..1000 {
         match within(health.watch(HealthCheckRequest::default())).await {
             Ok(stream) => open.push(stream),
             Err(status) => {
