@@ -159,6 +159,7 @@ impl Server {
 
         tracing::info!(drain_seconds = config.drain_seconds, "going away");
         accepting.shutdown().await;
+        http.refusals.say();
         health.set(false).await;
         http.draining.cancel();
         hub.send_away();
