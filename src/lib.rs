@@ -23,7 +23,7 @@
 //! # One `offer`, from A to B
 //!
 //! ```text
-//! socket ─▶ ws/connection      A's task; one poll of it is one turn
+//! socket ─▶ ws/connection      A's task; one poll of it is one turn, if A may speak (hub/rate, hub/outbox)
 //!           ws/reader          frames to texts, each where it lies in the thread's buffer; size first
 //!           hub/session        whose names and seat count
 //!           protocol/request   one pass over a flat envelope; the payload stays as it is
@@ -36,6 +36,16 @@
 //! ```
 //!
 //! B's own task is summoned only where the socket takes no more, or where the message came outside of a turn.
+//!
+//! # One connection, from the door to its seat
+//!
+//! ```text
+//! server/entrance    PROXY protocol and TLS, where asked for
+//! http/visitors      a place among those that speak HTTP; hub/addresses: one of its address's
+//! http/pace          a deadline for every state, by progress
+//! ws/handshake       the upgrade; hub: a client, unless there are as many as fit (config/capacity)
+//! hub/keep           what is kept for it counts, and who does not take or finish it goes
+//! ```
 //!
 //! # Who may know whom
 //!

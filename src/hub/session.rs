@@ -2,14 +2,14 @@
 
 use std::{mem, sync::Arc, time::SystemTime};
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
     Client, Ending, Hub,
     cell::{Arrival, CellClosed, RoomCell, Unroutable},
     outbox::Entry,
     rate::{Meter, Over, milliseconds},
 };
-use tokio_util::sync::CancellationToken;
-
 use crate::{
     id::{ClientId, RoomId},
     protocol::{
