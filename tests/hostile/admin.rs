@@ -136,7 +136,8 @@ async fn unfinished_requests_take_no_more_than_their_share() {
         victim.is_answered_in_time().await;
     }
     let grown = server.resident_bytes().saturating_sub(before);
-    assert!(grown < 30 << 20, "{grown} bytes");
+    // A fifth of what 50 such requests would take, and what the allocator has not given back.
+    assert!(grown < 48 << 20, "{grown} bytes");
     let one = format!("{:?}", ask(&raw, LIST_ROOMS, whole(b"")).await.status());
     assert_eq!(one, "200", "a small one passes");
     waiting.iter().for_each(JoinHandle::abort);
