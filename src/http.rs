@@ -88,12 +88,9 @@ impl Http {
 
     /// Notes whose connection it is where that was not known before.
     pub fn known(&self, visitor: &mut Visitor, client: IpAddr) {
-        match self.greet(client) {
-            Ok(guest) => visitor.guest = guest,
-            Err(refused) => {
-                self.refusals.count(refused);
-                visitor.refused = Some(refused);
-            }
+        if let Err(refused) = self.greet(client).and_then(|guest| visitor.introduce(guest)) {
+            self.refusals.count(refused);
+            visitor.refused = Some(refused);
         }
     }
 

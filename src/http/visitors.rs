@@ -110,21 +110,30 @@ impl Visitors {
 
 impl State {
     fn make_room(&mut self, most: &Visitors, of: Option<Network>) -> Result<(), NotLetIn> {
+        self.make_room_of(most, of)?;
+        if self.count >= most.most {
+            let oldest = self.idle.first_key_value().map(|(since, _)| *since);
+            self.send_away(oldest.ok_or(NotLetIn::Full)?);
+        }
+        self.count += 1;
+        self.count_of(of);
+        Ok(())
+    }
+
+    fn make_room_of(&mut self, most: &Visitors, of: Option<Network>) -> Result<(), NotLetIn> {
         let theirs = of.and_then(|network| self.of_one.get(&network).copied());
         if theirs.is_some_and(|theirs| theirs >= most.most_of_one) {
             let oldest = self.idle.iter().find(|(_, idle)| idle.network == of);
             let oldest = oldest.map(|(since, _)| *since).ok_or(NotLetIn::Address)?;
             self.send_away(oldest);
         }
-        if self.count >= most.most {
-            let oldest = self.idle.first_key_value().map(|(since, _)| *since);
-            self.send_away(oldest.ok_or(NotLetIn::Full)?);
-        }
-        self.count += 1;
+        Ok(())
+    }
+
+    fn count_of(&mut self, of: Option<Network>) {
         if let Some(network) = of {
             *self.of_one.entry(network).or_default() += 1;
         }
-        Ok(())
     }
 
     /// It is gone in a moment, and does not count any more.
@@ -159,6 +168,24 @@ impl Visitor {
             state.idle.insert(state.next, idle);
             *stand = Stand::Idle(state.next);
         }
+    }
+
+    /// It is this guest's, as a proxy said.
+    ///
+    /// # Errors
+    /// [`NotLetIn::Address`], where all places of its address's share are taken.
+    pub(super) fn introduce(&mut self, guest: Option<Guest>) -> Result<(), NotLetIn> {
+        let network = guest.as_ref().map(Guest::network);
+        if !self.stands_outside && self.rise() {
+            let visitors = Arc::clone(&self.visitors);
+            let mut state = visitors.state.lock();
+            state.make_room_of(&visitors, network)?;
+            state.count_of(network);
+            self.network = network;
+        }
+        self.guest = guest;
+        self.rest();
+        Ok(())
     }
 
     /// It has something to answer. Returns false where its place is another's by now.
@@ -247,6 +274,25 @@ mod tests {
         assert!(enter().refused.is_some(), "its place was given away already");
         drop(c);
         assert_eq!(enter().refused, None);
+    }
+
+    #[test]
+    fn whose_connection_a_proxy_passes_on_counts_once_that_is_known() {
+        let config = Config::try_parse_from(["signalpost"]).unwrap();
+        let hub = Arc::new(Hub::new(Arc::new(config)));
+        let visitors = visitors(8, 9);
+        let pass_on = |address: &str| {
+            let mut visitor = visitors.enter(Ok(None)).unwrap();
+            let guest = hub.greet(address.parse().unwrap()).unwrap();
+            visitor.introduce(Some(guest)).map(|()| visitor)
+        };
+        let busy = [(); 4].map(|()| pass_on("192.0.2.1").unwrap());
+        assert!(busy.iter().all(Visitor::rise));
+        assert_eq!(pass_on("192.0.2.1").err(), Some(NotLetIn::Address));
+        let others = [(); 4].map(|()| pass_on("192.0.2.2").unwrap());
+        drop((busy, others));
+        let state = visitors.state.lock();
+        assert_eq!((state.count, state.of_one.len(), state.idle.len()), (0, 0, 0));
     }
 
     #[test]
