@@ -122,7 +122,7 @@ impl Hub {
             clients: Registry::new(capacity.clients),
             addresses: Addresses::new(capacity.per_address),
             heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
-            rates: Rates::new(config.rate_limit),
+            rates: Rates::new(config.rate_limit, config.max_message_bytes),
             keep: Keep::new(config.outbox_limits(), config.kept_bytes()),
             killed: CancellationToken::new(),
             config,

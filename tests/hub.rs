@@ -178,6 +178,41 @@ async fn only_who_takes_less_than_16_kib_a_second_for_10_s_is_a_slow_consumer() 
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_lets_others_wait_has_to_read_even_when_little_is_left() {
+    let hub = hub("--outbox-messages 16 --pong-seconds 3600");
+    let running = Arc::clone(&hub);
+    tokio::spawn(async move { running.run().await });
+    let (mut speaker, reader) = (member(&hub, "r").await, member(&hub, "r").await);
+    while speaker.may_speak() {
+        say(&mut speaker, &json!({"type": "message", "content": 1})).await;
+    }
+    for _ in 0..3 {
+        reader.client().outbox.take_due(&mut Vec::new(), 1);
+    }
+    reader.client().outbox.acknowledge();
+    assert!(!speaker.may_speak(), "less than a half is left, and more than a quarter");
+    tokio::time::sleep(Duration::from_secs(13)).await;
+    assert_eq!(reader.client().outbox.abandoned(), Some(Ending::SlowConsumer));
+    assert!(speaker.may_speak());
+}
+
+#[tokio::test]
+async fn news_of_a_client_hold_it_back_where_an_outbox_is_more_than_full() {
+    let hub = hub("--outbox-messages 16 --rate-limit 0");
+    let (mut restless, deaf) = (member(&hub, "r").await, member(&hub, "r").await);
+    let mut news = 0;
+    while restless.may_speak() {
+        say(&mut restless, &json!({"type": "register", "userId": news.to_string()})).await;
+        due(restless.client()).unwrap();
+        news += 1;
+        assert!(news < 100);
+    }
+    assert_eq!(news, 17);
+    assert_eq!(due(deaf.client()).unwrap().len(), 17);
+    assert!(restless.may_speak());
+}
+
 #[tokio::test]
 async fn an_orderly_end_comes_after_what_is_due() {
     let hub = hub("");

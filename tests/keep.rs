@@ -77,8 +77,8 @@ async fn of_unread_outboxes_only_those_go_whose_socket_takes_nothing() {
         (0..times).for_each(|_| assert_eq!(hub.broadcast(&audience, &content), Ok(1)));
     };
     tell(&reader, 20);
-    tell(&deaf, 4);
-    tell(&deafer, 9);
+    tell(&deaf, 3);
+    tell(&deafer, 10);
     for _ in 0..30 {
         sleep(Duration::from_millis(100)).await;
         socket.0.fetch_add(1, Ordering::Relaxed);
@@ -86,4 +86,42 @@ async fn of_unread_outboxes_only_those_go_whose_socket_takes_nothing() {
     assert_eq!(ended(&deafer), Some(Ending::SlowConsumer));
     assert_eq!(ended(&deaf), None, "that was enough");
     assert_eq!(ended(&reader), None, "it is owed most, and takes it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_alone_keeps_others_out_goes_though_its_sockets_take_a_little() {
+    let hub = beating(FLAGS);
+    let content = serde_json::value::to_raw_value(&"x".repeat(MIB)).unwrap();
+    let socket = Arc::new(Taking::default());
+    let greedy: Vec<_> = (0..10).map(|_| client(&hub, "192.0.2.1")).collect();
+    for session in &greedy {
+        session.client().attach(Arc::clone(&socket) as Arc<dyn Link>);
+        let audience = Audience::Client(session.client().id);
+        (0..3).for_each(|_| assert_eq!(hub.broadcast(&audience, &content), Ok(1)));
+    }
+    let newcomer = || hub.connect("192.0.2.3".parse().unwrap(), None);
+    assert!(newcomer().is_err());
+    for _ in 0..50 {
+        sleep(Duration::from_millis(100)).await;
+        socket.0.fetch_add(10_000, Ordering::Relaxed);
+    }
+    assert!(newcomer().is_ok());
+    assert!(greedy.iter().any(|session| ended(session).is_none()), "that was enough");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_addresses_that_together_keep_others_out_do_so_for_seconds() {
+    let hub = beating(FLAGS);
+    let mut greedy: Vec<_> = (1..=15).map(|nth| client(&hub, &format!("192.0.2.{nth}"))).collect();
+    let honest = client(&hub, "198.51.100.1");
+    greedy.iter_mut().for_each(|session| session.heard(1, 2 * MIB));
+    let newcomer = || hub.connect("203.0.113.1".parse().unwrap(), None);
+    assert!(newcomer().is_err());
+    for _ in 0..4 {
+        sleep(Duration::from_secs(1)).await;
+        greedy.retain(|session| ended(session).is_none());
+    }
+    assert!(newcomer().is_ok());
+    assert!(greedy.len() > 10, "that was enough");
+    assert_eq!(ended(&honest), None);
 }

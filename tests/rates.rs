@@ -186,6 +186,7 @@ async fn bytes_that_arrive_are_life_and_standing_still_is_not() {
     }
     while !honest.hear().await.starts_with(br#"{"type":"pong""#) {}
 
+    let fragment = vec![0x01, 0x81, 0, 0, 0, 0, b'"'];
     let whole_fragment = [&[0x01, 0x81, 0, 0, 0, 0, b'"'][..], &[0x00, 0xff]].concat();
     for (what, begun, more) in [
         ("nothing more", long[..15].to_vec(), vec![]),
@@ -197,6 +198,8 @@ async fn bytes_that_arrive_are_life_and_standing_still_is_not() {
             vec![0x8a, 0x80, 0, 0, 0, 0],
         ),
         ("a fragment's head", whole_fragment, vec![]),
+        ("an empty fragment", vec![0x01, 0x80, 0, 0, 0, 0], vec![0x8a, 0x80, 0, 0, 0, 0]),
+        ("pauses for its rate", fragment.clone(), [0x8a, 0x80, 0, 0, 0, 0].repeat(110)),
     ] {
         let (stream, served) = duplex(64 << 10);
         serve(&hub, served);
@@ -233,4 +236,28 @@ async fn what_comes_in_a_burst_is_finished_when_it_is_handled() {
     sleep(Duration::from_secs(60)).await;
     a.say(&frame(&json!({"type": "message", "content": "later"}).to_string())).await;
     while !b.hear().await.ends_with(br#""later"}"#) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_while_it_has_to_wait_is_missed_at_once() {
+    let (hub, _heart) = hub("--outbox-messages 16 --pong-seconds 3600");
+    let mut witness = Pipe::join(&hub, "r").await;
+    let (stream, served) = duplex(1 << 20);
+    let mut speaker = Pipe::join_over(&hub, "r", stream, served).await;
+    let (stream, served) = duplex(1 << 10);
+    let deaf = Pipe::join_over(&hub, "r", stream, served).await;
+    let text = frame(&json!({"type": "message", "content": "x".repeat(2000)}).to_string());
+    speaker.say(&text.repeat(16)).await;
+    sleep(Duration::from_secs(1)).await;
+    let began = Instant::now();
+    drop(speaker);
+    loop {
+        let heard: Value = serde_json::from_slice(&witness.hear().await).unwrap_or_default();
+        if heard["type"] == "user-left" {
+            assert_eq!(heard["reason"], "disconnected");
+            break;
+        }
+    }
+    assert!(began.elapsed() < Duration::from_secs(1));
+    drop(deaf);
 }

@@ -237,8 +237,13 @@ impl Inner {
         let Some(news) = Announcement::of(event, self.room.settings()) else { return };
         self.announced.take(news.weight() * self.clients.len());
         let news = Entry::Announcement(Arc::new(news));
+        let renamed = || self.clients.iter().find(|client| Some(client.id) == concerned);
+        let changed = arrival.map(|arrival| &arrival.client).or_else(renamed);
         for client in self.clients.iter().filter(|client| Some(client.id) != concerned) {
-            client.push(news.clone());
+            match changed {
+                Some(changed) => client.push_news_of(changed, news.clone()),
+                None => client.push(news.clone()),
+            }
         }
     }
 

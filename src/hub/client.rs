@@ -12,7 +12,7 @@ use std::{
 use super::{
     Hub,
     heartbeat::TICKS_A_SECOND,
-    outbox::{Entry, Flush, Outbox, Pushed},
+    outbox::{Cause, Entry, Flush, Outbox, Pushed},
     turn,
 };
 use crate::{config::limits, id::ClientId};
@@ -71,13 +71,18 @@ impl Client {
 
     /// Says something to the client: it is sent at the end of the caller's turn, or by the client's own task.
     pub(super) fn push(self: &Arc<Self>, entry: Entry) {
-        self.see_to(self.outbox.push(entry, None));
+        self.see_to(self.outbox.push(entry, Cause::Server));
     }
 
     /// The same for another client, or for this one's own request: should the outbox be half full, `sender` is not
     /// listened to until it drains.
     pub(super) fn push_from(self: &Arc<Self>, sender: &Arc<Self>, entry: Entry) {
-        self.see_to(self.outbox.push(entry, Some(sender)));
+        self.see_to(self.outbox.push(entry, Cause::Said(sender)));
+    }
+
+    /// The same for news of another client, which is not listened to only where the outbox is more than full.
+    pub(super) fn push_news_of(self: &Arc<Self>, changed: &Arc<Self>, entry: Entry) {
+        self.see_to(self.outbox.push(entry, Cause::Changed(changed)));
     }
 
     fn see_to(self: &Arc<Self>, Pushed { flush, is_heavy }: Pushed) {
@@ -112,9 +117,10 @@ impl Client {
         self.heard(u32::MAX);
     }
 
-    pub(super) fn listened_to_again(&self, tick: u32) {
+    /// It can be heard again, after so many ticks in which it could not go on with what it began.
+    pub(super) fn listened_to_again(&self, tick: u32, silenced_for: u32) {
         self.heard(tick);
-        self.begun_at.store(tick, Ordering::Relaxed);
+        self.begun_at.fetch_add(silenced_for, Ordering::Relaxed);
     }
 
     /// The heartbeat's tick in which it last sent anything, a pong included.
@@ -133,7 +139,8 @@ impl Client {
         }
     }
 
-    pub(super) fn is_held(&self) -> bool {
+    /// Whether somebody's outbox has to drain first.
+    pub fn is_held(&self) -> bool {
         self.held_by.load(Ordering::Relaxed) > 0
     }
 

@@ -7,7 +7,7 @@ use std::{
     mem,
     sync::{
         Arc, Weak,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
 };
 
@@ -16,10 +16,14 @@ use parking_lot::Mutex;
 use super::{Client, Ending, Network, heartbeat::TICKS_A_SECOND};
 use crate::config::{OutboxLimits, limits};
 
+/// After how many looks it is known whose socket takes nothing.
+const TAKES_NOTHING_KNOWN: u32 = 2;
+
 /// See the module. One for all clients of a server.
 #[derive(Debug)]
 pub(super) struct Keep {
-    /// A half, and a quarter, of what is kept for one client.
+    /// What is kept for one client, a half of it, and a quarter.
+    pub(super) full: OutboxLimits,
     pub(super) half: OutboxLimits,
     pub(super) quarter: OutboxLimits,
     /// For all of them.
@@ -29,6 +33,8 @@ pub(super) struct Keep {
     /// there: their sockets close with them.
     enlisted: Mutex<Vec<Weak<Client>>>,
     watched: Mutex<Vec<Watched>>,
+    /// For how many looks in a row it has been tight.
+    tight_for: AtomicU32,
 }
 
 /// A client for whom something is kept, and how it goes on.
@@ -47,12 +53,14 @@ impl Keep {
         let part =
             |of: usize| OutboxLimits { messages: outbox.messages / of, bytes: outbox.bytes / of };
         Self {
+            full: outbox,
             half: part(2),
             quarter: part(4),
             most_bytes,
             bytes: AtomicUsize::new(0),
             enlisted: Mutex::default(),
             watched: Mutex::default(),
+            tight_for: AtomicU32::new(0),
         }
     }
 
@@ -84,21 +92,23 @@ impl Keep {
             client.owes() || !client.strike_off()
         });
         if self.is_tight() {
-            self.shed(&watched, now);
+            let tight_for = self.tight_for.fetch_add(1, Ordering::Relaxed);
+            self.shed(&watched, tight_for, now);
+        } else {
+            self.tight_for.store(0, Ordering::Relaxed);
         }
     }
 
-    fn shed(&self, watched: &[Watched], now: u32) {
+    fn shed(&self, watched: &[Watched], tight_for: u32, now: u32) {
         let kept = self.bytes.load(Ordering::Relaxed);
         tracing::warn!(
             kept,
             "near --memory-budget: nobody new is let in, and clients that make the server keep much are closed"
         );
-        // While nobody new is let in, those go who alone are the cause; anybody else has to only where it is too much.
-        let (mut excess, share) = match kept.checked_sub(self.most_bytes) {
-            Some(excess) => (excess, 0),
-            None => (kept.saturating_sub(self.most_bytes / 4 * 3), self.most_bytes / 8),
-        };
+        // An address is spared for which less than this is kept. The longer nobody new is let in, the less it is: many
+        // together may be the cause.
+        let share = (self.most_bytes / 8).checked_shr(tight_for).unwrap_or(0);
+        let mut excess = kept.saturating_sub(self.most_bytes / 4 * 3);
         let clients = || watched.iter().filter_map(|watched| watched.client.upgrade());
         let unfinished = clients().map(|client| (client.unfinished_bytes(), client));
         shed(unfinished, &mut excess, share, Ending::Unfinished);
@@ -106,6 +116,11 @@ impl Keep {
         let still = still.filter_map(|watched| watched.client.upgrade());
         let unread = still.map(|client| (client.outbox.bytes(), client));
         shed(unread, &mut excess, share, Ending::SlowConsumer);
+        // Who takes a little goes after all who take nothing, which is known of them by then.
+        if tight_for >= TAKES_NOTHING_KNOWN {
+            let slow = clients().map(|client| (client.outbox.bytes(), client));
+            shed(slow, &mut excess, share, Ending::SlowConsumer);
+        }
     }
 }
 

@@ -85,6 +85,17 @@ pub enum Entry {
     Announcement(Arc<Announcement>),
 }
 
+/// Whose doing it is that something is said.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cause<'a> {
+    /// The server's, or an administrator's.
+    Server,
+    /// This client says it.
+    Said(&'a Arc<Client>),
+    /// It is news of this client.
+    Changed(&'a Arc<Client>),
+}
+
 /// What [`Outbox::push`] has led to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pushed {
@@ -141,9 +152,9 @@ impl Outbox {
         Self { hub, queue: Mutex::default(), summoned: AtomicBool::new(false) }
     }
 
-    /// Adds a message: none is ever left out. Where that makes the outbox more than half full, `sender` is held
-    /// until it is down to a quarter.
-    pub(super) fn push(&self, entry: Entry, sender: Option<&Arc<Client>>) -> Pushed {
+    /// Adds a message: none is ever left out. Where that makes the outbox more than half full, or more than full,
+    /// its `cause` is held until it is down to a quarter.
+    pub(super) fn push(&self, entry: Entry, cause: Cause<'_>) -> Pushed {
         let mut queue = self.queue.lock();
         if queue.ending.is_some() {
             return Pushed { flush: Flush::Scheduled, is_heavy: false };
@@ -157,9 +168,16 @@ impl Outbox {
         queue.entries.push_back(entry);
         let scheduled = mem::replace(&mut queue.scheduled, true);
         if queue.is_over(self.hub.keep.half) {
-            if let Some(sender) = sender {
-                sender.hold();
-                queue.holding.0.get_or_insert_default().push(Arc::downgrade(sender));
+            let holds = match cause {
+                Cause::Server => None,
+                Cause::Said(client) => Some(client),
+                Cause::Changed(client) => {
+                    Some(client).filter(|_| queue.is_over(self.hub.keep.full))
+                }
+            };
+            if let Some(client) = holds {
+                client.hold();
+                queue.holding.0.get_or_insert_default().push(Arc::downgrade(client));
             }
             return Pushed { flush: Flush::Soon, is_heavy: true };
         }
@@ -207,15 +225,16 @@ impl Outbox {
         self.queue.lock().bytes
     }
 
-    /// Whether it is more than half full.
+    /// Whether its client has to take what is due: it is more than half full, or somebody waits for it to drain.
     pub(super) fn is_pressed(&self) -> bool {
-        self.queue.lock().is_over(self.hub.keep.half)
+        let queue = self.queue.lock();
+        queue.holding.0.is_some() || queue.is_over(self.hub.keep.half)
     }
 
     /// Whether it holds so much that this counts among what the server keeps.
     pub(super) fn is_heavy(&self) -> bool {
         let queue = self.queue.lock();
-        queue.bytes >= BLOCK_BYTES || queue.is_over(self.hub.keep.half)
+        queue.bytes >= BLOCK_BYTES || queue.holding.0.is_some() || queue.is_over(self.hub.keep.half)
     }
 
     /// From now on `waker` wakes the connection's own task.

@@ -26,14 +26,17 @@ struct Shape {
 }
 
 impl Rates {
-    /// From messages a second; 0 lifts every limit.
-    pub(super) fn new(messages_a_second: u32) -> Self {
+    /// From messages a second, of which 0 lifts every limit. The longest message may always come in 20 s.
+    pub(super) fn new(messages_a_second: u32, max_message_bytes: usize) -> Self {
         if messages_a_second == 0 {
             // Holds something for ever, as nothing is taken from it.
             let lifted = Shape { per_tick: 0, most: 1, cost: 0 };
             return Self { messages: lifted, bytes: lifted, changes: lifted, announced: lifted };
         }
         let rate = i64::from(messages_a_second);
+        let longest =
+            i64::try_from(max_message_bytes).unwrap_or(i64::MAX) / (20 * i64::from(TICKS_A_SECOND));
+        let longest = longest.min(i64::from(i32::MAX) / 32);
         // At least a name and a seat at once: at rates below 20 nobody could come in otherwise.
         let shape = |per_tick, ticks, cost| Shape {
             per_tick,
@@ -43,7 +46,7 @@ impl Rates {
         // 200 messages, 512 KiB and 2 changes a second of a client, and 16 MiB of a room, at the default.
         Self {
             messages: shape(rate, 40, 4),
-            bytes: shape(rate * (128 << 10) / 200, 32, 1),
+            bytes: shape(longest.max(rate * (128 << 10) / 200), 32, 1),
             changes: shape(rate, 40, 400),
             announced: shape(rate * (4 << 20) / 200, 16, 1),
         }
@@ -63,6 +66,8 @@ pub(super) struct Meter {
     over_for: u8,
     over_since: u8,
     told_since: u8,
+    /// Since when it is silenced, while it is.
+    pub(super) silenced_since: u8,
 }
 
 /// What is to be done about a client that is over its rate.
@@ -86,6 +91,7 @@ impl Meter {
             over_for: 0,
             over_since: u8::MAX,
             told_since: u8::MAX,
+            silenced_since: 0,
         }
     }
 
@@ -133,7 +139,8 @@ impl Meter {
             self.bytes = rates.bytes.filled(self.bytes, ticks);
             self.changes = rates.changes.filled(self.changes, ticks);
             let ticks = u8::try_from(ticks).unwrap_or(u8::MAX);
-            for age in [&mut self.over_for, &mut self.over_since, &mut self.told_since] {
+            let Self { over_for, over_since, told_since, silenced_since, .. } = self;
+            for age in [over_for, over_since, told_since, silenced_since] {
                 *age = age.saturating_add(ticks);
             }
         }
@@ -222,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_default_is_what_the_documents_say() {
-        let rates = Rates::new(200);
+        let rates = Rates::new(200, limits::MESSAGE_BYTES);
         let mut meter = Meter::new(&rates, 7);
         for _ in 0..2000 {
             assert!(meter.allows_a_message());
@@ -252,7 +259,7 @@ mod tests {
     #[test]
     fn at_every_rate_two_changes_are_possible_and_the_wait_is_enough_for_the_next() {
         for rate in [1, 2, 9, 10, 200] {
-            let rates = Rates::new(rate);
+            let rates = Rates::new(rate, limits::MESSAGE_BYTES);
             let mut meter = Meter::new(&rates, 0);
             assert_eq!((meter.change(&rates), meter.change(&rates)), (Ok(()), Ok(())));
             let ticks = (0..).find_map(|_| meter.change(&rates).err()).expect("a limit");
@@ -263,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_bucket_is_never_more_than_full() {
-        let rates = Rates::new(1);
+        let rates = Rates::new(1, limits::MESSAGE_BYTES);
         let mut meter = Meter::new(&rates, 0);
         meter.fill(&rates, u32::MAX);
         (0..10).for_each(|_| meter.message(&rates));
@@ -272,7 +279,7 @@ mod tests {
 
     #[test]
     fn zero_lifts_everything() {
-        let rates = Rates::new(0);
+        let rates = Rates::new(0, limits::MESSAGE_BYTES);
         let mut meter = Meter::new(&rates, 0);
         let mut announced = Announced::new(&rates);
         for _ in 0..100_000 {
@@ -287,7 +294,7 @@ mod tests {
 
     #[test]
     fn who_is_over_is_told_once_a_second_and_ended_after_thirty_without_a_pause() {
-        let rates = Rates::new(200);
+        let rates = Rates::new(200, limits::MESSAGE_BYTES);
         let mut meter = Meter::new(&rates, 1000);
         let mut told = Vec::new();
         for tick in 1000.. {
@@ -313,9 +320,19 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_message_never_takes_longer_than_is_borne() {
+        for (rate, longest) in [(1, 250_000), (200, 24 << 20), (200, 1 << 30), (100_000, 1 << 18)] {
+            let rates = Rates::new(rate, longest);
+            let mut meter = Meter::new(&rates, 0);
+            meter.bytes(&rates, longest);
+            assert!(meter.ticks_to_wait(&rates) < BORNE, "{rate}, {longest}");
+        }
+    }
+
+    #[test]
     fn the_largest_rate_fits() {
         let most = u32::try_from(limits::MAX_RATE_LIMIT).unwrap();
-        let rates = Rates::new(most);
+        let rates = Rates::new(most, limits::MESSAGE_BYTES);
         for shape in [rates.messages, rates.bytes, rates.changes] {
             assert_eq!(i64::from(shape.full()), shape.most);
         }
@@ -323,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_room_announces_64_mib_at_once_and_16_a_second() {
-        let mut announced = Announced::new(&Rates::new(200));
+        let mut announced = Announced::new(&Rates::new(200, limits::MESSAGE_BYTES));
         announced.take((64 << 20) - 1);
         assert_eq!(announced.allows_more(0), Ok(()));
         announced.take(1 + (16 << 20));

@@ -87,11 +87,13 @@ impl Session {
         let is_held = client.is_held();
         if !is_held && meter.allows_a_message() {
             if mem::take(&mut self.silenced) {
-                client.listened_to_again(now);
+                client.listened_to_again(now, meter.silenced_since.into());
             }
             return true;
         }
-        self.silenced = true;
+        if !mem::replace(&mut self.silenced, true) {
+            meter.silenced_since = 0;
+        }
         client.not_listened_to();
         if !is_held && !mem::replace(&mut self.waits, true) {
             heartbeat.summon_later(client);
@@ -125,6 +127,13 @@ impl Session {
             self.meter.bytes(rates, bytes);
         }
         self.client.note_unfinished(unfinished, mem::take(&mut self.spoke), now);
+    }
+
+    /// Notes the same of what was only read ahead, as the client may not speak.
+    pub fn read_ahead(&mut self, bytes: usize, unhandled: usize) {
+        let Hub { heartbeat, rates, .. } = &*self.client.outbox.hub;
+        self.meter.bytes(rates, bytes);
+        self.client.note_unfinished(unhandled, false, heartbeat.now());
     }
 
     /// Notes a sign of life other than a message.

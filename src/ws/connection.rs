@@ -96,10 +96,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             }
         }
-        if !session.may_speak() {
+        let may_speak = session.may_speak();
+        if !may_speak && !session.client().is_held() {
             return Poll::Pending;
         }
         let mut reads = wire.reads(cx);
+        if !may_speak {
+            let lost = reader.poll_lost(|room| reads.poll(room));
+            let bytes = reads.bytes;
+            session.read_ahead(bytes, reader.kept_bytes());
+            return lost.map(Err);
+        }
         let listened = listen(wire, reader, session, &mut reads);
         let bytes = reads.bytes;
         if listened.is_ready() {

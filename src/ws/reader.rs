@@ -18,6 +18,8 @@ use crate::protocol::CloseCode;
 
 /// The longest payload of a control frame (RFC 6455, section 5.5).
 const CONTROL_BYTES: usize = 125;
+/// How much is read of what is not handled yet.
+const AHEAD_BYTES: usize = 64 << 10;
 /// The longest head of a frame: a byte, the length in nine, the mask in four.
 const HEAD_BYTES: usize = 14;
 
@@ -49,8 +51,8 @@ impl Reader {
         Self { buffer, fragments: None }
     }
 
-    /// What the client says next, at most `max_message_bytes` long, read by `read` where that is not here yet. While it is pending, nothing is
-    /// kept but what is unfinished.
+    /// What the client says next, at most `max_message_bytes` long, read by `read` where that is not here yet. While
+    /// it is pending, nothing is kept but what is unfinished.
     ///
     /// # Errors
     /// [`Parting::Lost`] and [`Parting::Fault`], after which nothing makes sense any more.
@@ -97,7 +99,30 @@ impl Reader {
     pub fn kept_bytes(&self) -> usize {
         let fragments = self.fragments.as_ref().filter(|fragments| !fragments.complete);
         self.buffer.as_ref().map_or(0, |buffer| buffer.unhandled().len())
-            + fragments.map_or(0, |fragments| fragments.bytes.len())
+            + fragments.map_or(0, |fragments| fragments.bytes.len().max(1))
+    }
+
+    /// Reads ahead a little, while nothing may be handled, so that an end is noticed: ready with it.
+    pub fn poll_lost(
+        &mut self,
+        mut read: impl FnMut(&mut ReadBuf<'_>) -> Poll<io::Result<()>>,
+    ) -> Poll<Parting> {
+        loop {
+            let buffer = self.buffer.get_or_insert_with(Buffer::spare);
+            let filled = if buffer.unhandled().len() < AHEAD_BYTES {
+                buffer.poll_fill(2 * AHEAD_BYTES, &mut read)
+            } else {
+                Poll::Pending
+            };
+            match filled {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Parting::Lost),
+                Poll::Pending => {
+                    self.rest();
+                    return Poll::Pending;
+                }
+            }
+        }
     }
 
     /// Gives the thread its buffer back, for a while in which nothing is read.
