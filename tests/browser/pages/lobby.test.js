@@ -45,6 +45,8 @@ test("a microphone that was chosen and muted is the one that is opened after a r
   await page.reload();
   await page.locator("#preview-video").waitFor();
   await page.locator("#join").click();
+  // The lobby has a button of the same name.
+  await page.locator("#leave").waitFor();
   await page.getByRole("button", { name: "Unmute" }).click();
   await page.getByRole("button", { name: "Mute" }).waitFor();
   const opened = await page.locator(".tile.local video").evaluate((video) =>
