@@ -176,7 +176,7 @@ impl Hub {
         // Before anybody can find the client, and have something to say to it.
         client.push(Entry::Frame(welcome.encode()));
         if let Err(full) = self.clients.insert(&client) {
-            self.addresses.leave(address);
+            self.addresses.leave(Network::of(address));
             return Err(full);
         }
         self.heartbeat.enrol(&client);
@@ -294,6 +294,6 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.hub.addresses.leave(self.address);
+        self.hub.addresses.leave(self.network());
     }
 }

@@ -65,8 +65,8 @@ impl Addresses {
         self.table.lock().entry(Network::of(address)).or_insert_with(new).connections += 1;
     }
 
-    pub(super) fn leave(&self, address: IpAddr) {
-        if let Some(entry) = self.table.lock().get_mut(&Network::of(address)) {
+    pub(super) fn leave(&self, network: Network) {
+        if let Some(entry) = self.table.lock().get_mut(&network) {
             entry.connections -= 1;
         }
     }
@@ -128,7 +128,7 @@ mod tests {
             assert_eq!(addresses.enter(same, 0), Ok(()));
             assert_eq!(addresses.enter(one, 0), Err(NotLetIn::Address));
             assert_eq!(addresses.enter(other, 0), Ok(()));
-            addresses.leave(same);
+            addresses.leave(Network::of(same));
             assert_eq!(addresses.enter(one, 0), Ok(()));
         }
     }
@@ -139,7 +139,7 @@ mod tests {
         let come_and_go = |now| {
             let came = (0..5000).take_while(|_| {
                 let came = addresses.enter(address("192.0.2.1"), now);
-                came.inspect(|()| addresses.leave(address("192.0.2.1"))).is_ok()
+                came.inspect(|()| addresses.leave(Network::of(address("192.0.2.1")))).is_ok()
             });
             came.count()
         };
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(addresses.enter(address("192.0.2.1"), 0), Err(NotLetIn::Rate));
         assert_eq!(addresses.enter(address("192.0.2.2"), 0), Ok(()));
         assert_eq!(come_and_go(TICKS_A_SECOND), 100);
-        addresses.leave(address("192.0.2.2"));
+        addresses.leave(Network::of(address("192.0.2.2")));
         addresses.forget(2 * TICKS_A_SECOND);
         assert_eq!(addresses.table.lock().len(), 1, "one is not yet as good as new");
         addresses.forget(100 * TICKS_A_SECOND);
@@ -158,6 +158,6 @@ mod tests {
     fn nobody_is_limited_where_nothing_is_said() {
         let addresses = Addresses::new(None);
         assert!((0..100_000).all(|_| addresses.enter(address("192.0.2.1"), 0).is_ok()));
-        addresses.leave(address("192.0.2.1"));
+        addresses.leave(Network::of(address("192.0.2.1")));
     }
 }

@@ -83,8 +83,8 @@ impl RoomCell {
     ///
     /// # Errors
     /// In how many ticks they can.
-    pub(super) fn announces_more(&self, now: u32) -> Result<(), u32> {
-        self.inner.lock().announced.allows_more(now)
+    pub(super) fn announces_more(&self, rates: &Rates, now: u32) -> Result<(), u32> {
+        self.inner.lock().announced.allows_more(rates, now)
     }
 
     /// What the room would say to a command now. Nothing changes.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    Hub,
+    Hub, Network,
     heartbeat::TICKS_A_SECOND,
     outbox::{Cause, Entry, Flush, Outbox, Pushed},
     turn,
@@ -22,8 +22,8 @@ use crate::{config::limits, id::ClientId};
 pub struct Client {
     /// The server's name for it.
     pub id: ClientId,
-    /// Where it comes from, as far as that is known.
-    pub address: IpAddr,
+    /// Where it comes from, as far as that is known and counts.
+    pub(super) network: Network,
     /// What is due to it.
     pub outbox: Outbox,
     link: OnceLock<Arc<dyn Link>>,
@@ -52,7 +52,7 @@ impl Client {
         hub.keep.adjust(0, limits::CLIENT_BYTES);
         Self {
             id: ClientId::random(),
-            address,
+            network: Network::of(address),
             outbox: Outbox::new(Arc::clone(hub)),
             link: OnceLock::new(),
             heard_at: AtomicU32::new(0),

@@ -27,8 +27,12 @@ use crate::{
 thread_local! {
     /// The buffers of outboxes that ran empty, for the next ones that fill: an idle client has none, and a
     /// busy one need not allocate.
-    static SPARES: RefCell<Vec<VecDeque<Entry>>> = const { RefCell::new(Vec::new()) };
+    static SPARES: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
 }
+
+/// Messages in order. In a box, so that a client without any has less.
+#[derive(Debug, Default)]
+struct Buffer(#[expect(clippy::box_collection, reason = "as it says")] Box<VecDeque<Entry>>);
 
 /// How many buffers a thread keeps, and how large they may be.
 const SPARES_KEPT: usize = 64;
@@ -47,7 +51,8 @@ pub struct Outbox {
 
 #[derive(Debug, Default)]
 struct Queue {
-    entries: VecDeque<Entry>,
+    /// An idle client has none.
+    entries: Option<Buffer>,
     bytes: usize,
     /// A batch and a message at most.
     taken_bytes: u32,
@@ -162,10 +167,8 @@ impl Outbox {
         let before = queue.bytes;
         queue.bytes += entry.weight();
         self.count(before, queue.bytes);
-        if queue.entries.capacity() == 0 {
-            queue.entries = SPARES.with_borrow_mut(Vec::pop).unwrap_or_default();
-        }
-        queue.entries.push_back(entry);
+        let spare = || SPARES.with_borrow_mut(Vec::pop).unwrap_or_default();
+        queue.entries.get_or_insert_with(spare).0.push_back(entry);
         let scheduled = mem::replace(&mut queue.scheduled, true);
         if queue.is_over(self.hub.keep.half) {
             let holds = match cause {
@@ -201,7 +204,7 @@ impl Outbox {
         queue.ending = Some(ending);
         if !ending.in_order() {
             let before = queue.bytes;
-            queue.entries = VecDeque::new();
+            queue.entries = None;
             (queue.bytes, queue.taken, queue.taken_bytes) = (0, 0, 0);
             self.count(before, 0);
         }
@@ -264,23 +267,22 @@ impl Outbox {
         let mut queue = self.queue.lock();
         let mut bytes = 0;
         while bytes < batch_bytes
-            && let Some(entry) = queue.entries.pop_front()
+            && let Some(entry) = queue.entries.as_mut().and_then(|entries| entries.0.pop_front())
         {
             bytes += entry.weight();
             batch.push(entry);
             queue.taken += 1;
         }
         queue.taken_bytes += u32::try_from(bytes).expect("a batch is far below 4 GiB");
-        queue.scheduled = !queue.entries.is_empty();
-        if queue.entries.is_empty() {
-            let buffer = mem::take(&mut queue.entries);
-            if (1..=SPARE_ENTRIES).contains(&buffer.capacity()) {
-                SPARES.with_borrow_mut(|spares| {
-                    if spares.len() < SPARES_KEPT {
-                        spares.push(buffer);
-                    }
-                });
-            }
+        queue.scheduled = queue.is_due();
+        if let Some(buffer) = queue.entries.take_if(|entries| entries.0.is_empty())
+            && buffer.0.capacity() <= SPARE_ENTRIES
+        {
+            SPARES.with_borrow_mut(|spares| {
+                if spares.len() < SPARES_KEPT {
+                    spares.push(buffer);
+                }
+            });
         }
         let ping = mem::take(&mut queue.ping);
         if !batch.is_empty() || ping {
@@ -296,7 +298,7 @@ impl Outbox {
         queue.bytes -= queue.taken_bytes as usize;
         (queue.taken, queue.taken_bytes) = (0, 0);
         self.count(before, queue.bytes);
-        let more = !queue.entries.is_empty() || queue.ping || queue.ending.is_some();
+        let more = queue.is_due() || queue.ping || queue.ending.is_some();
         self.let_go_if_drained(queue);
         more
     }
@@ -341,8 +343,13 @@ impl Drop for Outbox {
 }
 
 impl Queue {
+    /// Whether there is anything that was not taken yet.
+    fn is_due(&self) -> bool {
+        self.entries.as_ref().is_some_and(|entries| !entries.0.is_empty())
+    }
+
     fn messages(&self) -> usize {
-        self.entries.len() + self.taken as usize
+        self.entries.as_ref().map_or(0, |entries| entries.0.len()) + self.taken as usize
     }
 
     fn is_over(&self, part: OutboxLimits) -> bool {

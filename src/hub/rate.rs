@@ -168,29 +168,29 @@ impl Meter {
 /// own rate.
 #[derive(Debug)]
 pub(super) struct Announced {
-    shape: Shape,
     bytes: i32,
     filled_at: u32,
 }
 
 impl Announced {
     pub(super) fn new(rates: &Rates) -> Self {
-        let shape = rates.announced;
-        Self { shape, bytes: shape.full(), filled_at: 0 }
+        Self { bytes: rates.announced.full(), filled_at: 0 }
     }
 
     /// Whether anything may be announced.
     ///
     /// # Errors
     /// How many ticks it is until then.
-    pub(super) fn allows_more(&mut self, now: u32) -> Result<(), u32> {
-        self.bytes = self.shape.filled(self.bytes, now.wrapping_sub(self.filled_at));
+    pub(super) fn allows_more(&mut self, rates: &Rates, now: u32) -> Result<(), u32> {
+        let shape = rates.announced;
+        self.bytes = shape.filled(self.bytes, now.wrapping_sub(self.filled_at));
         self.filled_at = now;
-        if self.bytes > 0 { Ok(()) } else { Err(self.shape.ticks_until(self.bytes, 1)) }
+        let is_lifted = shape.cost == 0;
+        if is_lifted || self.bytes > 0 { Ok(()) } else { Err(shape.ticks_until(self.bytes, 1)) }
     }
 
     pub(super) fn take(&mut self, bytes: usize) {
-        self.bytes = self.shape.taken(self.bytes, bytes);
+        self.bytes = self.bytes.saturating_sub(i32::try_from(bytes).unwrap_or(i32::MAX));
     }
 }
 
@@ -289,7 +289,7 @@ mod tests {
             assert_eq!(meter.change(&rates), Ok(()));
         }
         assert!(meter.allows_a_message());
-        assert_eq!(announced.allows_more(0), Ok(()));
+        assert_eq!(announced.allows_more(&rates, 0), Ok(()));
     }
 
     #[test]
@@ -340,11 +340,12 @@ mod tests {
 
     #[test]
     fn a_room_announces_64_mib_at_once_and_16_a_second() {
-        let mut announced = Announced::new(&Rates::new(200, limits::MESSAGE_BYTES));
+        let rates = Rates::new(200, limits::MESSAGE_BYTES);
+        let mut announced = Announced::new(&rates);
         announced.take((64 << 20) - 1);
-        assert_eq!(announced.allows_more(0), Ok(()));
+        assert_eq!(announced.allows_more(&rates, 0), Ok(()));
         announced.take(1 + (16 << 20));
-        assert_eq!(announced.allows_more(0), Err(TICKS_A_SECOND + 1));
-        assert_eq!(announced.allows_more(TICKS_A_SECOND + 1), Ok(()));
+        assert_eq!(announced.allows_more(&rates, 0), Err(TICKS_A_SECOND + 1));
+        assert_eq!(announced.allows_more(&rates, TICKS_A_SECOND + 1), Ok(()));
     }
 }

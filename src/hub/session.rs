@@ -186,6 +186,12 @@ impl Session {
         self.depart(reason);
     }
 
+    /// Whether a room's members can bear to hear of another change.
+    fn may_change(&self, cell: &RoomCell) -> Result<(), Rejected> {
+        let hub = self.hub();
+        cell.announces_more(&hub.rates, hub.heartbeat.now()).map_err(room_is_busy)
+    }
+
     /// Takes a change out of the client's allowance.
     fn change(&mut self) -> Result<(), Rejected> {
         self.meter.change(&self.client.outbox.hub.rates).map_err(|ticks| {
@@ -207,7 +213,7 @@ impl Session {
         let identity = Identity { user_id: Some(user_id.clone()), ..identity };
         let names = Names { identity: identity.clone(), user_id: UserIdJson::from(&user_id) };
         if let Some(cell) = &self.seat {
-            cell.announces_more(self.hub().heartbeat.now()).map_err(room_is_busy)?;
+            self.may_change(cell)?;
         }
         self.names = Some(Box::new(names));
         self.reply(&Reply::Registered { user_id: &user_id, request_id });
@@ -232,7 +238,7 @@ impl Session {
         let command = Command::Join { client_id, identity, metadata };
         let again = self.sits_in(room_id);
         if again && let Some(cell) = &self.seat {
-            cell.announces_more(self.hub().heartbeat.now()).map_err(room_is_busy)?;
+            self.may_change(cell)?;
         } else {
             self.ask(room_id, &command)?;
             self.leave(LeaveReason::Moved, None);
@@ -260,7 +266,7 @@ impl Session {
     fn ask(&self, room_id: &RoomId, command: &Command) -> Result<(), Rejected> {
         match self.hub().directory.find(room_id) {
             Some(cell) => {
-                cell.announces_more(self.hub().heartbeat.now()).map_err(room_is_busy)?;
+                self.may_change(&cell)?;
                 let answer = cell.ask(command.clone(), SystemTime::now());
                 answer.map_err(|denied| Rejected::new(denied.into(), denied.to_string()))
             }
@@ -332,7 +338,7 @@ impl Drop for Session {
         // Unless it was ended: as when the connection's task panics.
         self.depart(LeaveReason::InternalError);
         self.hub().clients.remove(self.client.id);
-        self.hub().addresses.leave(self.client.address);
+        self.hub().addresses.leave(self.client.network);
         self.client.outbox.let_go();
         self.client.note_unfinished(0, false, self.hub().heartbeat.now());
     }
