@@ -8,12 +8,14 @@
 )]
 
 mod support;
+#[path = "support/taking.rs"]
+mod taking;
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread,
     time::Duration,
@@ -21,9 +23,10 @@ use std::{
 
 use serde_json::{Value, json};
 use signalpost::{
-    hub::{Audience, Client, Due, Ending, Entry, Hub, Link, Outbox, Session},
+    hub::{Audience, Client, Due, Ending, Entry, Hub, Session},
     room::LeaveReason,
 };
+use taking::Taking;
 
 fn hub(flags: &str) -> Arc<Hub> {
     Arc::new(Hub::new(Arc::new(support::config(flags))))
@@ -138,18 +141,6 @@ async fn who_waits_for_an_outbox_is_let_go_when_its_client_goes() {
     assert!(speaker.may_speak());
 }
 
-/// A socket that takes what the test says.
-#[derive(Debug, Default)]
-struct Taking(AtomicU32);
-
-impl Link for Taking {
-    fn flush(&self, _: &Outbox) {}
-
-    fn taken(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn only_who_takes_less_than_16_kib_a_second_for_10_s_is_a_slow_consumer() {
     for (bytes_a_second, is_slow) in [(0, true), (15 << 10, true), (17 << 10, false)] {
@@ -157,15 +148,14 @@ async fn only_who_takes_less_than_16_kib_a_second_for_10_s_is_a_slow_consumer() 
         let running = Arc::clone(&hub);
         let heart = tokio::spawn(async move { running.run().await });
         let (mut speaker, reader) = (member(&hub, "r").await, member(&hub, "r").await);
-        let socket = Arc::new(Taking::default());
-        reader.client().attach(Arc::clone(&socket) as Arc<dyn Link>);
+        let socket = Taking::of(reader.client());
         while speaker.may_speak() {
             say(&mut speaker, &json!({"type": "message", "content": 1})).await;
         }
         let mut seconds = 0;
         while reader.client().outbox.abandoned().is_none() && seconds < 100 {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            socket.0.fetch_add(bytes_a_second, Ordering::Relaxed);
+            socket.takes(bytes_a_second);
             seconds += 1;
         }
         let ended = reader.client().outbox.abandoned();

@@ -3,16 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod support;
+#[path = "support/taking.rs"]
+mod taking;
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use signalpost::hub::{Audience, Ending, Hub, Link, NotLetIn, Outbox, Session};
+use signalpost::hub::{Audience, Ending, Hub, NotLetIn, Session};
+use taking::Taking;
 use tokio::time::sleep;
 
 /// With 32 MiB for all clients, and one outbox that may take all of it.
@@ -52,25 +49,12 @@ async fn of_unfinished_messages_those_of_the_greediest_address_go_first() {
     assert!(newcomer().is_ok());
 }
 
-/// A socket that takes what the test says.
-#[derive(Debug, Default)]
-struct Taking(AtomicU32);
-
-impl Link for Taking {
-    fn flush(&self, _: &Outbox) {}
-
-    fn taken(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn of_unread_outboxes_only_those_go_whose_socket_takes_nothing() {
     let hub = beating(FLAGS);
     let reader = client(&hub, "192.0.2.1");
     let (deaf, deafer) = (client(&hub, "192.0.2.2"), client(&hub, "192.0.2.3"));
-    let socket = Arc::new(Taking::default());
-    reader.client().attach(Arc::clone(&socket) as Arc<dyn Link>);
+    let socket = Taking::of(reader.client());
     let content = serde_json::value::to_raw_value(&"x".repeat(MIB)).unwrap();
     let tell = |session: &Session, times: usize| {
         let audience = Audience::Client(session.client().id);
@@ -81,7 +65,7 @@ async fn of_unread_outboxes_only_those_go_whose_socket_takes_nothing() {
     tell(&deafer, 10);
     for _ in 0..30 {
         sleep(Duration::from_millis(100)).await;
-        socket.0.fetch_add(1, Ordering::Relaxed);
+        socket.takes(1);
     }
     assert_eq!(ended(&deafer), Some(Ending::SlowConsumer));
     assert_eq!(ended(&deaf), None, "that was enough");
@@ -92,10 +76,9 @@ async fn of_unread_outboxes_only_those_go_whose_socket_takes_nothing() {
 async fn an_address_that_alone_keeps_others_out_goes_though_its_sockets_take_a_little() {
     let hub = beating(FLAGS);
     let content = serde_json::value::to_raw_value(&"x".repeat(MIB)).unwrap();
-    let socket = Arc::new(Taking::default());
     let greedy: Vec<_> = (0..10).map(|_| client(&hub, "192.0.2.1")).collect();
+    let sockets: Vec<_> = greedy.iter().map(|session| Taking::of(session.client())).collect();
     for session in &greedy {
-        session.client().attach(Arc::clone(&socket) as Arc<dyn Link>);
         let audience = Audience::Client(session.client().id);
         (0..3).for_each(|_| assert_eq!(hub.broadcast(&audience, &content), Ok(1)));
     }
@@ -103,7 +86,7 @@ async fn an_address_that_alone_keeps_others_out_goes_though_its_sockets_take_a_l
     assert!(newcomer().is_err());
     for _ in 0..50 {
         sleep(Duration::from_millis(100)).await;
-        socket.0.fetch_add(10_000, Ordering::Relaxed);
+        sockets.iter().for_each(|socket| socket.takes(10_000));
     }
     assert!(newcomer().is_ok());
     assert!(greedy.iter().any(|session| ended(session).is_none()), "that was enough");
