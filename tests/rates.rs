@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use clap::Parser;
 use pipe::{Pipe, frame, serve};
 use serde_json::{Value, json};
-use signalpost::{config::Config, hub::Hub};
+use signalpost::{config::Config, hub::Hub, protocol::CloseCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split},
     task::JoinHandle,
@@ -187,19 +187,26 @@ async fn bytes_that_arrive_are_life_and_standing_still_is_not() {
     while !honest.hear().await.starts_with(br#"{"type":"pong""#) {}
 
     let fragment = vec![0x01, 0x81, 0, 0, 0, 0, b'"'];
-    let whole_fragment = [&[0x01, 0x81, 0, 0, 0, 0, b'"'][..], &[0x00, 0xff]].concat();
-    for (what, begun, more) in [
-        ("nothing more", long[..15].to_vec(), vec![]),
-        ("nothing but pongs", long[..15].to_vec(), vec![]),
-        ("a byte now and then", long[..15].to_vec(), b"x".to_vec()),
+    let fragment_and_head = [&fragment[..], &[0x00, 0xff]].concat();
+    let pong = [0x8a, 0x80, 0, 0, 0, 0];
+    let nearly_all_that_it_may = [&fragment[..], &pong.repeat(1570)].concat();
+    let (silent, unfinished) = (CloseCode::HeartbeatTimeout, CloseCode::Unfinished);
+    let often = Duration::from_millis(500);
+    // A little more than the rate, so that it has to wait now and then.
+    let (seldom, many) = (Duration::from_secs(2), pong.repeat(430));
+    for (what, begun, more, every, expected) in [
+        ("nothing more", long[..15].to_vec(), vec![], often, silent),
+        ("a fragment's head", fragment_and_head, vec![], often, silent),
+        ("a byte now and then", long[..15].to_vec(), b"x".to_vec(), often, unfinished),
+        ("pongs after a fragment", fragment.clone(), pong.to_vec(), often, unfinished),
         (
-            "pongs between fragments",
-            [0x01, 0x81, 0, 0, 0, 0, b'"'].to_vec(),
-            vec![0x8a, 0x80, 0, 0, 0, 0],
+            "pongs after an empty one",
+            vec![0x01, 0x80, 0, 0, 0, 0],
+            pong.to_vec(),
+            often,
+            unfinished,
         ),
-        ("a fragment's head", whole_fragment, vec![]),
-        ("an empty fragment", vec![0x01, 0x80, 0, 0, 0, 0], vec![0x8a, 0x80, 0, 0, 0, 0]),
-        ("pauses for its rate", fragment.clone(), [0x8a, 0x80, 0, 0, 0, 0].repeat(110)),
+        ("pauses for its rate", nearly_all_that_it_may, many, seldom, unfinished),
     ] {
         let (stream, served) = duplex(64 << 10);
         serve(&hub, served);
@@ -208,7 +215,7 @@ async fn bytes_that_arrive_are_life_and_standing_still_is_not() {
         writes.write_all(&begun).await.unwrap();
         let saying = tokio::spawn(async move {
             while writes.write_all(&more).await.is_ok() {
-                sleep(Duration::from_millis(500)).await;
+                sleep(every).await;
             }
         });
         let mut heard = Vec::new();
@@ -216,10 +223,8 @@ async fn bytes_that_arrive_are_life_and_standing_still_is_not() {
         saying.abort();
         let took = began.elapsed().as_secs();
         assert!(took <= 13 + 10, "{what}: {took} s");
-        let silent = heard.ends_with(b"No answer to a ping; reconnect");
-        let unfinished =
-            heard.ends_with(b"A message was begun and not finished in time; reconnect");
-        assert!(silent || unfinished, "{what}: {}", String::from_utf8_lossy(&heard));
+        let heard = String::from_utf8_lossy(&heard);
+        assert!(heard.ends_with(expected.reason()), "{what}: {heard}");
     }
 }
 
