@@ -7,7 +7,11 @@ mod running;
 
 use std::fs;
 
+use futures_util::{SinkExt, StreamExt};
 use running::{Running, anywhere, signalpost};
+use serde_json::Value;
+use signalpost::admin::pb::{LockRoomRequest, admin_service_client::AdminServiceClient};
+use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 #[test]
 fn variables_from_a_file_with_carriage_returns_are_taken() {
@@ -67,4 +71,22 @@ fn a_hangup_without_tls_is_said_to_change_nothing() {
     running.logs("nothing to reload");
     running.signal("-TERM");
     assert!(running.child.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn json_logs_name_a_room_as_it_is() {
+    let mut running = Running::start(anywhere().args(["--log-format", "json"]));
+    let (mut member, _) = connect_async(format!("ws://{}/", running.http())).await.unwrap();
+    let join = r#"{"type":"join","roomId":"team \"a\""}"#;
+    member.send(Message::text(join)).await.unwrap();
+    for _ in 0..2 {
+        member.next().await.unwrap().unwrap();
+    }
+    let admin = format!("http://{}", running.admin());
+    let mut admin = AdminServiceClient::connect(admin).await.unwrap();
+    let request = LockRoomRequest { room_id: "team \"a\"".into(), locked: true };
+    admin.lock_room(request).await.unwrap();
+    let line: Value = serde_json::from_str(&running.logs("a room's lock")).unwrap();
+    assert_eq!(line["room_id"], "team \"a\"");
+    assert_eq!(line["locked"], true);
 }
