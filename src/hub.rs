@@ -6,6 +6,7 @@ mod addresses;
 mod cell;
 mod client;
 mod directory;
+mod ending;
 mod heartbeat;
 mod keep;
 mod outbox;
@@ -26,7 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use addresses::Network;
 pub use client::{Client, Link};
-pub use outbox::{Due, Ending, Entry, Outbox};
+pub use ending::Ending;
+pub use outbox::{Due, Entry, Outbox};
 pub use session::{Join, Session};
 pub use turn::{turn_takes_another, turns};
 

@@ -146,6 +146,11 @@ fn written() -> Vec<String> {
         announced(Change::Locked, &locked),
         encoded(Reply::Broadcast { content: &raw(r#"{"text": "The server restarts at six."}"#) }),
         encoded(Reply::GoingAway { retry_after_ms: 1000 }),
+        encoded(Reply::Removed {
+            code: Code::Removed,
+            reason: CloseCode::Removed.reason(),
+            room_id: Some(&room_id),
+        }),
         encoded(Reply::Error {
             code: Code::PeerNotFound,
             message: "No such client in your room",

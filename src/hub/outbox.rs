@@ -17,11 +17,10 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{Client, Hub, keep::Keep};
+use super::{Client, Ending, Hub, ending::Urgency, keep::Keep};
 use crate::{
     config::{OutboxLimits, limits::OUTBOX_MESSAGE_OVERHEAD},
     protocol::{Announcement, Frame},
-    room::LeaveReason,
 };
 
 thread_local! {
@@ -121,23 +120,6 @@ pub(super) enum Flush {
     Soon,
 }
 
-/// Why the server ends a connection of its own accord.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// The server stops. What is due is still sent.
-    GoingAway,
-    /// No answer to a ping. What is due is dropped.
-    HeartbeatTimeout,
-    /// The client did not take what was due to it. What is due is dropped.
-    SlowConsumer,
-    /// The client did not finish what it began to say. What is due is dropped.
-    Unfinished,
-    /// The client said more than it may, for too long. What is due is dropped.
-    RateLimited,
-    /// The server stops now. What is due is dropped.
-    CutOff,
-}
-
 /// What whoever flushes is to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Due {
@@ -198,11 +180,11 @@ impl Outbox {
     /// Ends the connection, by its own task. The first reason stands, unless what came later is more urgent.
     pub fn end(&self, ending: Ending) {
         let mut queue = self.queue.lock();
-        if queue.ending.is_some_and(|first| !first.in_order() || ending.in_order()) {
+        if queue.ending.is_some_and(|first| first.urgency() >= ending.urgency()) {
             return;
         }
         queue.ending = Some(ending);
-        if !ending.in_order() {
+        if ending.urgency() == Urgency::AtOnce {
             let before = queue.bytes;
             queue.entries = None;
             (queue.bytes, queue.taken, queue.taken_bytes) = (0, 0, 0);
@@ -305,7 +287,7 @@ impl Outbox {
 
     /// Where the socket is full: how the connection is to end whatever is still unsent.
     pub fn abandoned(&self) -> Option<Ending> {
-        self.queue.lock().ending.filter(|ending| !ending.in_order())
+        self.queue.lock().ending.filter(|ending| ending.urgency() > Urgency::Patient)
     }
 
     /// Lets everybody go whom it holds back, without its lock, if it is down to a quarter.
@@ -372,22 +354,5 @@ impl Entry {
                 Self::Frame(frame) => frame.as_str().len(),
                 Self::Announcement(announcement) => announcement.weight(),
             }
-    }
-}
-
-impl Ending {
-    fn in_order(self) -> bool {
-        self == Self::GoingAway
-    }
-
-    /// What the room-mates are told.
-    pub fn leave_reason(self) -> LeaveReason {
-        match self {
-            Self::GoingAway | Self::CutOff => LeaveReason::ServerShutdown,
-            Self::HeartbeatTimeout => LeaveReason::Timeout,
-            Self::SlowConsumer => LeaveReason::SlowConsumer,
-            Self::Unfinished => LeaveReason::Timeout,
-            Self::RateLimited => LeaveReason::RateLimited,
-        }
     }
 }

@@ -26,11 +26,17 @@ pub enum Code {
     PeerNotFound,
     /// More than the client may say or change, or a room announce.
     RateLimited,
+    /// The user or the address is kept out, of the room or of the server.
+    Banned,
+    /// An administrator took the seat, or ended the connection.
+    Removed,
+    /// An administrator ended the room.
+    RoomClosed,
 }
 
 impl Code {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::BadMessage,
         Self::UnknownType,
         Self::BadRoomId,
@@ -40,6 +46,9 @@ impl Code {
         Self::NotInRoom,
         Self::PeerNotFound,
         Self::RateLimited,
+        Self::Banned,
+        Self::Removed,
+        Self::RoomClosed,
     ];
 }
 
@@ -76,11 +85,15 @@ pub enum CloseCode {
     Unfinished = 4005,
     /// The client said more than it may, and went on.
     RateLimited = 4008,
+    /// An administrator ended the connection, or a ban keeps the client out.
+    Removed = 4501,
+    /// An administrator ended the room that the client sat in.
+    RoomClosed = 4502,
 }
 
 impl CloseCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::GoingAway,
         Self::Protocol,
         Self::Unsupported,
@@ -90,6 +103,8 @@ impl CloseCode {
         Self::SlowConsumer,
         Self::Unfinished,
         Self::RateLimited,
+        Self::Removed,
+        Self::RoomClosed,
     ];
 
     /// The reason for people that goes with it, at most 123 bytes.
@@ -104,6 +119,8 @@ impl CloseCode {
             Self::SlowConsumer => "Too many messages were left unread; reconnect",
             Self::Unfinished => "A message was begun and not finished in time; reconnect",
             Self::RateLimited => "Too many messages for too long; reconnect later",
+            Self::Removed => "Removed by an administrator",
+            Self::RoomClosed => "An administrator ended the room",
         }
     }
 }

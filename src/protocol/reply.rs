@@ -89,6 +89,11 @@ pub enum Reply<'a> {
     GoingAway {
         retry_after_ms: u64,
     },
+    Removed {
+        code: Code,
+        reason: &'a str,
+        room_id: Option<&'a RoomId>,
+    },
 }
 
 /// A member as `joined` lists it.

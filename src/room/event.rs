@@ -87,11 +87,19 @@ pub enum LeaveReason {
     ServerShutdown,
     /// The server's own fault.
     InternalError,
+    /// An administrator took the seat.
+    Removed,
+    /// A ban stands against the client.
+    Banned,
+    /// An administrator ended the room.
+    RoomClosed,
+    /// The server that the client was connected to is gone.
+    NodeLost,
 }
 
 impl LeaveReason {
     /// Every reason, for tables and tests.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Left,
         Self::Moved,
         Self::Rejoined,
@@ -102,6 +110,10 @@ impl LeaveReason {
         Self::ProtocolError,
         Self::ServerShutdown,
         Self::InternalError,
+        Self::Removed,
+        Self::Banned,
+        Self::RoomClosed,
+        Self::NodeLost,
     ];
 
     /// Its name in both protocols.
@@ -117,6 +129,10 @@ impl LeaveReason {
             Self::ProtocolError => "protocol-error",
             Self::ServerShutdown => "server-shutdown",
             Self::InternalError => "internal-error",
+            Self::Removed => "removed",
+            Self::Banned => "banned",
+            Self::RoomClosed => "room-closed",
+            Self::NodeLost => "node-lost",
         }
     }
 }

@@ -40,6 +40,8 @@ impl Parting {
             Self::Ended(Ending::SlowConsumer) => CloseCode::SlowConsumer,
             Self::Ended(Ending::Unfinished) => CloseCode::Unfinished,
             Self::Ended(Ending::RateLimited) => CloseCode::RateLimited,
+            Self::Ended(Ending::Removed | Ending::Banned) => CloseCode::Removed,
+            Self::Ended(Ending::RoomClosed) => CloseCode::RoomClosed,
         };
         Some([&(code as u16).to_be_bytes(), code.reason().as_bytes()].concat())
     }
