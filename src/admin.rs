@@ -5,6 +5,7 @@ mod gate;
 mod health;
 mod line;
 pub mod page;
+pub mod problem;
 mod quota;
 mod service;
 mod watch;
@@ -19,7 +20,7 @@ use std::{
 use futures_util::{Stream, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, service::Routes, transport::Server};
+use tonic::{service::Routes, transport::Server};
 use tonic_health::pb::health_server::HealthServer;
 
 pub use health::Health;
@@ -115,9 +116,4 @@ impl Admin {
             .serve_with_incoming_shutdown(Gate::new(routes, all), lines, shutdown)
             .await
     }
-}
-
-/// How a stream ends with the server.
-fn going_away() -> Status {
-    Status::unavailable("the server is going away")
 }

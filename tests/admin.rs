@@ -305,5 +305,5 @@ async fn a_watcher_that_fell_behind_the_log_is_told() {
             Err(status) => break status,
         }
     };
-    assert_eq!(lost.code(), Code::DataLoss);
+    assert_eq!(lost.code(), Code::OutOfRange);
 }

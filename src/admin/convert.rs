@@ -4,9 +4,11 @@ use std::time::SystemTime;
 
 use prost_types::{Timestamp, value::Kind};
 use serde_json::value::RawValue;
-use tonic::Status;
 
-use super::pb::{self, broadcast_request::Body, broadcast_request::Target, event::What};
+use super::{
+    pb::{self, broadcast_request::Body, broadcast_request::Target, event::What},
+    problem::Faults,
+};
 use crate::{
     hub::Audience,
     id::RoomId,
@@ -14,8 +16,8 @@ use crate::{
     room::{Change, Member, Summary},
 };
 
-pub(super) fn room_id(text: &str) -> Result<RoomId, Status> {
-    text.parse().map_err(|invalid| Status::invalid_argument(format!("room_id {invalid}")))
+pub(super) fn room_id(text: &str) -> Result<RoomId, Faults> {
+    text.parse().map_err(|invalid| Faults::of("room_id", invalid))
 }
 
 pub(super) fn room(room: Summary) -> pb::Room {
@@ -78,36 +80,35 @@ pub(super) fn kind(change: &Change) -> pb::EventKind {
     }
 }
 
-pub(super) fn audience(target: Option<Target>) -> Result<Audience, Status> {
+pub(super) fn audience(target: Option<Target>) -> Result<Audience, Faults> {
     match target {
         Some(Target::RoomId(id)) => Ok(Audience::Room(room_id(&id)?)),
-        Some(Target::ClientId(id)) => id
-            .parse()
-            .map(Audience::Client)
-            .map_err(|invalid| Status::invalid_argument(format!("client_id {invalid}"))),
+        Some(Target::ClientId(id)) => {
+            id.parse().map(Audience::Client).map_err(|invalid| Faults::of("client_id", invalid))
+        }
         Some(Target::Everyone(true)) => Ok(Audience::Everyone),
         Some(Target::Everyone(false)) => {
-            Err(Status::invalid_argument("everyone must be true, or another target given"))
+            Err(Faults::of("everyone", "must be true, or another target given"))
         }
-        None => Err(Status::invalid_argument("give a target: room_id, client_id or everyone")),
+        None => Err(Faults::of("target", "must be one of room_id, client_id and everyone")),
     }
 }
 
-pub(super) fn content(body: Option<Body>) -> Result<Box<RawValue>, Status> {
+pub(super) fn content(body: Option<Body>) -> Result<Box<RawValue>, Faults> {
     let json = match body {
         Some(Body::ContentJson(json)) => json,
         Some(Body::Content(value)) => json(value)?.to_string(),
-        None => return Err(Status::invalid_argument("give content or content_json")),
+        None => return Err(Faults::of("body", "must be content or content_json")),
     };
     RawValue::from_string(json)
-        .map_err(|error| Status::invalid_argument(format!("content_json is not JSON: {error}")))
+        .map_err(|error| Faults::of("content_json", format!("is not JSON: {error}")))
 }
 
-fn json(value: prost_types::Value) -> Result<serde_json::Value, Status> {
+fn json(value: prost_types::Value) -> Result<serde_json::Value, Faults> {
     use serde_json::Value;
     Ok(match value.kind {
         // The wire allows a value without a kind; protobuf's own JSON mapping refuses it.
-        None => return Err(Status::invalid_argument("content holds a value without a kind")),
+        None => return Err(Faults::of("content", "holds a value without a kind")),
         Some(Kind::NullValue(_)) => Value::Null,
         Some(Kind::BoolValue(truth)) => truth.into(),
         Some(Kind::NumberValue(number)) => self::number(number)?,
@@ -117,22 +118,22 @@ fn json(value: prost_types::Value) -> Result<serde_json::Value, Status> {
         }
         Some(Kind::StructValue(object)) => {
             let fields = object.fields.into_iter().map(|(key, value)| Ok((key, json(value)?)));
-            Value::Object(fields.collect::<Result<_, Status>>()?)
+            Value::Object(fields.collect::<Result<_, Faults>>()?)
         }
     })
 }
 
 /// Whole numbers without a point, as JavaScript writes them.
-fn number(number: f64) -> Result<serde_json::Value, Status> {
+fn number(number: f64) -> Result<serde_json::Value, Faults> {
     const WITHOUT_EXPONENT: f64 = (1_u64 << 63) as f64;
     if number.fract() == 0.0 && number.abs() < WITHOUT_EXPONENT {
         #[expect(clippy::cast_possible_truncation, reason = "whole, and below 2^63")]
         return Ok((number as i64).into());
     }
     let number = serde_json::Number::from_f64(number);
-    number.map(Into::into).ok_or_else(|| {
-        Status::invalid_argument("content holds a number that JSON cannot: NaN or an infinity")
-    })
+    number
+        .map(Into::into)
+        .ok_or_else(|| Faults::of("content", "holds a number that JSON cannot: NaN or an infinity"))
 }
 
 fn timestamp(time: SystemTime) -> Timestamp {
@@ -162,7 +163,8 @@ mod tests {
         for bad in
             [number(f64::NAN), number(f64::INFINITY), None, Some(Body::ContentJson("{".into()))]
         {
-            assert_eq!(content(bad).unwrap_err().code(), tonic::Code::InvalidArgument);
+            let status = tonic::Status::from(content(bad).unwrap_err());
+            assert_eq!(status.code(), tonic::Code::InvalidArgument);
         }
         let exact = Some(Body::ContentJson("{\"b\":9007199254740993,\"a\":1}".into()));
         assert_eq!(content(exact).unwrap().get(), "{\"b\":9007199254740993,\"a\":1}");

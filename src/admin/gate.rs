@@ -24,6 +24,7 @@ use tonic::{
 
 use super::{
     line::{Answer, Caller},
+    problem::{Problem, Reason, explain},
     quota::{Quota, Share},
 };
 use crate::config::limits;
@@ -57,17 +58,20 @@ impl Gate {
     }
 
     /// A place for a call.
-    fn admit(&self, caller: &Arc<Caller>, path: &str) -> Result<Place, Status> {
+    fn admit(&self, caller: &Arc<Caller>, path: &str) -> Result<Place, Problem> {
         if STANDING.contains(&path) {
             let on_this_connection = caller.standing.take(1).ok_or_else(|| {
-                Status::resource_exhausted("too many open streams on this connection")
+                let text = "too many open streams on this connection";
+                Problem::new(Reason::TooManyStreams, text)
             })?;
             let of_all = self.standing.take(1);
-            let of_all = of_all.ok_or_else(|| Status::resource_exhausted("too many watchers"))?;
+            let too_many = || Problem::new(Reason::TooManyWatchers, "too many watchers");
+            let of_all = of_all.ok_or_else(too_many)?;
             return Ok(Place::Standing(on_this_connection, of_all));
         }
         let place = caller.first.take(1).or_else(|| self.calls.take(1));
-        let place = place.ok_or_else(|| Status::resource_exhausted("too many calls at a time"))?;
+        let too_many = || Problem::new(Reason::TooManyCalls, "too many calls at a time");
+        let place = place.ok_or_else(too_many)?;
         Ok(Place::Passing(place, None))
     }
 
@@ -91,16 +95,17 @@ impl Service<Request<Body>> for Gate {
         let caller = Arc::clone(caller.expect("every connection is a line"));
         let mut place = match self.admit(&caller, request.uri().path()) {
             Ok(place) => place,
-            Err(status) => return Box::pin(refuse(status)),
+            Err(problem) => return Box::pin(refuse(problem)),
         };
         let request = request.map(|body| self.counted(&caller, body));
         let answer = self.routes.call(request);
         Box::pin(async move {
             let Ok(response) = timeout(limits::ADMIN_REQUEST, answer).await else {
                 let text = "the request took too long to arrive";
-                return refuse(Status::deadline_exceeded(text)).await;
+                return refuse(Problem::new(Reason::TooSlow, text)).await;
             };
             let mut response = response?;
+            explain(response.headers_mut());
             if let Place::Passing(_, answer) = &mut place {
                 let bytes = response.extensions_mut().remove::<Arc<Share>>();
                 *answer = Some((caller.answer(), bytes));
@@ -110,8 +115,8 @@ impl Service<Request<Body>> for Gate {
     }
 }
 
-fn refuse(status: Status) -> Ready<Result<Response<Body>, Infallible>> {
-    ready(Ok(status.into_http()))
+fn refuse(problem: Problem) -> Ready<Result<Response<Body>, Infallible>> {
+    ready(Ok(Status::from(problem).into_http()))
 }
 
 /// What a call holds until its answer was taken.
@@ -147,7 +152,8 @@ impl hyper::body::Body for Counted {
         self.free = self.free.saturating_sub(arrived);
         if !self.shares.iter_mut().all(|share| share.grow(counted)) {
             let text = "too many bytes of requests are on their way";
-            return Poll::Ready(Some(Err(Status::resource_exhausted(text))));
+            let problem = Problem::new(Reason::TooManyBytes, text);
+            return Poll::Ready(Some(Err(problem.into())));
         }
         Poll::Ready(frame)
     }
@@ -161,7 +167,7 @@ impl hyper::body::Body for Counted {
     }
 }
 
-/// An answer that holds its call's place.
+/// An answer that holds its call's place; where it is a stream that ends with an error, that is explained.
 struct Placed {
     body: Body,
     _place: Place,
@@ -175,7 +181,13 @@ impl hyper::body::Body for Placed {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let mut frame = or_pending!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &mut frame
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            explain(trailers);
+        }
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -11,7 +11,7 @@ use tonic_health::{
     server::{HealthReporter, HealthService},
 };
 
-use super::going_away;
+use super::problem::going_away;
 
 /// The switch of what is answered.
 #[derive(Debug, Clone, Default)]

@@ -7,11 +7,13 @@ use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::{convert, page, pb, quota::Quota, watch};
-use crate::{
-    config::limits,
-    hub::{Hub, NotFound},
+use super::{
+    convert, page, pb,
+    problem::{Faults, Problem, Reason},
+    quota::Quota,
+    watch,
 };
+use crate::{config::limits, hub::Hub};
 
 /// See the module.
 #[derive(Debug)]
@@ -42,11 +44,14 @@ impl pb::admin_service_server::AdminService for Service {
         request: Request<pb::ListRoomsRequest>,
     ) -> Result<Response<pb::ListRoomsResponse>, Status> {
         let pb::ListRoomsRequest { page_size, page_token } = request.into_inner();
-        let wanted = usize::try_from(page_size)
-            .map_err(|_| Status::invalid_argument("page_size must not be negative"))?;
+        let (wanted, after) = Faults::gather(|faults| {
+            let wanted = usize::try_from(page_size).map_err(|_| "must not be negative");
+            let wanted = faults.check("page_size", wanted);
+            let after = faults.check("page_token", page::after(&page_token));
+            Some((wanted?, after?))
+        })?;
         let wanted = NonZeroUsize::new(wanted.min(limits::MAX_PAGE_ROOMS));
         let wanted = wanted.or(NonZeroUsize::new(limits::PAGE_ROOMS)).expect("not zero");
-        let after = page::after(&page_token)?;
 
         let (rooms, more) = self.hub.rooms(after.as_ref(), wanted);
         let last = rooms.last().filter(|_| more);
@@ -61,7 +66,8 @@ impl pb::admin_service_server::AdminService for Service {
         request: Request<pb::GetRoomRequest>,
     ) -> Result<Response<pb::Room>, Status> {
         let room_id = convert::room_id(&request.into_inner().room_id)?;
-        let (room, members) = self.hub.room(&room_id)?;
+        let missing = |error| Problem::from(error).with("room_id", &room_id);
+        let (room, members) = self.hub.room(&room_id).map_err(missing)?;
         let members = members.iter().map(|member| convert::member(member)).collect();
         self.answer(pb::Room { members, ..convert::room(room) })
     }
@@ -71,7 +77,9 @@ impl pb::admin_service_server::AdminService for Service {
         request: Request<pb::LockRoomRequest>,
     ) -> Result<Response<pb::Room>, Status> {
         let pb::LockRoomRequest { room_id, locked } = request.into_inner();
-        let room = self.hub.lock(&convert::room_id(&room_id)?, locked).await?;
+        let id = convert::room_id(&room_id)?;
+        let missing = |error| Problem::from(error).with("room_id", &room_id);
+        let room = self.hub.lock(&id, locked).await.map_err(missing)?;
         tracing::info!(%room_id, locked, "an administrator set a room's lock");
         Ok(Response::new(convert::room(room)))
     }
@@ -81,13 +89,15 @@ impl pb::admin_service_server::AdminService for Service {
         request: Request<pb::BroadcastRequest>,
     ) -> Result<Response<pb::BroadcastResponse>, Status> {
         let pb::BroadcastRequest { target, body } = request.into_inner();
-        let audience = convert::audience(target)?;
-        let content = convert::content(body)?;
-        if content.get().len() > self.hub.max_message_bytes() {
-            let most = self.hub.max_message_bytes();
-            let text = format!("the content must be at most {most} bytes of JSON");
-            return Err(Status::invalid_argument(text));
-        }
+        let most = self.hub.max_message_bytes();
+        let (audience, content) = Faults::gather(|faults| {
+            let audience = faults.merge(convert::audience(target));
+            let content = faults.merge(convert::content(body));
+            if content.as_ref().is_some_and(|content| content.get().len() > most) {
+                faults.add("content", format!("must be at most {most} bytes of JSON"));
+            }
+            Some((audience?, content?))
+        })?;
         let reached = self.hub.broadcast(&audience, &content)?;
         tracing::info!(reached, "an administrator sent a broadcast");
         let reached = u32::try_from(reached).unwrap_or(u32::MAX);
@@ -111,16 +121,11 @@ impl Service {
     fn answer<M: Message>(&self, message: M) -> Result<Response<M>, Status> {
         let counted = message.encoded_len().saturating_sub(limits::ADMIN_FREE_BYTES);
         let share = self.answers.take(counted).ok_or_else(|| {
-            Status::resource_exhausted("too many bytes of answers are on their way")
+            let text = "too many bytes of answers are on their way";
+            Problem::new(Reason::TooManyBytes, text)
         })?;
         let mut response = Response::new(message);
         response.extensions_mut().insert(Arc::new(share));
         Ok(response)
-    }
-}
-
-impl From<NotFound> for Status {
-    fn from(missing: NotFound) -> Self {
-        Self::not_found(missing.to_string())
     }
 }

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{
-    convert, going_away, pb,
+    convert, pb,
+    problem::{Faults, Problem, Reason, going_away},
     quota::{Quota, Share},
 };
 use crate::{
@@ -67,7 +68,9 @@ impl Watcher {
                 self.follower.catch_up();
             }
             let batch = self.follower.read(BATCH);
-            self.batch = batch.map_err(|trimmed| Status::data_loss(trimmed.to_string()))?.into();
+            self.batch = batch
+                .map_err(|trimmed| Problem::new(Reason::CursorExpired, trimmed.to_string()))?
+                .into();
             if self.batch.is_empty() {
                 if closing {
                     return Err(going_away());
@@ -99,27 +102,26 @@ impl Filter {
     /// What `request` says; the names of its rooms are taken from `names`.
     pub(super) fn new(request: pb::WatchEventsRequest, names: &Arc<Quota>) -> Result<Self, Status> {
         if request.room_ids.len() > limits::WATCHED_ROOMS {
-            return Err(Status::invalid_argument(format!(
-                "room_ids must be at most {}; name none to watch all rooms",
-                limits::WATCHED_ROOMS
-            )));
+            let most = limits::WATCHED_ROOMS;
+            let text = format!("must be at most {most}; name none to watch all rooms");
+            return Err(Faults::of("room_ids", text).into());
         }
         let bytes: usize = request.room_ids.iter().map(String::len).sum();
         if bytes > limits::WATCHED_NAMES_BYTES {
             let most = limits::WATCHED_NAMES_BYTES;
-            let text = format!("room_ids must be at most {most} bytes together");
-            return Err(Status::invalid_argument(text));
+            let text = format!("must be at most {most} bytes together");
+            return Err(Faults::of("room_ids", text).into());
         }
         let names = names.take(bytes + request.room_ids.len() * limits::WATCHED_NAME_OVERHEAD);
         let names = names.ok_or_else(|| {
-            Status::resource_exhausted("too many rooms are watched by their names")
+            Problem::new(Reason::TooManyWatchers, "too many rooms are watched by their names")
         })?;
         let kind = |number: i32| match pb::EventKind::try_from(number) {
             Ok(kind) if kind != pb::EventKind::Unspecified => Ok(kind),
-            _ => Err(Status::invalid_argument(format!("kinds: there is no event kind {number}"))),
+            _ => Err(Faults::of("kinds", format!("has {number}, which is no event kind"))),
         };
-        let rooms: BTreeSet<_> =
-            request.room_ids.iter().map(|id| convert::room_id(id)).collect::<Result<_, _>>()?;
+        let room = |id: &String| id.parse().map_err(|invalid| Faults::of("room_ids", invalid));
+        let rooms: BTreeSet<_> = request.room_ids.iter().map(room).collect::<Result<_, _>>()?;
         let kinds = request.kinds.into_iter().map(kind).collect::<Result<_, _>>()?;
         Ok(Self { rooms: (!rooms.is_empty()).then_some(rooms), kinds, names })
     }

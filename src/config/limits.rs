@@ -88,6 +88,8 @@ pub const ADMIN_ANSWER_BYTES: usize = 64 << 20;
 pub const ADMIN_HEADER_BYTES: u32 = 8 << 10;
 /// Longest time for a request to the admin API to arrive and its answer to begin.
 pub const ADMIN_REQUEST: Duration = Duration::from_secs(10);
+/// After which time a call to the admin API that a limit refused may succeed.
+pub const ADMIN_RETRY: Duration = Duration::from_secs(1);
 /// Longest time for an answer of the admin API's to be taken, unless it is one that stands open.
 pub const ADMIN_ANSWER: Duration = Duration::from_secs(20);
 /// Longest time for a PROXY protocol header, for a TLS handshake, for an HTTP request's head to arrive, and for the answer to an upgrade to

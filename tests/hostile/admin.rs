@@ -26,6 +26,7 @@ use signalpost::{
             admin_service_client::AdminServiceClient,
             broadcast_request::{Body, Target},
         },
+        problem::Reason,
     },
     config::limits,
     hub::Hub,
@@ -37,8 +38,9 @@ use tokio::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use tonic::{Code, transport::Channel};
+use tonic::{Code, Status, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_types::StatusExt;
 
 use crate::{
     beside::{IN_TIME, SLACK},
@@ -365,12 +367,20 @@ fn unfinished(declared: usize, sent: usize) -> UnsyncBoxBody<Bytes, Infallible> 
     UnsyncBoxBody::new(StreamBody::new(stream::iter([sent]).chain(stream::pending())))
 }
 
+/// The code of an answer. Errors have a reason, always.
 async fn code(response: Response<Incoming>) -> Code {
-    let of =
-        |headers: &hyper::HeaderMap| Some(Code::from_bytes(headers.get("grpc-status")?.as_bytes()));
-    if let Some(code) = of(response.headers()) {
-        return code;
+    let status = match Status::from_header_map(response.headers()) {
+        Some(status) => status,
+        None => {
+            let body = within(response.into_body().collect()).await.unwrap();
+            body.trailers().and_then(Status::from_header_map).unwrap()
+        }
+    };
+    if status.code() != Code::Ok {
+        let details = status.get_error_details();
+        let reason = &details.error_info().unwrap().reason;
+        let reason = Reason::ALL.iter().find(|known| known.name() == reason).unwrap();
+        assert_eq!(reason.code(), status.code());
     }
-    let body = within(response.into_body().collect()).await.unwrap();
-    body.trailers().and_then(of).unwrap()
+    status.code()
 }
