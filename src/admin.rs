@@ -1,12 +1,16 @@
 //! The administrators' gRPC API: a thin shell that turns protobuf into calls of the hub and back.
 
+mod bans;
 mod convert;
+mod etag;
 mod gate;
 mod health;
 mod line;
 pub mod page;
 pub mod problem;
 mod quota;
+mod rooms;
+mod server;
 mod service;
 mod watch;
 

@@ -276,6 +276,13 @@ impl Config {
         LogLimits { events: self.log_events, bytes: self.log_bytes }
     }
 
+    /// The most members that a room may be given: a list of all of them must fit half an outbox.
+    pub fn most_members(&self) -> usize {
+        let fit = self.outbox_limits().bytes / 2 / (limits::METADATA_BYTES + limits::MEMBER_BYTES);
+        let most = usize::try_from(limits::MAX_MEMBERS).expect("ten thousand");
+        fit.clamp(self.max_members, most)
+    }
+
     /// How often each browser is pinged.
     pub fn ping_every(&self) -> Duration {
         Duration::from_secs(self.ping_seconds)

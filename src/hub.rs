@@ -3,49 +3,55 @@
 //! is locked under none of these, and only its outbox under it.
 
 mod addresses;
+mod bans;
+mod broadcast;
 mod cell;
 mod client;
 mod directory;
+mod drain;
 mod ending;
 mod heartbeat;
 mod keep;
+mod look;
 mod outbox;
 mod rate;
 mod registry;
+mod removal;
+mod rooms;
 mod session;
+mod timers;
 mod turn;
 
 use std::{
     net::IpAddr,
-    num::NonZeroUsize,
-    sync::Arc,
-    time::{Duration, SystemTime},
+    sync::{Arc, atomic::AtomicUsize},
+    time::{Duration, Instant, SystemTime},
 };
 
-use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 pub use addresses::Network;
+pub use broadcast::{Audience, Reached};
 pub use client::{Client, Link};
+pub use drain::{NotDraining, Progress, Stage};
 pub use ending::Ending;
+pub use look::{Counts, Limits};
 pub use outbox::{Due, Entry, Outbox};
+pub use removal::{KeepOut, NotRemoved};
+pub use rooms::{NotChanged, NotMade};
 pub use session::{Join, Session};
 pub use turn::{turn_takes_another, turns};
 
 use crate::{
     config::{Capacity, Config},
-    id::{ClientId, RoomId},
     journal::Journal,
-    protocol::{Frame, Reply, VERSION},
-    room::{Denied, Member, Settings, Summary},
+    protocol::{Reply, VERSION},
+    room::{Identity, Settings},
 };
 use {
-    addresses::Addresses, cell::CellClosed, directory::Directory, heartbeat::Heartbeat, keep::Keep,
-    rate::Rates, registry::Registry,
+    addresses::Addresses, bans::BanBook, directory::Directory, drain::Drain, heartbeat::Heartbeat,
+    keep::Keep, rate::Rates, registry::Registry, timers::Timers,
 };
-
-/// How long a client that is sent away should wait at least before it comes back.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// See the module. One for each server.
 #[derive(Debug)]
@@ -59,6 +65,13 @@ pub struct Hub {
     rates: Rates,
     keep: Keep,
     addresses: Addresses,
+    bans: BanBook,
+    timers: Timers,
+    /// How many are taken, of all rooms.
+    seats: AtomicUsize,
+    started_at: SystemTime,
+    since: Instant,
+    drain: Drain,
     /// The end of every task that serves a browser, whatever it is about.
     pub killed: CancellationToken,
 }
@@ -98,17 +111,6 @@ pub enum NotFound {
     Client,
 }
 
-/// Whom an administrator speaks to.
-#[derive(Debug, Clone)]
-pub enum Audience {
-    /// The members of this room.
-    Room(RoomId),
-    /// This client.
-    Client(ClientId),
-    /// Every connected client.
-    Everyone,
-}
-
 impl Hub {
     /// An empty one. Its tasks run in [`Hub::run`].
     pub fn new(config: Arc<Config>) -> Self {
@@ -118,6 +120,7 @@ impl Hub {
                 max_members: config.max_members,
                 locked: false,
                 metadata: "{}".into(),
+                empty_timeout: Duration::ZERO,
             }),
             journal: Journal::memory(config.log_limits()),
             directory: Directory::new(config.max_rooms),
@@ -126,18 +129,32 @@ impl Hub {
             heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
             rates: Rates::new(config.rate_limit, config.max_message_bytes),
             keep: Keep::new(config.outbox_limits(), config.kept_bytes()),
+            bans: BanBook::new(),
+            timers: Timers::default(),
+            seats: AtomicUsize::new(0),
+            started_at: SystemTime::now(),
+            since: Instant::now(),
+            drain: Drain::new(),
             killed: CancellationToken::new(),
             config,
         }
     }
 
-    /// Beats the heart and wakes those who follow the log, for as long as it is polled.
+    /// Beats the heart, ends what has its time, wakes those who follow the log and carries out drains, for as long as
+    /// it is polled.
     pub async fn run(&self) {
         let each_second = |now| {
             self.keep.look(now);
             self.addresses.forget(now);
+            let now = SystemTime::now();
+            self.end_empty_rooms(now);
+            self.end_bans(now);
         };
-        tokio::join!(self.heartbeat.run(&self.clients, each_second), self.journal.tick());
+        tokio::join!(
+            self.heartbeat.run(&self.clients, each_second),
+            self.journal.tick(),
+            self.run_drains()
+        );
     }
 
     /// Counts a new connection for its address.
@@ -182,6 +199,10 @@ impl Hub {
             return Err(full);
         }
         self.heartbeat.enrol(&client);
+        let nobody = Identity::default();
+        if let Some(ban) = self.bans.against(None, &nobody, address, SystemTime::now()) {
+            self.disconnect(&client, Ending::Banned, ban.reason.as_deref());
+        }
         Ok(Session::new(client))
     }
 
@@ -200,90 +221,11 @@ impl Hub {
         &self.journal
     }
 
-    /// At most `max` rooms that exist, with names after `after`, in the order of their names; and whether
-    /// there are more.
-    pub fn rooms(&self, after: Option<&RoomId>, max: NonZeroUsize) -> (Vec<Summary>, bool) {
-        let mut rooms = Vec::new();
-        let mut after = after.cloned();
-        loop {
-            let wanted = max.get() + 1 - rooms.len();
-            let cells = self.directory.page(after.as_ref(), wanted);
-            let exhausted = cells.len() < wanted;
-            after = cells.last().map(|cell| cell.id().clone());
-            // Some may have closed since.
-            rooms.extend(cells.iter().filter_map(|cell| cell.summary()));
-            if exhausted || rooms.len() > max.get() {
-                let more = rooms.len() > max.get();
-                rooms.truncate(max.get());
-                return (rooms, more);
-            }
-        }
-    }
-
-    /// One room as it is now, with its members in join order.
-    ///
-    /// # Errors
-    /// [`NotFound::Room`].
-    pub fn room(&self, room_id: &RoomId) -> Result<(Summary, Vec<Arc<Member>>), NotFound> {
-        let cell = self.directory.find(room_id).ok_or(NotFound::Room)?;
-        cell.roster().ok_or(NotFound::Room)
-    }
-
-    /// Locks or unlocks a room, and shows it as it is then.
-    ///
-    /// # Errors
-    /// [`NotFound::Room`].
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
-    pub async fn lock(&self, room_id: &RoomId, locked: bool) -> Result<Summary, NotFound> {
-        let cell = self.directory.find(room_id).ok_or(NotFound::Room)?;
-        cell.lock(&self.journal, locked, SystemTime::now()).map_err(|_: Denied| NotFound::Room)
-    }
-
-    /// Sends `content` as a `broadcast`, and counts the clients it went to.
-    ///
-    /// # Errors
-    /// [`NotFound`], if the room or client is not there.
-    pub fn broadcast(&self, audience: &Audience, content: &RawValue) -> Result<usize, NotFound> {
-        let frame = Reply::Broadcast { content }.encode();
-        match audience {
-            Audience::Room(room_id) => {
-                let cell = self.directory.find(room_id).ok_or(NotFound::Room)?;
-                cell.announce(&frame).map_err(|CellClosed| NotFound::Room)
-            }
-            Audience::Client(client_id) => {
-                let client = self.clients.find(*client_id).ok_or(NotFound::Client)?;
-                client.push(Entry::Frame(frame));
-                Ok(1)
-            }
-            Audience::Everyone => Ok(self.tell_everyone(&frame)),
-        }
-    }
-
-    /// Says goodbye to every client and ends its connection; whoever comes later is sent away at once.
-    pub fn send_away(&self) {
-        self.clients.close();
-        let retry_after_ms = u64::try_from(RETRY_AFTER.as_millis()).expect("a second or so");
-        let goodbye = Reply::GoingAway { retry_after_ms }.encode();
-        self.clients.for_each(|client| {
-            client.push(Entry::Frame(goodbye.clone()));
-            client.outbox.end(Ending::GoingAway);
-        });
-    }
-
     /// Ends every connection at once, whatever is due to it; nobody is let in any more.
     pub fn cut_off(&self) {
         self.clients.close();
         self.clients.for_each(|client| client.outbox.end(Ending::CutOff));
         self.killed.cancel();
-    }
-
-    fn tell_everyone(&self, frame: &Frame) -> usize {
-        let mut reached = 0;
-        self.clients.for_each(|client| {
-            client.push(Entry::Frame(frame.clone()));
-            reached += 1;
-        });
-        reached
     }
 }
 

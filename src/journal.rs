@@ -8,9 +8,11 @@ use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 pub use memory::{Follower, MemoryLog};
 
 use crate::{
+    ban,
     config::LogLimits,
+    event::{Cause, Position},
     id::RoomId,
-    room::{Change, Event, Position},
+    room,
 };
 
 /// One entry of the log.
@@ -18,10 +20,36 @@ use crate::{
 pub struct Record {
     /// The log's last position before this entry. A reader that saw another one has missed something.
     pub log_prev: Position,
-    /// Whose event it is.
-    pub room_id: RoomId,
-    /// What happened, and where in the order.
-    pub event: Event,
+    /// What happened.
+    pub entry: Entry,
+}
+
+/// What the log has entries of.
+#[derive(Debug)]
+pub enum Entry {
+    /// A room changed.
+    Room {
+        /// Which.
+        id: RoomId,
+        /// What happened to it.
+        event: room::Event,
+    },
+    /// Who is kept out changed.
+    Ban(ban::Event),
+}
+
+/// What is to be put in order: one decision.
+#[derive(Debug)]
+pub struct Decision<C> {
+    /// The version that it saw. The caller holds the lock of what changes, so memory cannot find another one there; a
+    /// journal that is shared by several servers can.
+    pub decided_on: Position,
+    /// What changes, in order.
+    pub changes: Vec<C>,
+    /// Who or what wants it.
+    pub cause: Cause,
+    /// When it was decided.
+    pub now: SystemTime,
 }
 
 /// Something that the reader follows happened after its cursor, and is no longer kept.
@@ -45,19 +73,45 @@ impl Journal {
         Self::Memory(Arc::new(MemoryLog::new(limits)))
     }
 
-    /// Puts the changes of one decision into the log, in order and with nothing between them.
-    ///
-    /// `decided_on` is the room's version that the decision saw. The caller holds the room's lock, so
-    /// memory cannot find another one there; a journal that is shared by several servers can.
-    pub fn append(
+    /// Names the log's life: another one each time that it begins anew.
+    pub fn epoch(&self) -> u64 {
+        let Self::Memory(log) = self;
+        log.epoch()
+    }
+
+    /// The position of the last entry.
+    pub fn head(&self) -> Position {
+        let Self::Memory(log) = self;
+        log.head()
+    }
+
+    /// Puts the changes of one decision on a room into the log, in order and with nothing between them. `happened`
+    /// is told each as it is then.
+    pub fn append_of_room(
         &self,
-        room_id: &RoomId,
-        decided_on: Position,
-        changes: Vec<Change>,
-        now: SystemTime,
-    ) -> Vec<Arc<Record>> {
-        match self {
-            Self::Memory(log) => log.append(room_id, decided_on, changes, now),
+        id: &RoomId,
+        decision: Decision<room::Change>,
+        mut happened: impl FnMut(&room::Event),
+    ) {
+        let Self::Memory(log) = self;
+        for record in log.append(decision, |event| Entry::Room { id: id.clone(), event }) {
+            if let Entry::Room { event, .. } = &record.entry {
+                happened(event);
+            }
+        }
+    }
+
+    /// The same for a decision on bans.
+    pub fn append_of_bans(
+        &self,
+        decision: Decision<ban::Change>,
+        mut happened: impl FnMut(&ban::Event),
+    ) {
+        let Self::Memory(log) = self;
+        for record in log.append(decision, Entry::Ban) {
+            if let Entry::Ban(event) = &record.entry {
+                happened(event);
+            }
         }
     }
 
@@ -73,6 +127,24 @@ impl Journal {
     pub async fn tick(&self) {
         match self {
             Self::Memory(log) => log.tick().await,
+        }
+    }
+}
+
+impl Record {
+    /// Where it stands in the log.
+    pub fn position(&self) -> Position {
+        match &self.entry {
+            Entry::Room { event, .. } => event.position,
+            Entry::Ban(event) => event.position,
+        }
+    }
+
+    /// The room that it is about, if it is about one.
+    pub fn room_id(&self) -> Option<&RoomId> {
+        match &self.entry {
+            Entry::Room { id, .. } => Some(id),
+            Entry::Ban(event) => event.change.ban().room_id.as_ref(),
         }
     }
 }

@@ -49,7 +49,7 @@
 //!
 //! # Who may know whom
 //!
-//! `main → {server, bench} → {http, admin} → ws → hub → {protocol, journal} → room → id → config`. Nothing names what stands
+//! `main → {server, bench} → {http, admin} → ws → hub → {protocol, journal} → {room, ban} → event → id → config`. Nothing names what stands
 //! left of it; a test holds this.
 //!
 //! # Invariants
@@ -94,8 +94,10 @@
 //!   demand another; only an explicit value that is too small is refused.
 
 pub mod admin;
+pub mod ban;
 pub mod bench;
 pub mod config;
+pub mod event;
 pub mod http;
 pub mod hub;
 pub mod id;

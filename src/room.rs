@@ -8,7 +8,7 @@ mod denied;
 mod event;
 mod state;
 
-pub use command::Command;
+pub use command::{Command, Update};
 pub use denied::Denied;
-pub use event::{Change, Event, LeaveReason, Position};
+pub use event::{Change, Event, LeaveReason};
 pub use state::{Identity, Member, Room, Settings, Summary};

@@ -16,10 +16,10 @@ use tokio::{
 };
 
 use crate::{
-    admin::Admin,
+    admin::{Admin, Health},
     config::{Config, Contradiction},
     http::Http,
-    hub::Hub,
+    hub::{Hub, Stage},
 };
 use entrance::Entrance;
 
@@ -137,6 +137,7 @@ impl Server {
         let ticking = Arc::clone(&hub);
         parts.spawn(async move { ticking.run().await });
         parts.spawn(say_refusals(Arc::clone(&http)));
+        parts.spawn(show_health(Arc::clone(&hub), admin.health()));
         let mut accepting = JoinSet::new();
         let entrance = Entrance::new(Arc::clone(&config), Arc::clone(&http), certificate);
         for listener in listeners {
@@ -152,6 +153,7 @@ impl Server {
         let mut shutdown = pin!(shutdown);
         tokio::select! {
             () = &mut shutdown => {}
+            () = hub.drained() => tracing::info!("drained"),
             Some(ended) = parts.join_next() => tracing::error!(?ended, "the hub failed"),
             Some(ended) = accepting.join_next() => tracing::error!(?ended, "a listener failed"),
             Some(ended) = administering.join_next() => tracing::error!(?ended, "the admin API failed"),
@@ -198,6 +200,16 @@ async fn accept(listener: TcpListener, entrance: Entrance, http: Arc<Http>) {
         if let Some(visitor) = http.let_in(peer.ip().to_canonical()) {
             http.tasks.spawn(entrance.clone().serve(stream, peer, visitor));
         }
+    }
+}
+
+/// Balancers send nobody to a server that is being drained.
+async fn show_health(hub: Arc<Hub>, health: Health) {
+    let mut drain = hub.draining();
+    // The hub outlives this.
+    while drain.changed().await.is_ok() {
+        let stage = drain.borrow_and_update().stage;
+        health.set(matches!(stage, Stage::Serving | Stage::Cancelled)).await;
     }
 }
 

@@ -13,14 +13,15 @@ use std::{
 };
 
 /// Each module may name those on later lines, and itself.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["main"],
     &["server", "bench"],
     &["http", "admin"],
     &["ws", "telemetry"],
     &["hub"],
     &["protocol", "journal"],
-    &["room"],
+    &["room", "ban"],
+    &["event"],
     &["id"],
 ];
 

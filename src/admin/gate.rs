@@ -30,8 +30,9 @@ use super::{
 use crate::config::limits;
 
 /// Calls that stay open for as long as their callers like; all others are answered and done.
-const STANDING: [&str; 4] = [
+const STANDING: [&str; 5] = [
     "/signalpost.admin.v1.AdminService/WatchEvents",
+    "/signalpost.admin.v1.AdminService/Drain",
     "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",

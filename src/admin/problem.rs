@@ -102,10 +102,7 @@ impl Faults {
     pub(super) fn gather<T>(read: impl FnOnce(&mut Self) -> Option<T>) -> Result<T, Problem> {
         let mut faults = Self::default();
         let value = read(&mut faults);
-        if faults.0.is_empty() {
-            return Ok(value.expect("nothing is missing without a fault"));
-        }
-        Err(faults.into())
+        Ok(faults.or(|| value)?)
     }
 
     /// The value of `field`, a path as in the proto, such as `room.max_members`. An error says what the
@@ -121,6 +118,17 @@ impl Faults {
     /// What was read of several fields, or of one that has several ways to be at fault.
     pub(super) fn merge<T>(&mut self, value: Result<T, Self>) -> Option<T> {
         value.map_err(|Self(faults)| self.0.extend(faults)).ok()
+    }
+
+    /// What was read, if there was no fault. It gives nothing where a field that it needs is at fault.
+    ///
+    /// # Errors
+    /// All of them.
+    pub(super) fn or<T>(self, read: impl FnOnce() -> Option<T>) -> Result<T, Self> {
+        if !self.0.is_empty() {
+            return Err(self);
+        }
+        Ok(read().expect("nothing is missing without a fault"))
     }
 
     /// A fault of `field`.

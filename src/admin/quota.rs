@@ -24,6 +24,11 @@ impl Quota {
         Arc::new(Self { taken: AtomicUsize::new(0), most })
     }
 
+    /// How much is taken.
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     /// None, if less than `amount` is left.
     pub(super) fn take(self: &Arc<Self>, amount: usize) -> Option<Share> {
         let mut share = Share { of: Arc::clone(self), amount: 0 };

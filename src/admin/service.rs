@@ -1,4 +1,4 @@
-//! `signalpost.admin.v1.AdminService`, as `admin.proto` describes it.
+//! `signalpost.admin.v1.AdminService`, as `admin.proto` describes it: each call, and where it is dealt with.
 
 use std::{num::NonZeroUsize, pin::Pin, sync::Arc};
 
@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
-    convert, page, pb,
+    convert::{broadcast, room},
+    etag::Etags,
+    page, pb,
     problem::{Faults, Problem, Reason},
     quota::Quota,
     watch,
@@ -18,7 +20,10 @@ use crate::{config::limits, hub::Hub};
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Service {
-    hub: Arc<Hub>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) etags: Etags,
+    /// Streams of events.
+    pub(super) watchers: Arc<Quota>,
     /// Bytes of the names of watched rooms.
     watched: Arc<Quota>,
     /// Bytes of answers on their way.
@@ -29,7 +34,9 @@ pub(super) struct Service {
 impl Service {
     pub(super) fn new(hub: Arc<Hub>, closing: CancellationToken) -> Self {
         Self {
+            etags: Etags::new(hub.journal().epoch()),
             hub,
+            watchers: Quota::new(limits::WATCHERS),
             watched: Quota::new(limits::WATCHED_BYTES),
             answers: Quota::new(limits::ADMIN_ANSWER_BYTES),
             closing,
@@ -37,13 +44,15 @@ impl Service {
     }
 }
 
+type Answer<M> = Result<Response<M>, Status>;
+
 #[tonic::async_trait]
 impl pb::admin_service_server::AdminService for Service {
     async fn list_rooms(
         &self,
         request: Request<pb::ListRoomsRequest>,
-    ) -> Result<Response<pb::ListRoomsResponse>, Status> {
-        let pb::ListRoomsRequest { page_size, page_token } = request.into_inner();
+    ) -> Answer<pb::ListRoomsResponse> {
+        let pb::ListRoomsRequest { page_size, page_token, .. } = request.into_inner();
         let (wanted, after) = Faults::gather(|faults| {
             let wanted = usize::try_from(page_size).map_err(|_| "must not be negative");
             let wanted = faults.check("page_size", wanted);
@@ -57,68 +66,125 @@ impl pb::admin_service_server::AdminService for Service {
         let last = rooms.last().filter(|_| more);
         self.answer(pb::ListRoomsResponse {
             next_page_token: last.map(|room| page::token(&room.id)).unwrap_or_default(),
-            rooms: rooms.into_iter().map(convert::room).collect(),
+            rooms: rooms.iter().map(|room| room::room(room, self.etags)).collect(),
         })
     }
 
-    async fn get_room(
-        &self,
-        request: Request<pb::GetRoomRequest>,
-    ) -> Result<Response<pb::Room>, Status> {
-        let room_id = convert::room_id(&request.into_inner().room_id)?;
-        let missing = |error| Problem::from(error).with("room_id", &room_id);
-        let (room, members) = self.hub.room(&room_id).map_err(missing)?;
-        let members = members.iter().map(|member| convert::member(member)).collect();
-        self.answer(pb::Room { members, ..convert::room(room) })
+    async fn get_room(&self, request: Request<pb::GetRoomRequest>) -> Answer<pb::Room> {
+        self.answer(self.room(request.get_ref())?)
     }
 
-    async fn lock_room(
+    async fn create_room(&self, request: Request<pb::CreateRoomRequest>) -> Answer<pb::Room> {
+        self.make_room(request.get_ref()).await.map(Response::new)
+    }
+
+    async fn update_room(&self, request: Request<pb::UpdateRoomRequest>) -> Answer<pb::Room> {
+        self.change_room(request.get_ref()).await.map(Response::new)
+    }
+
+    async fn lock_room(&self, request: Request<pb::LockRoomRequest>) -> Answer<pb::Room> {
+        self.set_lock(request.get_ref()).await.map(Response::new)
+    }
+
+    async fn delete_room(&self, request: Request<pb::DeleteRoomRequest>) -> Answer<()> {
+        self.end_room(request.get_ref()).await.map(Response::new)
+    }
+
+    async fn list_clients(
         &self,
-        request: Request<pb::LockRoomRequest>,
-    ) -> Result<Response<pb::Room>, Status> {
-        let pb::LockRoomRequest { room_id, locked } = request.into_inner();
-        let id = convert::room_id(&room_id)?;
-        let missing = |error| Problem::from(error).with("room_id", &room_id);
-        let room = self.hub.lock(&id, locked).await.map_err(missing)?;
-        tracing::info!(%room_id, locked, "an administrator set a room's lock");
-        Ok(Response::new(convert::room(room)))
+        _: Request<pb::ListClientsRequest>,
+    ) -> Answer<pb::ListClientsResponse> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn get_client(&self, _: Request<pb::GetClientRequest>) -> Answer<pb::Client> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn disconnect_client(
+        &self,
+        _: Request<pb::DisconnectClientRequest>,
+    ) -> Answer<pb::DisconnectClientResponse> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn remove_client(&self, _: Request<pb::RemoveClientRequest>) -> Answer<pb::Client> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn list_bans(&self, _: Request<pb::ListBansRequest>) -> Answer<pb::ListBansResponse> {
+        Err(Status::unimplemented("not yet"))
+    }
+
+    async fn get_ban(&self, request: Request<pb::GetBanRequest>) -> Answer<pb::Ban> {
+        self.ban(request.get_ref()).map(Response::new)
+    }
+
+    async fn create_ban(&self, request: Request<pb::CreateBanRequest>) -> Answer<pb::Ban> {
+        self.keep_out(request.get_ref()).await.map(Response::new)
+    }
+
+    async fn delete_ban(&self, request: Request<pb::DeleteBanRequest>) -> Answer<()> {
+        self.lift_ban(request.get_ref()).await.map(Response::new)
     }
 
     async fn broadcast(
         &self,
         request: Request<pb::BroadcastRequest>,
-    ) -> Result<Response<pb::BroadcastResponse>, Status> {
-        let pb::BroadcastRequest { target, body } = request.into_inner();
+    ) -> Answer<pb::BroadcastResponse> {
+        let pb::BroadcastRequest { target, body, exclude, .. } = request.into_inner();
         let most = self.hub.max_message_bytes();
-        let (audience, content) = Faults::gather(|faults| {
-            let audience = faults.merge(convert::audience(target));
-            let content = faults.merge(convert::content(body));
+        let (audience, content, excluded) = Faults::gather(|faults| {
+            let audience = faults.merge(broadcast::audience(target));
+            let content = faults.merge(broadcast::content(body));
+            let excluded = faults.merge(broadcast::excluded(&exclude));
             if content.as_ref().is_some_and(|content| content.get().len() > most) {
                 faults.add("content", format!("must be at most {most} bytes of JSON"));
             }
-            Some((audience?, content?))
+            Some((audience?, content?, excluded?))
         })?;
-        let reached = self.hub.broadcast(&audience, &content)?;
-        tracing::info!(reached, "an administrator sent a broadcast");
-        let reached = u32::try_from(reached).unwrap_or(u32::MAX);
-        Ok(Response::new(pb::BroadcastResponse { reached }))
+        let reached = self.hub.broadcast(&audience, &excluded, &content)?;
+        tracing::info!(reached = reached.clients, "an administrator sent a broadcast");
+        Ok(Response::new(broadcast::reached(&reached)))
     }
 
-    type WatchEventsStream = Pin<Box<dyn Stream<Item = Result<pb::Event, Status>> + Send>>;
+    type WatchEventsStream = Streamed<pb::WatchEventsResponse>;
 
     async fn watch_events(
         &self,
         request: Request<pb::WatchEventsRequest>,
-    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+    ) -> Answer<Self::WatchEventsStream> {
         let filter = watch::Filter::new(request.into_inner(), &self.watched)?;
-        let stream = watch::events(&self.hub, filter, self.closing.clone());
+        let stream = watch::events(&self.hub, filter, self.etags, self.closing.clone());
         Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn get_server_info(
+        &self,
+        _: Request<pb::GetServerInfoRequest>,
+    ) -> Answer<pb::ServerInfo> {
+        Ok(Response::new(self.info()))
+    }
+
+    type DrainStream = Streamed<pb::DrainResponse>;
+
+    async fn drain(&self, request: Request<pb::DrainRequest>) -> Answer<Self::DrainStream> {
+        Ok(Response::new(Box::pin(self.start_drain(request.into_inner())?)))
+    }
+
+    async fn cancel_drain(
+        &self,
+        _: Request<pb::CancelDrainRequest>,
+    ) -> Answer<pb::CancelDrainResponse> {
+        self.stop_drain().map(Response::new)
     }
 }
 
+type Streamed<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
+
 impl Service {
     /// An answer that may be long: it takes a share until its caller took it.
-    fn answer<M: Message>(&self, message: M) -> Result<Response<M>, Status> {
+    fn answer<M: Message>(&self, message: M) -> Answer<M> {
         let counted = message.encoded_len().saturating_sub(limits::ADMIN_FREE_BYTES);
         let share = self.answers.take(counted).ok_or_else(|| {
             let text = "too many bytes of answers are on their way";

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use super::{
-    convert, pb,
+    convert::event,
+    etag::Etags,
+    pb,
     problem::{Faults, Problem, Reason, going_away},
     quota::{Quota, Share},
 };
@@ -30,15 +32,21 @@ const BATCH: usize = 64;
 pub(super) fn events(
     hub: &Hub,
     filter: Filter,
+    etags: Etags,
     closing: CancellationToken,
-) -> impl Stream<Item = Result<pb::Event, Status>> + use<> {
+) -> impl Stream<Item = Result<pb::WatchEventsResponse, Status>> + use<> {
     let Filter { rooms, kinds, names } = filter;
     let follower = hub.journal().follow(rooms);
-    let watcher = Watcher { follower, kinds, batch: VecDeque::new(), closing, _names: names };
+    let watcher =
+        Watcher { follower, etags, kinds, batch: VecDeque::new(), closing, _names: names };
     unfold(Some(watcher), async |watcher| {
         let mut watcher = watcher?;
         match watcher.next().await {
-            Ok(event) => Some((Ok(event), Some(watcher))),
+            Ok(event) => {
+                let what = Some(pb::watch_events_response::What::Event(event));
+                let response = pb::WatchEventsResponse { cursor: String::new(), what };
+                Some((Ok(response), Some(watcher)))
+            }
             Err(status) => Some((Err(status), None)),
         }
     })
@@ -46,6 +54,7 @@ pub(super) fn events(
 
 struct Watcher {
     follower: Follower,
+    etags: Etags,
     kinds: BTreeSet<pb::EventKind>,
     batch: VecDeque<Arc<Record>>,
     closing: CancellationToken,
@@ -59,7 +68,7 @@ impl Watcher {
                 // Others want this thread too, however much there is to pass over.
                 consume_budget().await;
                 if self.wants(&record) {
-                    return Ok(convert::event(&record));
+                    return Ok(event::event(&record, self.etags));
                 }
             }
             // Asked before the log is read, so that what was last to happen is still shown.
@@ -84,7 +93,7 @@ impl Watcher {
     }
 
     fn wants(&self, record: &Record) -> bool {
-        self.kinds.is_empty() || self.kinds.contains(&convert::kind(&record.event.change))
+        self.kinds.is_empty() || self.kinds.contains(&event::kind(record))
     }
 }
 
@@ -143,9 +152,9 @@ mod tests {
             Config::try_parse_from(["signalpost", "--rate-limit", "0"]).unwrap(),
         )));
         let kinds = vec![pb::EventKind::Closed.into()];
-        let filter =
-            Filter::new(pb::WatchEventsRequest { room_ids: vec![], kinds }, &Quota::new(0));
-        let stream = events(&hub, filter.unwrap(), CancellationToken::new());
+        let request = pb::WatchEventsRequest { kinds, ..Default::default() };
+        let filter = Filter::new(request, &Quota::new(0)).unwrap();
+        let stream = events(&hub, filter, Etags::new(0), CancellationToken::new());
         let mut session = hub.connect(Ipv4Addr::LOCALHOST.into(), None).unwrap();
         for _ in 0..5000 {
             let join = session.receive(r#"{"type":"join","roomId":"r"}"#).unwrap();
@@ -162,6 +171,7 @@ mod tests {
             turns += 1;
         }
         let closed = hearing.await.unwrap().unwrap().unwrap();
+        let Some(pb::watch_events_response::What::Event(closed)) = closed.what else { panic!() };
         assert!(matches!(closed.what, Some(pb::event::What::Closed(_))));
         assert!(turns > 50, "10,000 events were passed over in {turns} turns");
     }

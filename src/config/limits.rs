@@ -124,6 +124,26 @@ pub const UNSENT_BYTES: u32 = 64 << 10;
 pub const HTTP_HEAD_BYTES: usize = 16 << 10;
 /// Longest header of the PROXY protocol, in bytes. A client's certificate may be named in it.
 pub const PROXY_HEADER_BYTES: usize = 2 << 10;
+/// Most rooms that a broadcast names, and most clients that it leaves out.
+pub const BROADCAST_NAMES: usize = 1000;
+/// Most bans that stand at a time.
+pub const BANS: usize = 10_000;
+/// Longest reason that an administrator gives to people, in characters.
+pub const REASON_CHARS: usize = 256;
+/// How long a room that an administrator makes stays while it is empty, if nothing is said.
+pub const EMPTY_ROOM: Duration = Duration::from_secs(5 * 60);
+/// The longest time that a room may stay while it is empty.
+pub const LONGEST_EMPTY_ROOM: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The longest time that a ban with an end may stand: ten years.
+pub const LONGEST_BAN: Duration = Duration::from_secs(3653 * 24 * 60 * 60);
+/// Clients that are sent away in a second, where a drain's window is not given.
+pub const DRAINED_A_SECOND: usize = 100;
+/// The least window of a drain that is not given.
+pub const LEAST_DRAIN: Duration = Duration::from_secs(1);
+/// The longest window of a drain that is not given.
+pub const LONGEST_DEFAULT_DRAIN: Duration = Duration::from_secs(5 * 60);
+/// The longest window of a drain.
+pub const LONGEST_DRAIN: Duration = Duration::from_secs(60 * 60);
 /// Longest time for a browser to take what is left for it and answer the close frame.
 pub const CLOSE: Duration = Duration::from_secs(10);
 

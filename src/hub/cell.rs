@@ -3,20 +3,23 @@
 //! Deciding, sequencing, applying and announcing are one critical section here, since the memory journal
 //! never waits. A cell that closed stays closed; whoever finds one asks the directory for another.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{mem, sync::Arc, time::SystemTime};
 
 use parking_lot::Mutex;
 
 use super::{
-    Client,
+    Client, Hub,
     outbox::Entry,
     rate::{Announced, Rates},
 };
 use crate::{
+    event::{Cause, Position},
     id::{ClientId, RoomId},
-    journal::Journal,
+    journal::Decision,
     protocol::{Announcement, Frame, Joined, RequestId},
-    room::{Change, Command, Denied, Event, LeaveReason, Member, Room, Settings, Summary},
+    room::{
+        Change, Command, Denied, Event, Identity, LeaveReason, Member, Room, Settings, Summary,
+    },
 };
 
 /// See the module.
@@ -32,6 +35,8 @@ struct Inner {
     /// In join order, as their members in the room.
     clients: Vec<Arc<Client>>,
     announced: Announced,
+    /// What [`super::timers::Timers`] has of it.
+    timer: Option<SystemTime>,
     closed: bool,
 }
 
@@ -39,9 +44,18 @@ struct Inner {
 #[derive(Debug)]
 pub(super) struct Arrival {
     pub(super) client: Arc<Client>,
+    pub(super) identity: Identity,
+    pub(super) metadata: Option<Arc<str>>,
     pub(super) request_id: Option<RequestId>,
     /// What it hears first if it gives up a seat in this very room.
     pub(super) left: Option<Frame>,
+}
+
+/// What became of a departure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Departed {
+    pub(super) had_a_seat: bool,
+    pub(super) closed: bool,
 }
 
 /// The cell's room ended. Another cell may stand in its place.
@@ -61,7 +75,7 @@ impl RoomCell {
     pub(super) fn vacant(id: RoomId, defaults: Arc<Settings>, rates: &Rates) -> Self {
         let room = Room::vacant(id.clone(), defaults);
         let announced = Announced::new(rates);
-        let inner = Inner { room, clients: Vec::new(), announced, closed: false };
+        let inner = Inner { room, clients: Vec::new(), announced, timer: None, closed: false };
         Self { id, inner: Mutex::new(inner) }
     }
 
@@ -87,61 +101,126 @@ impl RoomCell {
         self.inner.lock().announced.allows_more(rates, now)
     }
 
-    /// What the room would say to a command now. Nothing changes.
-    pub(super) fn ask(&self, command: Command, now: SystemTime) -> Result<(), Denied> {
-        self.inner.lock().room.decide(command, now).map(drop)
+    /// What the room would say to an arrival now. Nothing changes.
+    pub(super) fn ask(&self, hub: &Hub, arrival: &Arrival, now: SystemTime) -> Result<(), Denied> {
+        let inner = self.inner.lock();
+        inner.room.decide(arrival.command(hub, &self.id, now), now).map(drop)
     }
 
     /// Seats a client, unless the room refuses.
     pub(super) fn join(
         &self,
-        journal: &Journal,
-        arrival: Arrival,
-        command: Command,
+        hub: &Hub,
+        arrival: &Arrival,
         now: SystemTime,
     ) -> Result<Result<(), Denied>, CellClosed> {
         let mut inner = self.inner.lock();
         if inner.closed {
             return Err(CellClosed);
         }
-        Ok(inner.commit(journal, command, Some(&arrival), now))
+        // Asked under the room's lock: a ban that comes later finds the client seated.
+        let command = arrival.command(hub, &self.id, now);
+        let cause = Cause::Client(arrival.client.id);
+        let joined = inner.commit(hub, command, cause, Some(arrival), now);
+        // Where nobody came in, nobody would ever close it.
+        inner.closed |= !inner.room.exists();
+        Ok(joined)
     }
 
-    /// Carries out a command that seats nobody.
-    pub(super) fn command(
+    /// A member goes by other names, unless a ban stands against these.
+    pub(super) fn rename(
         &self,
-        journal: &Journal,
-        command: Command,
+        hub: &Hub,
+        client: &Client,
+        identity: Identity,
         now: SystemTime,
     ) -> Result<(), Denied> {
-        self.inner.lock().commit(journal, command, None, now)
+        let mut inner = self.inner.lock();
+        let banned = hub.bans.meet(Some(&self.id), &identity, client.address, now);
+        let command = Command::Rename { client_id: client.id, identity, banned };
+        inner.commit(hub, command, Cause::Client(client.id), None, now)
     }
 
-    /// Locks or unlocks the room, and shows it as that left it.
-    pub(super) fn lock(
+    /// Makes the room ahead of its members.
+    pub(super) fn create(
         &self,
-        journal: &Journal,
-        locked: bool,
+        hub: &Hub,
+        settings: Settings,
+        now: SystemTime,
+    ) -> Result<Result<Summary, Denied>, CellClosed> {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Err(CellClosed);
+        }
+        let command = Command::Create { settings };
+        let created = inner.commit(hub, command, Cause::administrator(), None, now);
+        Ok(created.and_then(|()| inner.room.summary().ok_or(Denied::NoSuchRoom)))
+    }
+
+    /// Changes what holds for the room, and shows it as that left it.
+    pub(super) fn settle(
+        &self,
+        hub: &Hub,
+        command: Command,
         now: SystemTime,
     ) -> Result<Summary, Denied> {
         let mut inner = self.inner.lock();
-        inner.commit(journal, Command::Lock { locked }, None, now)?;
+        inner.commit(hub, command, Cause::administrator(), None, now)?;
         inner.room.summary().ok_or(Denied::NoSuchRoom)
     }
 
+    /// Ends the room, and returns who sat in it.
+    pub(super) fn close(
+        &self,
+        hub: &Hub,
+        settled_at: Option<Position>,
+        now: SystemTime,
+    ) -> Result<Vec<Arc<Client>>, Denied> {
+        let mut inner = self.inner.lock();
+        let clients = inner.clients.clone();
+        inner.commit(hub, Command::Close { settled_at }, Cause::administrator(), None, now)?;
+        Ok(clients)
+    }
+
+    /// Ends the room if it was empty for long enough. Returns whether it is closed.
+    pub(super) fn expire(&self, hub: &Hub, now: SystemTime) -> bool {
+        let mut inner = self.inner.lock();
+        let expired = inner.commit(hub, Command::Expire, Cause::Timer, None, now);
+        expired.expect("the end of a time is never denied");
+        inner.closed
+    }
+
     /// Frees a seat. It cannot fail, so it needs no answer and can run while a task unwinds. Returns
-    /// whether that closed the room.
+    /// whether there was one, and whether that closed the room.
     pub(super) fn depart(
         &self,
-        journal: &Journal,
+        hub: &Hub,
         client_id: ClientId,
         reason: LeaveReason,
         now: SystemTime,
-    ) -> bool {
+    ) -> Departed {
         let mut inner = self.inner.lock();
+        let had_a_seat = inner.room.seat_of(client_id).is_some();
         let leave = Command::Leave { client_id, reason };
-        inner.commit(journal, leave, None, now).expect("a departure is never denied");
-        inner.closed
+        let cause = reason.cause(client_id);
+        inner.commit(hub, leave, cause, None, now).expect("a departure is never denied");
+        Departed { had_a_seat, closed: inner.closed }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.inner.lock().closed
+    }
+
+    /// Whether this client sits here.
+    pub(super) fn seats(&self, client_id: ClientId) -> bool {
+        self.inner.lock().room.seat_of(client_id).is_some()
+    }
+
+    /// Who of its members is meant.
+    pub(super) fn members(&self, is_meant: impl Fn(&Client, &Member) -> bool) -> Vec<Arc<Client>> {
+        let inner = self.inner.lock();
+        let seats = inner.clients.iter().zip(inner.room.members());
+        seats.filter(|(client, member)| is_meant(client, member)).map(|(c, _)| c.clone()).collect()
     }
 
     /// Hands a signal to one room-mate.
@@ -169,38 +248,57 @@ impl RoomCell {
         Ok(())
     }
 
-    /// Hands a message to every member, and counts them.
-    pub(super) fn announce(&self, frame: &Frame) -> Result<usize, CellClosed> {
+    /// Hands a message to every member but those who are left out, and counts them.
+    pub(super) fn announce(
+        &self,
+        frame: &Frame,
+        is_left_out: impl Fn(ClientId) -> bool,
+    ) -> Result<usize, CellClosed> {
         let inner = self.inner.lock();
         if !inner.room.exists() {
             return Err(CellClosed);
         }
-        for client in &inner.clients {
-            client.push(Entry::Frame(frame.clone()));
+        let meant = inner.clients.iter().filter(|client| !is_left_out(client.id));
+        Ok(meant.map(|client| client.push(Entry::Frame(frame.clone()))).count())
+    }
+}
+
+impl Arrival {
+    fn command(&self, hub: &Hub, room_id: &RoomId, now: SystemTime) -> Command {
+        let Self { client, identity, metadata, .. } = self;
+        Command::Join {
+            client_id: client.id,
+            identity: identity.clone(),
+            metadata: metadata.clone(),
+            banned: hub.bans.meet(Some(room_id), identity, client.address, now),
         }
-        Ok(inner.clients.len())
     }
 }
 
 impl Inner {
     fn commit(
         &mut self,
-        journal: &Journal,
+        hub: &Hub,
         command: Command,
+        cause: Cause,
         arrival: Option<&Arrival>,
         now: SystemTime,
     ) -> Result<(), Denied> {
         let changes = self.room.decide(command, now)?;
         let id = self.room.id().clone();
-        for record in journal.append(&id, self.room.version(), changes, now) {
-            if let Change::Left { client_id, .. } = &record.event.change
+        let decision = Decision { decided_on: self.room.version(), changes, cause, now };
+        hub.journal.append_of_room(&id, decision, |event| {
+            if let Change::Left { client_id, .. } = &event.change
                 && let Some(seat) = self.room.seat_of(*client_id)
             {
                 self.clients.remove(seat);
             }
-            self.room.apply(&record.event);
-            self.announce(&record.event, arrival);
-        }
+            hub.count_seats(&event.change);
+            self.room.apply(event);
+            self.announce(event, arrival);
+        });
+        let timer = self.room.expires_at();
+        hub.timers.move_to(&id, mem::replace(&mut self.timer, timer), timer);
         debug_assert!(
             self.room
                 .members()
@@ -227,12 +325,14 @@ impl Inner {
                 }
                 Some(*client_id)
             }
-            Change::Renamed(member) => Some(member.client_id),
+            Change::Renamed { member, .. } => Some(member.client_id),
             Change::Closed => {
                 self.closed = true;
                 None
             }
-            Change::Created { .. } | Change::Locked | Change::Unlocked => None,
+            Change::Created { .. } | Change::Updated { .. } | Change::Locked | Change::Unlocked => {
+                None
+            }
         };
         let Some(news) = Announcement::of(event, self.room.settings()) else { return };
         self.announced.take(news.weight() * self.clients.len());

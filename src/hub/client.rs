@@ -9,10 +9,14 @@ use std::{
     },
 };
 
+use parking_lot::Mutex;
+
 use super::{
     Hub, Network,
+    cell::RoomCell,
     heartbeat::TICKS_A_SECOND,
     outbox::{Cause, Entry, Flush, Outbox, Pushed},
+    session::Names,
     turn,
 };
 use crate::{config::limits, id::ClientId};
@@ -22,8 +26,9 @@ use crate::{config::limits, id::ClientId};
 pub struct Client {
     /// The server's name for it.
     pub id: ClientId,
-    /// Where it comes from, as far as that is known and counts.
-    pub(super) network: Network,
+    /// Where it comes from, as far as that is known.
+    pub(super) address: IpAddr,
+    shown: Mutex<Shown>,
     /// What is due to it.
     pub outbox: Outbox,
     link: OnceLock<Arc<dyn Link>>,
@@ -35,6 +40,13 @@ pub struct Client {
     begun_at: AtomicU32,
     /// Whether [`super::keep::Keep`] has it on its list.
     enlisted: AtomicBool,
+}
+
+/// What its session knows of it, for all others.
+#[derive(Debug, Default)]
+struct Shown {
+    names: Option<Arc<Names>>,
+    seat: Option<Arc<RoomCell>>,
 }
 
 /// The way from an outbox to its client's socket, for those who do not own the connection.
@@ -52,7 +64,8 @@ impl Client {
         hub.keep.adjust(0, limits::CLIENT_BYTES);
         Self {
             id: ClientId::random(),
-            network: Network::of(address),
+            address,
+            shown: Mutex::default(),
             outbox: Outbox::new(Arc::clone(hub)),
             link: OnceLock::new(),
             heard_at: AtomicU32::new(0),
@@ -61,6 +74,29 @@ impl Client {
             begun_at: AtomicU32::new(0),
             enlisted: AtomicBool::new(false),
         }
+    }
+
+    /// The address or network whose share of what is limited it takes.
+    pub(super) fn network(&self) -> Network {
+        Network::of(self.address)
+    }
+
+    /// What it goes by since it registered.
+    pub(super) fn names(&self) -> Option<Arc<Names>> {
+        self.shown.lock().names.clone()
+    }
+
+    pub(super) fn show_names(&self, names: Option<Arc<Names>>) {
+        self.shown.lock().names = names;
+    }
+
+    /// The room in which it sits, or sat a moment ago, or is about to sit.
+    pub(super) fn seat(&self) -> Option<Arc<RoomCell>> {
+        self.shown.lock().seat.clone()
+    }
+
+    pub(super) fn show_seat(&self, seat: Option<Arc<RoomCell>>) {
+        self.shown.lock().seat = seat;
     }
 
     /// From now on, whoever has something to say to this client flushes `link` at the end of its turn.

@@ -45,6 +45,11 @@ impl Directory {
         self.shard(id).lock().get(id).cloned()
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
     /// Whether a room that is not there yet could be made.
     pub(super) fn has_space(&self) -> bool {
         self.count.load(Ordering::SeqCst) < self.max
@@ -75,6 +80,13 @@ impl Directory {
         if shard.get(closed.id()).is_some_and(|cell| Arc::ptr_eq(cell, closed)) {
             shard.remove(closed.id());
             self.count.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// The same where it is not known whether it closed.
+    pub(super) fn forget_if_closed(&self, cell: &Arc<RoomCell>) {
+        if cell.is_closed() {
+            self.forget(cell);
         }
     }
 

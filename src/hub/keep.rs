@@ -162,7 +162,7 @@ fn shed(
 ) {
     let mut by_address: HashMap<_, Vec<_>> = HashMap::new();
     for (bytes, client) in clients.filter(|(bytes, _)| *bytes > 0) {
-        by_address.entry(client.network).or_default().push((bytes, client));
+        by_address.entry(client.network()).or_default().push((bytes, client));
     }
     let total = |clients: &Vec<(usize, _)>| clients.iter().map(|(bytes, _)| bytes).sum::<usize>();
     let mut by_address: Vec<_> = by_address.into_values().collect();

@@ -222,6 +222,11 @@ impl Outbox {
         queue.bytes >= BLOCK_BYTES || queue.holding.0.is_some() || queue.is_over(self.hub.keep.half)
     }
 
+    /// Whether the connection is at its end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.queue.lock().ending.is_some()
+    }
+
     /// From now on `waker` wakes the connection's own task.
     pub fn owned_by(&self, waker: &Waker) {
         self.queue.lock().owner = Some(waker.clone());

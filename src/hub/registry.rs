@@ -22,6 +22,8 @@ pub(super) struct Registry {
     shards: [Mutex<HashMap<ClientId, Arc<Client>, IdHasher>>; SHARDS],
     hasher: IdHasher,
     count: AtomicUsize,
+    most: usize,
+    /// The same, or zero while nobody is let in.
     max: AtomicUsize,
 }
 
@@ -31,6 +33,7 @@ impl Registry {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: IdHasher::default(),
             count: AtomicUsize::new(0),
+            most: max,
             max: AtomicUsize::new(max),
         }
     }
@@ -56,6 +59,16 @@ impl Registry {
     /// Lets nobody in any more.
     pub(super) fn close(&self) {
         self.max.store(0, Ordering::SeqCst);
+    }
+
+    /// Lets them in again.
+    pub(super) fn open(&self) {
+        self.max.store(self.most, Ordering::SeqCst);
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
     }
 
     pub(super) fn find(&self, id: ClientId) -> Option<Arc<Client>> {

@@ -7,23 +7,24 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Client, Ending, Hub,
     cell::{Arrival, CellClosed, RoomCell, Unroutable},
+    directory::TooManyRooms,
     outbox::Entry,
     rate::{Meter, Over, milliseconds},
 };
 use crate::{
-    id::{ClientId, RoomId},
+    ban::Ban,
+    id::{ClientId, RoomId, UserId},
     protocol::{
         self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind, UserIdJson,
     },
-    room::{Command, Identity, LeaveReason},
+    room::{Denied, Identity, LeaveReason},
 };
 
 /// Ends with its value: whatever way the connection goes, dropping this frees the seat and the name.
 #[derive(Debug)]
 pub struct Session {
     client: Arc<Client>,
-    /// In a box: most clients that only wait have none.
-    names: Option<Box<Names>>,
+    names: Option<Arc<Names>>,
     seat: Option<Arc<RoomCell>>,
     meter: Meter,
     /// Whether it said a whole message since it last rested.
@@ -36,7 +37,7 @@ pub struct Session {
 
 /// What a client goes by since it registered.
 #[derive(Debug)]
-struct Names {
+pub(super) struct Names {
     identity: Identity,
     user_id: UserIdJson,
 }
@@ -48,6 +49,12 @@ pub struct Join {
     room_id: RoomId,
     metadata: Option<Arc<str>>,
     request_id: Option<RequestId>,
+}
+
+impl Names {
+    pub(super) fn user_id(&self) -> Option<&UserId> {
+        self.identity.user_id.as_ref()
+    }
 }
 
 impl Session {
@@ -215,14 +222,31 @@ impl Session {
         if let Some(cell) = &self.seat {
             self.may_change(cell)?;
         }
-        self.names = Some(Box::new(names));
-        self.reply(&Reply::Registered { user_id: &user_id, request_id });
-        if let Some(cell) = &self.seat {
-            let rename = Command::Rename { client_id: self.client.id, identity };
-            // Whoever lost its seat a moment ago has nobody to tell.
-            let _ = cell.command(&self.hub().journal, rename, SystemTime::now());
+        let before = self.names.replace(Arc::new(names));
+        // Before bans are asked for: one that comes later finds the names.
+        self.client.show_names(self.names.clone());
+        let renamed = self.rename(identity);
+        if renamed.is_err() {
+            self.client.show_names(before.clone());
+            self.names = before;
+        } else {
+            self.reply(&Reply::Registered { user_id: &user_id, request_id });
         }
-        Ok(())
+        renamed
+    }
+
+    fn rename(&self, identity: Identity) -> Result<(), Rejected> {
+        let (hub, now) = (self.hub(), SystemTime::now());
+        let address = self.client.address;
+        if let Some(ban) = hub.bans.against(None, &identity, address, now) {
+            return Err(banned(&ban));
+        }
+        let Some(cell) = &self.seat else { return Ok(()) };
+        match cell.rename(hub, &self.client, identity.clone(), now) {
+            Err(Denied::Banned) => Err(self.denied(Denied::Banned, Some(cell.id()), &identity)),
+            // Whoever lost its seat a moment ago has nobody to tell.
+            _ => Ok(()),
+        }
     }
 
     /// Check, leave, join: a refusal by the new room leaves the old seat as it was.
@@ -233,52 +257,78 @@ impl Session {
         metadata: Option<Arc<str>>,
         request_id: Option<&RequestId>,
     ) -> Result<(), Rejected> {
-        let client_id = self.client.id;
-        let identity = self.names.as_ref().map_or_else(Identity::default, |n| n.identity.clone());
-        let command = Command::Join { client_id, identity, metadata };
         let again = self.sits_in(room_id);
+        let arrival = Arrival {
+            client: Arc::clone(&self.client),
+            identity: self.names.as_ref().map_or_else(Identity::default, |n| n.identity.clone()),
+            metadata,
+            request_id: request_id.cloned(),
+            left: again.then(|| Reply::Left { room_id, request_id: None }.encode()),
+        };
         if again && let Some(cell) = &self.seat {
             self.may_change(cell)?;
         } else {
-            self.ask(room_id, &command)?;
+            self.ask(room_id, &arrival)?;
             self.leave(LeaveReason::Moved, None);
         }
+        let taken = self.sit_down(room_id, &arrival);
+        if taken.is_err() && !again {
+            self.client.show_seat(None);
+        }
+        taken
+    }
+
+    fn sit_down(&mut self, room_id: &RoomId, arrival: &Arrival) -> Result<(), Rejected> {
         loop {
-            let cell = self.cell(room_id)?;
-            let arrival = Arrival {
-                client: Arc::clone(&self.client),
-                request_id: request_id.cloned(),
-                left: again.then(|| Reply::Left { room_id, request_id: None }.encode()),
-            };
-            match cell.join(&self.hub().journal, arrival, command.clone(), SystemTime::now()) {
+            let hub = Arc::clone(self.hub());
+            let cell = hub.cell(room_id).map_err(|TooManyRooms| too_many_rooms())?;
+            // Before it is asked whether the connection is at its end: whoever ends it finds the seat.
+            self.client.show_seat(Some(Arc::clone(&cell)));
+            if self.client.outbox.is_ending() {
+                return Err(not_in_room());
+            }
+            match cell.join(&hub, arrival, SystemTime::now()) {
                 Ok(Ok(())) => {
                     self.seat = Some(cell);
                     return Ok(());
                 }
-                Ok(Err(denied)) => return Err(Rejected::new(denied.into(), denied.to_string())),
+                Ok(Err(denied)) => {
+                    hub.directory.forget_if_closed(&cell);
+                    return Err(self.denied(denied, Some(room_id), &arrival.identity));
+                }
                 // Its last member left meanwhile, and took the room along.
-                Err(CellClosed) => self.hub().directory.forget(&cell),
+                Err(CellClosed) => hub.directory.forget(&cell),
             }
         }
     }
 
     /// Whether the room would let this client in now.
-    fn ask(&self, room_id: &RoomId, command: &Command) -> Result<(), Rejected> {
-        match self.hub().directory.find(room_id) {
+    fn ask(&self, room_id: &RoomId, arrival: &Arrival) -> Result<(), Rejected> {
+        let (hub, now) = (self.hub(), SystemTime::now());
+        let Arrival { identity, .. } = arrival;
+        match hub.directory.find(room_id) {
             Some(cell) => {
                 self.may_change(&cell)?;
-                let answer = cell.ask(command.clone(), SystemTime::now());
-                answer.map_err(|denied| Rejected::new(denied.into(), denied.to_string()))
+                let answer = cell.ask(hub, arrival, now);
+                answer.map_err(|denied| self.denied(denied, Some(room_id), identity))
             }
-            None if self.hub().directory.has_space() => Ok(()),
+            None if hub.bans.meet(Some(room_id), identity, self.client.address, now) => {
+                Err(self.denied(Denied::Banned, Some(room_id), identity))
+            }
+            None if hub.directory.has_space() => Ok(()),
             None => Err(too_many_rooms()),
         }
     }
 
-    fn cell(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, Rejected> {
-        let defaults = || Arc::clone(&self.hub().new_room);
-        let vacant = || RoomCell::vacant(room_id.clone(), defaults(), &self.hub().rates);
-        self.hub().directory.find_or_insert(room_id, vacant).map_err(|_| too_many_rooms())
+    /// Says a room's refusal in words for people: those of the ban, where it is one.
+    fn denied(&self, denied: Denied, room_id: Option<&RoomId>, identity: &Identity) -> Rejected {
+        let (hub, now) = (self.hub(), SystemTime::now());
+        let ban = (denied == Denied::Banned)
+            .then(|| hub.bans.against(room_id, identity, self.client.address, now));
+        match ban.flatten() {
+            Some(ban) => banned(&ban),
+            None => Rejected::new(denied.into(), denied.to_string()),
+        }
     }
 
     fn leave(&mut self, reason: LeaveReason, request_id: Option<&RequestId>) {
@@ -287,12 +337,15 @@ impl Session {
         }
     }
 
+    /// Gives up the seat. Returns the room, unless somebody took the seat already.
     fn depart(&mut self, reason: LeaveReason) -> Option<Arc<RoomCell>> {
         let cell = self.seat.take()?;
-        if cell.depart(&self.hub().journal, self.client.id, reason, SystemTime::now()) {
+        let departed = cell.depart(self.hub(), self.client.id, reason, SystemTime::now());
+        self.client.show_seat(None);
+        if departed.closed {
             self.hub().directory.forget(&cell);
         }
-        Some(cell)
+        departed.had_a_seat.then_some(cell)
     }
 
     fn signal(
@@ -316,7 +369,9 @@ impl Session {
     }
 
     fn sits_in(&self, room_id: &RoomId) -> bool {
-        self.seat.as_ref().is_some_and(|cell| cell.id() == room_id)
+        let here = self.seat.as_ref().filter(|cell| cell.id() == room_id);
+        // An administrator may have taken the seat.
+        here.is_some_and(|cell| cell.seats(self.client.id))
     }
 
     fn refuse(&self, rejected: &Rejected, request_id: Option<&RequestId>) {
@@ -338,7 +393,7 @@ impl Drop for Session {
         // Unless it was ended: as when the connection's task panics.
         self.depart(LeaveReason::InternalError);
         self.hub().clients.remove(self.client.id);
-        self.hub().addresses.leave(self.client.network);
+        self.hub().addresses.leave(self.client.network());
         self.client.outbox.let_go();
         self.client.note_unfinished(0, false, self.hub().heartbeat.now());
     }
@@ -347,6 +402,11 @@ impl Drop for Session {
 fn room_is_busy(ticks: u32) -> Rejected {
     let text = "So many come and go in the room that its members would hear of nothing else";
     Rejected::rate_limited(text, milliseconds(ticks))
+}
+
+fn banned(ban: &Ban) -> Rejected {
+    let text = ban.reason.as_deref().map_or_else(|| Denied::Banned.to_string(), str::to_owned);
+    Rejected::new(Code::Banned, text)
 }
 
 fn too_many_rooms() -> Rejected {

@@ -10,7 +10,7 @@ use itertools::Itertools;
 use tokio::sync::Notify;
 
 use super::Trimmed;
-use crate::{id::RoomId, room::Position};
+use crate::{event::Position, id::RoomId};
 
 /// See the module. It is a part of the log, under the log's lock.
 #[derive(Debug, Default)]

@@ -4,20 +4,21 @@ use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::Duration,
-    time::SystemTime,
 };
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use uuid::Uuid;
 
 use super::{
-    Record, Trimmed,
+    Decision, Entry, Record, Trimmed,
     index::{Index, Key},
 };
 use crate::{
     config::LogLimits,
+    event::{Event, Position},
     id::RoomId,
-    room::{Change, Event, Position},
+    room::Change,
 };
 
 /// How long followers sleep at least between two wakings. Waking 10,000 of them at each of 1,000
@@ -27,6 +28,7 @@ const TICK: Duration = Duration::from_millis(20);
 /// See the module.
 #[derive(Debug)]
 pub struct MemoryLog {
+    epoch: u64,
     limits: LogLimits,
     kept: Mutex<Kept>,
     grown: Notify,
@@ -123,24 +125,31 @@ impl MemoryLog {
             index: Index::default(),
         };
         let head = watch::Sender::new(Position::ZERO);
-        Self { limits, kept: Mutex::new(kept), grown: Notify::new(), head }
+        let (epoch, _) = Uuid::new_v4().as_u64_pair();
+        Self { epoch, limits, kept: Mutex::new(kept), grown: Notify::new(), head }
     }
 
-    pub(super) fn append(
+    pub(super) fn head(&self) -> Position {
+        self.kept.lock().head
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    pub(super) fn append<C>(
         &self,
-        room_id: &RoomId,
-        decided_on: Position,
-        changes: Vec<Change>,
-        now: SystemTime,
+        decision: Decision<C>,
+        entry: impl Fn(Event<C>) -> Entry,
     ) -> Vec<Arc<Record>> {
-        let mut prev = decided_on;
+        let Decision { decided_on: mut prev, changes, cause, now: at } = decision;
         let mut appended = Vec::with_capacity(changes.len());
         let mut kept = self.kept.lock();
         for change in changes {
             let log_prev = kept.head;
             let position = Position(log_prev.0 + 1);
-            let event = Event { position, prev, at: now, change };
-            let record = Arc::new(Record { log_prev, room_id: room_id.clone(), event });
+            let event = Event { position, prev, at, cause: cause.clone(), change };
+            let record = Arc::new(Record { log_prev, entry: entry(event) });
             kept.push(Arc::clone(&record), self.limits);
             appended.push(record);
             prev = position;
@@ -179,17 +188,21 @@ impl MemoryLog {
 
 impl Kept {
     fn push(&mut self, record: Arc<Record>, limits: LogLimits) {
-        self.head = record.event.position;
+        self.head = record.position();
         self.bytes += weight(&record);
-        if !self.index.is_empty() {
-            self.index.push(&record.room_id, self.head);
+        if !self.index.is_empty()
+            && let Some(id) = record.room_id()
+        {
+            self.index.push(id, self.head);
         }
         self.records.push_back(record);
         while self.records.len() > limits.events || self.bytes > limits.bytes {
             let Some(oldest) = self.records.pop_front() else { break };
             self.bytes -= weight(&oldest);
-            if !self.index.is_empty() {
-                self.index.trim(&oldest.room_id, oldest.event.position);
+            if !self.index.is_empty()
+                && let Some(id) = oldest.room_id()
+            {
+                self.index.trim(id, oldest.position());
             }
         }
     }
@@ -197,7 +210,7 @@ impl Kept {
     fn read(&self, cursor: Position, max: usize) -> Result<(Vec<Arc<Record>>, Position), Trimmed> {
         let start = self.place(cursor).ok_or(Trimmed { cursor })?;
         let records: Vec<_> = self.records.range(start..).take(max).cloned().collect();
-        let cursor = records.last().map_or(cursor, |last| last.event.position);
+        let cursor = records.last().map_or(cursor, |last| last.position());
         Ok((records, cursor))
     }
 
@@ -215,13 +228,20 @@ impl Kept {
 
 /// What an entry holds alive, in bytes: itself and the texts that it may be the last to refer to.
 fn weight(record: &Record) -> usize {
-    let texts = match &record.event.change {
-        Change::Joined(member) | Change::Renamed(member) => member.weight(),
-        Change::Created { settings } => settings.metadata.len(),
+    let texts = match &record.entry {
+        Entry::Room { id, event } => id.as_str().len() + texts(&event.change),
+        Entry::Ban(event) => event.change.ban().weight(),
+    };
+    size_of::<Record>() + texts
+}
+
+fn texts(change: &Change) -> usize {
+    match change {
+        Change::Joined(member) | Change::Renamed { member, .. } => member.weight(),
+        Change::Created { settings } | Change::Updated { settings } => settings.metadata.len(),
         Change::Left { user_id, .. } => user_id.as_ref().map_or(0, |id| id.as_str().len()),
         Change::Locked | Change::Unlocked | Change::Closed => 0,
-    };
-    size_of::<Record>() + record.room_id.as_str().len() + texts
+    }
 }
 
 #[cfg(test)]

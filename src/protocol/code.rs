@@ -57,7 +57,9 @@ impl From<Denied> for Code {
         match denied {
             Denied::Full => Self::RoomFull,
             Denied::Locked => Self::RoomLocked,
+            Denied::Banned => Self::Banned,
             Denied::NotAMember | Denied::NoSuchRoom => Self::NotInRoom,
+            Denied::Exists | Denied::Changed => Self::Unavailable,
         }
     }
 }

@@ -53,11 +53,15 @@ impl Announcement {
     pub fn of(event: &Event, settings: &Settings) -> Option<Self> {
         Some(Self::from(match &event.change {
             Change::Joined(member) => What::UserJoined(Arc::clone(member)),
-            Change::Renamed(member) => What::UserUpdated(Arc::clone(member)),
+            Change::Renamed { member, .. } => What::UserUpdated(Arc::clone(member)),
+            // All leave at once, and each is told so.
+            Change::Left { reason: LeaveReason::RoomClosed, .. } => return None,
             Change::Left { client_id, user_id, reason } => {
                 What::UserLeft { client_id: *client_id, user_id: user_id.clone(), reason: *reason }
             }
-            Change::Locked | Change::Unlocked => What::RoomUpdated(settings.clone()),
+            Change::Locked | Change::Unlocked | Change::Updated { .. } => {
+                What::RoomUpdated(settings.clone())
+            }
             Change::Created { .. } | Change::Closed => return None,
         }))
     }
@@ -132,7 +136,7 @@ fn quoted_bytes(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
 
     use super::*;
 
@@ -149,7 +153,12 @@ mod tests {
                 metadata: Some(format!("{{\"x\":\"{}\"}}", "x".repeat(2000)).into()),
                 joined_at: SystemTime::UNIX_EPOCH,
             });
-            let settings = Settings { max_members: 10_000, locked: true, metadata: "{}".into() };
+            let settings = Settings {
+                max_members: 10_000,
+                locked: true,
+                metadata: "{}".into(),
+                empty_timeout: Duration::ZERO,
+            };
             let (client_id, reason) = (member.client_id, LeaveReason::InternalError);
             let user_id = member.identity.user_id.clone();
             for what in [

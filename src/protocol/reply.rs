@@ -177,7 +177,7 @@ impl<'a> From<&'a Member> for Peer<'a> {
 
 impl<'a> From<&'a Settings> for RoomInfo<'a> {
     fn from(settings: &'a Settings) -> Self {
-        let Settings { max_members, locked, metadata } = settings;
+        let Settings { max_members, locked, metadata, .. } = settings;
         Self { locked: *locked, max_members: *max_members, metadata: raw(metadata) }
     }
 }

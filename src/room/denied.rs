@@ -9,10 +9,19 @@ pub enum Denied {
     /// An administrator locked it.
     #[error("Room is locked")]
     Locked,
+    /// A ban stands against the client.
+    #[error("You are banned")]
+    Banned,
     /// The command is about a member, and the client is none.
     #[error("Not a member of the room")]
     NotAMember,
-    /// The command is about a room, and there is none: nobody sits in it.
+    /// The command is about a room, and there is none.
     #[error("No such room")]
     NoSuchRoom,
+    /// The command makes a room, and there is one.
+    #[error("The room exists already")]
+    Exists,
+    /// The command is meant for other settings than the room has.
+    #[error("The room's settings are others by now")]
+    Changed,
 }

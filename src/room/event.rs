@@ -1,52 +1,33 @@
 //! What happens to a room.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use super::{Member, Settings};
-use crate::id::{ClientId, UserId};
+use crate::{
+    event::{self, Cause},
+    id::{ClientId, UserId},
+};
 
-/// A place in the log of all rooms' events. Positions only rise; zero stands before the first.
-///
-/// The memory journal counts 1, 2, 3…; a Redis stream id (48 bits of milliseconds, 16 of sequence) fits too.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Position(pub u64);
-
-impl Position {
-    /// Before everything: the version of a room that does not exist.
-    pub const ZERO: Self = Self(0);
-}
-
-impl fmt::Debug for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "@{}", self.0)
-    }
-}
-
-/// A change with its place in the order of things.
-#[derive(Debug, Clone)]
-pub struct Event {
-    /// Where the log has it; the room's version from now on.
-    pub position: Position,
-    /// The room's version before it. Anything else there means that events are missing or came twice.
-    pub prev: Position,
-    /// When it was decided.
-    pub at: SystemTime,
-    /// What happened.
-    pub change: Change,
-}
+/// A change of a room in its order.
+pub type Event = event::Event<Change>;
 
 /// What happened to a room.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// It came to be, for the member whose join follows.
+    /// It came to be: for the member whose join follows, or ahead of its members.
     Created {
         /// Its settings to begin with.
         settings: Settings,
     },
     /// A seat was taken.
     Joined(Arc<Member>),
-    /// A member goes by other names now: the ones given here.
-    Renamed(Arc<Member>),
+    /// A member goes by other names now.
+    Renamed {
+        /// The names from now on.
+        member: Arc<Member>,
+        /// The user's name for itself before.
+        previous: Option<UserId>,
+    },
     /// It admits nobody new.
     Locked,
     /// It admits again.
@@ -60,7 +41,12 @@ pub enum Change {
         /// Why.
         reason: LeaveReason,
     },
-    /// The last member left: it is gone, its settings with it.
+    /// It has other settings, but for the lock.
+    Updated {
+        /// All of them.
+        settings: Settings,
+    },
+    /// It is gone, its settings with it.
     Closed,
 }
 
@@ -133,6 +119,22 @@ impl LeaveReason {
             Self::Banned => "banned",
             Self::RoomClosed => "room-closed",
             Self::NodeLost => "node-lost",
+        }
+    }
+    /// Who brings a departure about for this reason.
+    pub fn cause(self, client_id: ClientId) -> Cause {
+        match self {
+            Self::Left | Self::Moved | Self::Rejoined | Self::Disconnected => {
+                Cause::Client(client_id)
+            }
+            Self::Removed | Self::Banned | Self::RoomClosed => Cause::administrator(),
+            Self::Timeout
+            | Self::SlowConsumer
+            | Self::RateLimited
+            | Self::ProtocolError
+            | Self::ServerShutdown
+            | Self::InternalError
+            | Self::NodeLost => Cause::Server,
         }
     }
 }

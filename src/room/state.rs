@@ -1,11 +1,17 @@
 //! What a room is, what it allows, and how it changes.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use indexmap::IndexMap;
 
-use super::{Change, Command, Denied, Event, LeaveReason, Position};
-use crate::id::{ClientId, DisplayName, IdHasher, RoomId, UserId};
+use super::{Change, Command, Denied, Event, LeaveReason, Update};
+use crate::{
+    event::Position,
+    id::{ClientId, DisplayName, IdHasher, RoomId, UserId},
+};
 
 /// A room, or the vacancy where one may come to be.
 #[derive(Debug, Clone)]
@@ -15,6 +21,8 @@ pub struct Room {
     created_at: SystemTime,
     defaults: Arc<Settings>,
     settings: Settings,
+    settled_at: Position,
+    empty_since: Option<SystemTime>,
     members_by_id: IndexMap<ClientId, Arc<Member>, IdHasher>,
 }
 
@@ -27,6 +35,8 @@ pub struct Settings {
     pub locked: bool,
     /// What it says of itself: JSON text, opaque here.
     pub metadata: Arc<str>,
+    /// How long it stays while it is empty; zero: it ends with its last member.
+    pub empty_timeout: Duration,
 }
 
 /// A room without its members' particulars.
@@ -36,10 +46,14 @@ pub struct Summary {
     pub id: RoomId,
     /// The position of its last event.
     pub version: Position,
-    /// When its first member made it.
+    /// When it came to be.
     pub created_at: SystemTime,
     /// What holds for it.
     pub settings: Settings,
+    /// The position of the event that made its settings what they are.
+    pub settled_at: Position,
+    /// When it ends if it stays empty; none while it has members.
+    pub expires_at: Option<SystemTime>,
     /// How many sit in it.
     pub member_count: usize,
 }
@@ -85,6 +99,8 @@ impl Room {
             created_at: SystemTime::UNIX_EPOCH,
             settings: Settings::clone(&defaults),
             defaults,
+            settled_at: Position::ZERO,
+            empty_since: None,
             members_by_id: IndexMap::default(),
         }
     }
@@ -95,17 +111,26 @@ impl Room {
     /// [`Denied`], if a rule of the room stands against it. [`Command::Leave`] is never denied.
     pub fn decide(&self, command: Command, now: SystemTime) -> Result<Vec<Change>, Denied> {
         match command {
-            Command::Join { client_id, identity, metadata } => {
+            Command::Join { client_id, identity, metadata, banned } => {
                 let member = Member { client_id, identity, metadata, joined_at: now };
-                self.decide_join(member)
+                self.decide_join(member, banned)
             }
             Command::Leave { client_id, reason } => Ok(self.decide_leave(client_id, reason)),
-            Command::Rename { client_id, identity } => self.decide_rename(client_id, identity),
-            Command::Lock { locked } => self.decide_lock(locked),
+            Command::Rename { client_id, identity, banned } => {
+                self.decide_rename(client_id, identity, banned)
+            }
+            Command::Create { settings } => self.decide_create(settings),
+            Command::Update { update, settled_at } => self.decide_update(update, settled_at),
+            Command::Lock { locked, settled_at } => self.decide_lock(locked, settled_at),
+            Command::Close { settled_at } => self.decide_close(settled_at),
+            Command::Expire => Ok(self.decide_expire(now)),
         }
     }
 
-    fn decide_join(&self, member: Member) -> Result<Vec<Change>, Denied> {
+    fn decide_join(&self, member: Member, banned: bool) -> Result<Vec<Change>, Denied> {
+        if banned {
+            return Err(Denied::Banned);
+        }
         let mut changes = Vec::with_capacity(2);
         if !self.exists() {
             changes.push(Change::Created { settings: Settings::clone(&self.defaults) });
@@ -123,29 +148,88 @@ impl Room {
     fn decide_leave(&self, client_id: ClientId, reason: LeaveReason) -> Vec<Change> {
         let Some(member) = self.members_by_id.get(&client_id) else { return Vec::new() };
         let mut changes = vec![left(member, reason)];
-        if self.members_by_id.len() == 1 {
+        if self.members_by_id.len() == 1 && self.settings.empty_timeout.is_zero() {
             changes.push(Change::Closed);
         }
         changes
     }
 
-    fn decide_rename(&self, id: ClientId, identity: Identity) -> Result<Vec<Change>, Denied> {
+    fn decide_rename(
+        &self,
+        id: ClientId,
+        identity: Identity,
+        banned: bool,
+    ) -> Result<Vec<Change>, Denied> {
         let member = self.members_by_id.get(&id).ok_or(Denied::NotAMember)?;
+        if banned {
+            return Err(Denied::Banned);
+        }
         if member.identity == identity {
             return Ok(Vec::new());
         }
-        Ok(vec![Change::Renamed(Arc::new(Member { identity, ..Member::clone(member) }))])
+        let previous = member.identity.user_id.clone();
+        let member = Arc::new(Member { identity, ..Member::clone(member) });
+        Ok(vec![Change::Renamed { member, previous }])
     }
 
-    fn decide_lock(&self, locked: bool) -> Result<Vec<Change>, Denied> {
-        if !self.exists() {
-            return Err(Denied::NoSuchRoom);
+    fn decide_create(&self, settings: Settings) -> Result<Vec<Change>, Denied> {
+        if self.exists() {
+            return Err(Denied::Exists);
         }
+        Ok(vec![Change::Created { settings }])
+    }
+
+    fn decide_update(
+        &self,
+        update: Update,
+        settled_at: Option<Position>,
+    ) -> Result<Vec<Change>, Denied> {
+        self.is_meant(settled_at)?;
+        let now = &self.settings;
+        let settings = Settings {
+            max_members: update.max_members.unwrap_or(now.max_members),
+            locked: now.locked,
+            metadata: update.metadata.unwrap_or_else(|| Arc::clone(&now.metadata)),
+            empty_timeout: update.empty_timeout.unwrap_or(now.empty_timeout),
+        };
+        let changes = (settings != *now).then_some(Change::Updated { settings });
+        Ok(changes.into_iter().collect())
+    }
+
+    fn decide_lock(
+        &self,
+        locked: bool,
+        settled_at: Option<Position>,
+    ) -> Result<Vec<Change>, Denied> {
+        self.is_meant(settled_at)?;
         Ok(match (self.settings.locked, locked) {
             (false, true) => vec![Change::Locked],
             (true, false) => vec![Change::Unlocked],
             (true, true) | (false, false) => Vec::new(),
         })
+    }
+
+    fn decide_close(&self, settled_at: Option<Position>) -> Result<Vec<Change>, Denied> {
+        self.is_meant(settled_at)?;
+        let members = self.members_by_id.values();
+        let leaving = members.map(|member| left(member, LeaveReason::RoomClosed));
+        Ok(leaving.chain([Change::Closed]).collect())
+    }
+
+    fn decide_expire(&self, now: SystemTime) -> Vec<Change> {
+        let due = self.expires_at().is_some_and(|at| at <= now);
+        due.then_some(Change::Closed).into_iter().collect()
+    }
+
+    /// Whether it exists, with the settings that a command is meant for.
+    fn is_meant(&self, settled_at: Option<Position>) -> Result<(), Denied> {
+        if !self.exists() {
+            return Err(Denied::NoSuchRoom);
+        }
+        match settled_at {
+            Some(meant) if meant != self.settled_at => Err(Denied::Changed),
+            _ => Ok(()),
+        }
     }
 
     /// Lets `event` have happened. It must be the next one of this room.
@@ -159,14 +243,29 @@ impl Room {
             Change::Created { settings } => {
                 self.settings = settings.clone();
                 self.created_at = event.at;
+                self.settled_at = event.position;
+                self.empty_since = Some(event.at);
             }
-            Change::Joined(member) | Change::Renamed(member) => {
+            Change::Joined(member) => {
+                self.members_by_id.insert(member.client_id, Arc::clone(member));
+                self.empty_since = None;
+            }
+            Change::Renamed { member, .. } => {
                 self.members_by_id.insert(member.client_id, Arc::clone(member));
             }
-            Change::Locked => self.settings.locked = true,
-            Change::Unlocked => self.settings.locked = false,
+            Change::Updated { settings } => {
+                self.settings = settings.clone();
+                self.settled_at = event.position;
+            }
+            Change::Locked | Change::Unlocked => {
+                self.settings.locked = matches!(event.change, Change::Locked);
+                self.settled_at = event.position;
+            }
             Change::Left { client_id, .. } => {
                 self.members_by_id.shift_remove(client_id);
+                if self.members_by_id.is_empty() {
+                    self.empty_since = Some(event.at);
+                }
             }
             Change::Closed => {
                 *self = Self::vacant(self.id.clone(), Arc::clone(&self.defaults));
@@ -186,7 +285,7 @@ impl Room {
         self.version
     }
 
-    /// Whether anybody sits in it.
+    /// Whether it came to be, and did not end.
     pub fn exists(&self) -> bool {
         self.version != Position::ZERO
     }
@@ -198,8 +297,15 @@ impl Room {
             version: self.version,
             created_at: self.created_at,
             settings: self.settings.clone(),
+            settled_at: self.settled_at,
+            expires_at: self.expires_at(),
             member_count: self.members_by_id.len(),
         })
+    }
+
+    /// When it ends if it stays empty; none while it has members, or where it does not exist.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.empty_since?.checked_add(self.settings.empty_timeout)
     }
 
     /// What holds for it now.

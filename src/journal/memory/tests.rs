@@ -1,9 +1,12 @@
 //! The log, and its followers against a model that keeps everything.
 
+use std::time::SystemTime;
+
 use proptest::{collection, prelude::*, sample::Index as Nth};
 use tokio::time::{Instant, timeout};
 
 use super::*;
+use crate::event::Cause;
 
 const SMALL: LogLimits = LogLimits { events: 4, bytes: 1 << 20 };
 
@@ -13,11 +16,11 @@ fn log() -> Arc<MemoryLog> {
 
 fn append(log: &MemoryLog, room: &str, decided_on: u64, count: usize) -> Vec<u64> {
     let changes = vec![Change::Locked; count];
-    let room_id = room.parse().unwrap();
-    log.append(&room_id, Position(decided_on), changes, SystemTime::UNIX_EPOCH)
-        .iter()
-        .map(|record| record.event.position.0)
-        .collect()
+    let id: RoomId = room.parse().unwrap();
+    let (cause, now) = (Cause::Server, SystemTime::UNIX_EPOCH);
+    let decision = Decision { decided_on: Position(decided_on), changes, cause, now };
+    let appended = log.append(decision, |event| Entry::Room { id: id.clone(), event });
+    appended.iter().map(|record| record.position().0).collect()
 }
 
 fn follow(log: &Arc<MemoryLog>, rooms: &[&str]) -> Follower {
@@ -28,7 +31,7 @@ fn follow(log: &Arc<MemoryLog>, rooms: &[&str]) -> Follower {
 fn read(follower: &mut Follower) -> Result<Vec<u64>, Trimmed> {
     follower.catch_up();
     let records = follower.read(100)?;
-    Ok(records.iter().map(|record| record.event.position.0).collect())
+    Ok(records.iter().map(|record| record.position().0).collect())
 }
 
 #[test]
@@ -38,7 +41,11 @@ fn one_order_for_all_rooms_and_a_chain_for_each() {
     assert_eq!(append(&log, "a", 0, 2), [1, 2]);
     assert_eq!(append(&log, "b", 0, 1), [3]);
     assert_eq!(append(&log, "a", 2, 1), [4]);
-    let line = |r: &Arc<Record>| (r.log_prev.0, r.event.prev.0, r.event.position.0);
+    let prev = |r: &Record| match &r.entry {
+        Entry::Room { event, .. } => event.prev.0,
+        Entry::Ban(event) => event.prev.0,
+    };
+    let line = |r: &Arc<Record>| (r.log_prev.0, prev(r), r.position().0);
     let lines: Vec<_> = all.read(100).unwrap().iter().map(line).collect();
     assert_eq!(lines, [(0, 0, 1), (1, 1, 2), (2, 0, 3), (3, 2, 4)]);
     assert!(read(&mut all).unwrap().is_empty());
@@ -126,7 +133,7 @@ async fn nobody_is_woken_by_a_room_that_it_did_not_name() {
             wakings += 1;
             heard = quiet.read(100).unwrap();
         }
-        (wakings, heard[0].event.position)
+        (wakings, heard[0].position())
     });
     for nth in 0..1000 {
         append(&log, "busy", nth, 1);
@@ -178,7 +185,7 @@ impl Modelled {
         };
         assert!(records.len() <= max);
         for record in records {
-            assert_eq!(Some(record.event.position.0), self.due.pop_front());
+            assert_eq!(Some(record.position().0), self.due.pop_front());
         }
         true
     }

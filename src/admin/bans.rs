@@ -1,0 +1,51 @@
+//! The calls about who is kept out.
+
+use std::time::SystemTime;
+
+use tonic::Status;
+
+use super::{
+    convert::ban,
+    pb,
+    problem::{Problem, Reason},
+    service::Service,
+};
+use crate::ban::{BanId, Denied};
+
+impl Service {
+    pub(super) fn ban(&self, request: &pb::GetBanRequest) -> Result<pb::Ban, Status> {
+        let found = self.hub.ban_of(ban_id(&request.ban_id)?);
+        let found = found.map_err(|denied| Problem::from(denied).with("ban_id", &request.ban_id));
+        Ok(ban::ban(&*found?))
+    }
+
+    pub(super) async fn keep_out(&self, request: &pb::CreateBanRequest) -> Result<pb::Ban, Status> {
+        let new = ban::new_ban(request, SystemTime::now())?;
+        self.hub.ban(vec![new.clone()]).await.map_err(Problem::from)?;
+        tracing::info!(ban_id = %new.id, "an administrator made a ban");
+        Ok(ban::ban(&new))
+    }
+
+    pub(super) async fn lift_ban(&self, request: &pb::DeleteBanRequest) -> Result<(), Status> {
+        let ban_id = ban_id(&request.ban_id)?;
+        let lifted = self.hub.lift_ban(ban_id).await;
+        lifted.map_err(|denied| Problem::from(denied).with("ban_id", ban_id))?;
+        tracing::info!(%ban_id, "an administrator ended a ban");
+        Ok(())
+    }
+}
+
+fn ban_id(text: &str) -> Result<BanId, Problem> {
+    let id = text.parse::<BanId>().map_err(|_| "must be a ban's id, a UUID");
+    Ok(id.map_err(|fault| super::problem::Faults::of("ban_id", fault))?)
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let (reason, text) = match denied {
+            Denied::TooMany => (Reason::TooManyBans, "too many bans stand"),
+            Denied::NoSuchBan => (Reason::BanNotFound, "no such ban, or it has ended"),
+        };
+        Self::new(reason, text)
+    }
+}

@@ -1,0 +1,144 @@
+//! Rooms, their settings, and those who sit in them.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::value::RawValue;
+
+use super::{count, duration, named, span, timestamp};
+use crate::{
+    admin::{etag::Etags, pb, problem::Faults},
+    config::limits,
+    id::RoomId,
+    room::{Member, Settings, Summary, Update},
+};
+
+/// A mask's name for all that can be changed.
+const ALL: &str = "*";
+const CHANGEABLE: [&str; 3] = ["max_members", "metadata_json", "empty_timeout"];
+
+pub(in crate::admin) fn room(room: &Summary, etags: Etags) -> pb::Room {
+    pb::Room {
+        room_id: room.id.to_string(),
+        member_count: count(room.member_count),
+        max_members: count(room.settings.max_members),
+        locked: room.settings.locked,
+        create_time: Some(timestamp(room.created_at)),
+        position: room.version.0,
+        members: Vec::new(),
+        metadata_json: room.settings.metadata.to_string(),
+        empty_timeout: duration(room.settings.empty_timeout),
+        expire_time: room.expires_at.map(timestamp),
+        etag: etags.of(room.settled_at),
+    }
+}
+
+pub(in crate::admin) fn member(member: &Member) -> pb::Member {
+    let text = |name: &str| name.to_owned();
+    pb::Member {
+        client_id: member.client_id.to_string(),
+        user_id: member.identity.user_id.as_ref().map(|id| text(id.as_str())),
+        display_name: member.identity.display_name.as_ref().map(|name| text(name.as_str())),
+        metadata_json: member.metadata.as_deref().map(text),
+        join_time: Some(timestamp(member.joined_at)),
+    }
+}
+
+/// The room that a request makes: its name, and its settings. `usual` stands where it says nothing, and no room takes
+/// more than `most` members.
+pub(in crate::admin) fn new_room(
+    request: &pb::CreateRoomRequest,
+    usual: usize,
+    most: usize,
+) -> Result<(RoomId, Settings), Faults> {
+    let none = pb::Room::default();
+    let room = request.room.as_ref().unwrap_or(&none);
+    let mut faults = Faults::default();
+    let id = faults.merge(new_name(&request.room_id, &room.room_id));
+    let max_members = match room.max_members {
+        0 => Some(usual),
+        _ => faults.merge(max_members(room, most)),
+    };
+    let metadata = match &*room.metadata_json {
+        "" => Some("{}".into()),
+        _ => faults.merge(metadata(room)),
+    };
+    let empty_timeout = match &room.empty_timeout {
+        None => Some(limits::EMPTY_ROOM),
+        Some(_) => faults.merge(empty_timeout(room)),
+    };
+    if empty_timeout.is_some_and(|timeout| timeout.is_zero()) {
+        faults.add("room.empty_timeout", "must be more than 0: nobody could join in time");
+    }
+    let settings = |max_members, metadata, empty_timeout| Settings {
+        max_members,
+        locked: room.locked,
+        metadata,
+        empty_timeout,
+    };
+    faults.or(|| Some((id?, settings(max_members?, metadata?, empty_timeout?))))
+}
+
+fn new_name(own: &str, of_room: &str) -> Result<RoomId, Faults> {
+    match (own, of_room) {
+        ("", name) | (name, "") => named("room_id", name),
+        (own, of_room) if own == of_room => named("room_id", own),
+        _ => Err(Faults::of("room.room_id", "must be the same as room_id, or left out")),
+    }
+}
+
+/// The room that a request changes, and how.
+pub(in crate::admin) fn update(
+    request: &pb::UpdateRoomRequest,
+    most: usize,
+) -> Result<(RoomId, Update), Faults> {
+    let Some(room) = &request.room else { return Err(Faults::of("room", "must be given")) };
+    let mut faults = Faults::default();
+    let id = faults.merge(named("room.room_id", &room.room_id));
+    let mut changes = |path| match &request.update_mask {
+        Some(mask) => mask.paths.iter().any(|named| named == path || named == ALL),
+        None => match path {
+            "max_members" => room.max_members != 0,
+            "metadata_json" => !room.metadata_json.is_empty(),
+            _ => room.empty_timeout.is_some(),
+        },
+    };
+    let [members, texts, timeout] = CHANGEABLE.map(&mut changes);
+    let update = Update {
+        max_members: members.then(|| faults.merge(max_members(room, most))).flatten(),
+        metadata: texts.then(|| faults.merge(metadata(room))).flatten(),
+        empty_timeout: timeout.then(|| faults.merge(empty_timeout(room))).flatten(),
+    };
+    for path in request.update_mask.iter().flat_map(|mask| &mask.paths) {
+        if path != ALL && !CHANGEABLE.contains(&&**path) {
+            let known = CHANGEABLE.join(", ");
+            faults.add("update_mask", format!("has {path:?}: what can change is {known}, or *"));
+        }
+    }
+    faults.or(|| Some((id?, update)))
+}
+
+fn max_members(room: &pb::Room, most: usize) -> Result<usize, Faults> {
+    let number = room.max_members as usize;
+    let fits = (1..=most).contains(&number).then_some(number);
+    fits.ok_or_else(|| Faults::of("room.max_members", format!("must be between 1 and {most}")))
+}
+
+fn metadata(room: &pb::Room) -> Result<Arc<str>, Faults> {
+    let field = "room.metadata_json";
+    let json = match &*room.metadata_json {
+        "" => "{}",
+        json => json,
+    };
+    if json.len() > limits::METADATA_BYTES {
+        let most = limits::METADATA_BYTES;
+        return Err(Faults::of(field, format!("must be at most {most} bytes long")));
+    }
+    let json: Result<&RawValue, _> = serde_json::from_str(json);
+    json.map(|json| json.get().into())
+        .map_err(|error| Faults::of(field, format!("is not JSON: {error}")))
+}
+
+fn empty_timeout(room: &pb::Room) -> Result<Duration, Faults> {
+    let timeout = room.empty_timeout.unwrap_or_default();
+    span("room.empty_timeout", timeout, limits::LONGEST_EMPTY_ROOM)
+}

@@ -1,0 +1,88 @@
+//! The calls about rooms.
+
+use tonic::Status;
+
+use super::{
+    convert::{self, room},
+    pb,
+    problem::{Faults, Problem, Reason},
+    service::Service,
+};
+use crate::{
+    hub::{NotChanged, NotMade},
+    id::RoomId,
+};
+
+impl Service {
+    pub(super) fn room(&self, request: &pb::GetRoomRequest) -> Result<pb::Room, Status> {
+        let room_id = convert::room_id(&request.room_id)?;
+        let missing = |error| Problem::from(error).with("room_id", &room_id);
+        let (room, members) = self.hub.room(&room_id).map_err(missing)?;
+        let members = members.iter().map(|member| room::member(member)).collect();
+        Ok(pb::Room { members, ..room::room(&room, self.etags) })
+    }
+
+    pub(super) async fn make_room(
+        &self,
+        request: &pb::CreateRoomRequest,
+    ) -> Result<pb::Room, Status> {
+        let limits = self.hub.limits();
+        let (room_id, settings) = room::new_room(request, limits.members, limits.most_members)?;
+        let made = self.hub.create_room(&room_id, settings).await;
+        let room = made.map_err(|error| Problem::from(error).with("room_id", &room_id))?;
+        tracing::info!(%room_id, "an administrator made a room");
+        Ok(room::room(&room, self.etags))
+    }
+
+    pub(super) async fn change_room(
+        &self,
+        request: &pb::UpdateRoomRequest,
+    ) -> Result<pb::Room, Status> {
+        let (room_id, update) = room::update(request, self.hub.limits().most_members)?;
+        let etag = request.room.as_ref().map_or("", |room| &room.etag);
+        let updated = self.hub.update_room(&room_id, update, self.etags.meant(etag)).await;
+        let room = updated.map_err(|error| not_changed(error, &room_id))?;
+        tracing::info!(%room_id, "an administrator changed a room's settings");
+        Ok(room::room(&room, self.etags))
+    }
+
+    pub(super) async fn set_lock(&self, request: &pb::LockRoomRequest) -> Result<pb::Room, Status> {
+        let pb::LockRoomRequest { room_id, locked, etag } = request;
+        let room_id = convert::room_id(room_id)?;
+        let settled = self.hub.lock_room(&room_id, *locked, self.etags.meant(etag)).await;
+        let room = settled.map_err(|error| not_changed(error, &room_id))?;
+        tracing::info!(%room_id, locked, "an administrator set a room's lock");
+        Ok(room::room(&room, self.etags))
+    }
+
+    pub(super) async fn end_room(&self, request: &pb::DeleteRoomRequest) -> Result<(), Status> {
+        let pb::DeleteRoomRequest { room_id, etag, reason } = request;
+        let (room_id, reason) = Faults::gather(|faults| {
+            let room_id = faults.merge(convert::room_id(room_id));
+            let reason = faults.merge(convert::reason("reason", reason));
+            Some((room_id?, reason?))
+        })?;
+        let deleted = self.hub.delete_room(&room_id, reason, self.etags.meant(etag)).await;
+        deleted.map_err(|error| not_changed(error, &room_id))?;
+        tracing::info!(%room_id, "an administrator ended a room");
+        Ok(())
+    }
+}
+
+fn not_changed(error: NotChanged, room_id: &RoomId) -> Problem {
+    let reason = match error {
+        NotChanged::NotFound => Reason::RoomNotFound,
+        NotChanged::Changed => Reason::EtagMismatch,
+    };
+    Problem::new(reason, error.to_string()).with("room_id", room_id)
+}
+
+impl From<NotMade> for Problem {
+    fn from(error: NotMade) -> Self {
+        let reason = match error {
+            NotMade::Exists => Reason::RoomExists,
+            NotMade::TooMany => Reason::TooManyRooms,
+        };
+        Self::new(reason, error.to_string())
+    }
+}

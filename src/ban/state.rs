@@ -1,0 +1,187 @@
+//! All bans, by their names, by whom they are for, and by when they end.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    ops::Bound,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use ipnet::IpNet;
+
+use super::{Ban, BanId, Change, Command, Denied, Event, Subject};
+use crate::{
+    event::Position,
+    id::{RoomId, UserId},
+};
+
+/// How many end in one decision, for their time: those who wait for it shall not wait long.
+const ENDED_AT_ONCE: usize = 1000;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Bans {
+    most: usize,
+    version: Position,
+    by_id: BTreeMap<BanId, Arc<Ban>>,
+    by_user: BTreeMap<UserId, Vec<Arc<Ban>>>,
+    by_network: BTreeMap<IpNet, Vec<Arc<Ban>>>,
+    /// How many networks there are of each prefix length, so that an address is looked up once for each.
+    prefixes: BTreeMap<u8, usize>,
+    by_end: BTreeSet<(SystemTime, BanId)>,
+}
+
+impl Bans {
+    /// None yet, and `most` at a time.
+    pub fn new(most: usize) -> Self {
+        Self {
+            most,
+            version: Position::ZERO,
+            by_id: BTreeMap::new(),
+            by_user: BTreeMap::new(),
+            by_network: BTreeMap::new(),
+            prefixes: BTreeMap::new(),
+            by_end: BTreeSet::new(),
+        }
+    }
+
+    /// What `command` changes, in order, or why it may not. Changes nothing itself.
+    ///
+    /// # Errors
+    /// [`Denied`]. [`Command::Expire`] is never denied.
+    pub fn decide(&self, command: Command, now: SystemTime) -> Result<Vec<Change>, Denied> {
+        match command {
+            Command::Create(bans) => {
+                let fit = self.by_id.len() + bans.len() <= self.most;
+                let created = || bans.into_iter().map(Change::Created).collect();
+                fit.then(created).ok_or(Denied::TooMany)
+            }
+            Command::Delete(id) => {
+                let ban = self.get(id, now).ok_or(Denied::NoSuchBan)?;
+                Ok(vec![Change::Deleted(Arc::clone(ban))])
+            }
+            Command::Expire => {
+                let over = self.by_end.iter().take_while(|(end, _)| *end <= now);
+                let over = over.take(ENDED_AT_ONCE).filter_map(|(_, id)| self.by_id.get(id));
+                Ok(over.cloned().map(Change::Deleted).collect())
+            }
+        }
+    }
+
+    /// Lets `event` have happened. It must be the next one.
+    pub fn apply(&mut self, event: &Event) {
+        debug_assert_eq!(self.version, event.prev, "an event of bans is missing or came twice");
+        match &event.change {
+            Change::Created(ban) => self.insert(ban),
+            Change::Deleted(ban) => self.remove(ban),
+        }
+        self.version = event.position;
+    }
+
+    fn insert(&mut self, ban: &Arc<Ban>) {
+        self.by_id.insert(ban.id, Arc::clone(ban));
+        if let Some(end) = ban.expires_at {
+            self.by_end.insert((end, ban.id));
+        }
+        match &ban.subject {
+            Subject::User(user_id) => {
+                self.by_user.entry(user_id.clone()).or_default().push(Arc::clone(ban));
+            }
+            Subject::Network(network) => {
+                let bans = self.by_network.entry(*network).or_default();
+                if bans.is_empty() {
+                    *self.prefixes.entry(network.prefix_len()).or_default() += 1;
+                }
+                bans.push(Arc::clone(ban));
+            }
+        }
+    }
+
+    fn remove(&mut self, ban: &Arc<Ban>) {
+        self.by_id.remove(&ban.id);
+        if let Some(end) = ban.expires_at {
+            self.by_end.remove(&(end, ban.id));
+        }
+        match &ban.subject {
+            Subject::User(user_id) => {
+                if let Some(bans) = self.by_user.get_mut(user_id) {
+                    bans.retain(|other| other.id != ban.id);
+                    if bans.is_empty() {
+                        self.by_user.remove(user_id);
+                    }
+                }
+            }
+            Subject::Network(network) => {
+                if let Some(bans) = self.by_network.get_mut(network) {
+                    bans.retain(|other| other.id != ban.id);
+                    if bans.is_empty() {
+                        self.by_network.remove(network);
+                        let prefix = network.prefix_len();
+                        if let Some(count) = self.prefixes.get_mut(&prefix) {
+                            *count -= 1;
+                            if *count == 0 {
+                                self.prefixes.remove(&prefix);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A ban that stands between somebody and a room, or the whole server. Where there are several, one of them.
+    pub fn against(
+        &self,
+        room_id: Option<&RoomId>,
+        user_id: Option<&UserId>,
+        address: IpAddr,
+        now: SystemTime,
+    ) -> Option<&Arc<Ban>> {
+        let address = address.to_canonical();
+        let of_user = user_id.and_then(|user_id| self.by_user.get(user_id));
+        let of_networks = self.prefixes.keys().filter_map(|prefix| {
+            let network = IpNet::new(address, *prefix).ok()?.trunc();
+            self.by_network.get(&network)
+        });
+        let here = |ban: &&Arc<Ban>| ban.room_id.is_none() || ban.room_id.as_ref() == room_id;
+        let stands = |ban: &&Arc<Ban>| ban.expires_at.is_none_or(|end| now < end);
+        of_user.into_iter().chain(of_networks).flatten().find(|ban| here(ban) && stands(ban))
+    }
+
+    /// One that stands.
+    pub fn get(&self, id: BanId, now: SystemTime) -> Option<&Arc<Ban>> {
+        self.by_id.get(&id).filter(|ban| ban.expires_at.is_none_or(|end| now < end))
+    }
+
+    /// Those that stand and come after `after`, in the order of their names.
+    pub fn after(
+        &self,
+        after: Option<BanId>,
+        now: SystemTime,
+    ) -> impl Iterator<Item = &Arc<Ban>> + '_ {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let following = self.by_id.range((start, Bound::Unbounded)).map(|(_, ban)| ban);
+        following.filter(move |ban| ban.expires_at.is_none_or(|end| now < end))
+    }
+
+    /// Whether the time of one ran out.
+    pub fn is_due(&self, now: SystemTime) -> bool {
+        self.by_end.first().is_some_and(|(end, _)| *end <= now)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether nobody is kept out.
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// The position of their last event.
+    pub fn version(&self) -> Position {
+        self.version
+    }
+}

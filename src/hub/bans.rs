@@ -1,0 +1,163 @@
+//! Who is kept out: the bans behind one lock, and what becomes of those whom a new one meets.
+//!
+//! A ban stands before those are looked for whom it meets. Whoever connects, joins or registers shows who it is before
+//! it asks for bans. So one of the two always finds the other.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::SystemTime,
+};
+
+use parking_lot::RwLock;
+
+use super::{Client, Ending, Hub};
+use crate::{
+    ban::{Ban, BanId, Bans, Command, Denied},
+    config::limits,
+    event::Cause,
+    id::RoomId,
+    journal::{Decision, Journal},
+    room::{Identity, LeaveReason},
+};
+
+/// See the module. Locked after a room and before the log.
+#[derive(Debug)]
+pub(super) struct BanBook {
+    bans: RwLock<Bans>,
+    /// How many there are: most of the time none, and nobody need ask.
+    count: AtomicUsize,
+}
+
+impl Hub {
+    /// Keeps somebody out: all of these, or none. Whoever is met by one is sent away before this returns.
+    ///
+    /// # Errors
+    /// [`Denied::TooMany`].
+    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
+    pub async fn ban(&self, bans: Vec<Arc<Ban>>) -> Result<(), Denied> {
+        let now = SystemTime::now();
+        self.bans.commit(&self.journal, Command::Create(bans.clone()), administrator(), now)?;
+        bans.iter().for_each(|ban| self.enforce(ban));
+        Ok(())
+    }
+
+    fn enforce(&self, ban: &Ban) {
+        let text = ban.reason.as_deref();
+        let Some(room_id) = &ban.room_id else {
+            return self.clients.for_each(|client| {
+                if client.is_met_by(ban) {
+                    self.disconnect(client, Ending::Banned, text);
+                }
+            });
+        };
+        let Some(cell) = self.directory.find(room_id) else { return };
+        for client in cell.members(|client, _| client.is_met_by(ban)) {
+            self.unseat(&client, &cell, LeaveReason::Banned, text);
+        }
+    }
+
+    /// Ends a ban before its time.
+    ///
+    /// # Errors
+    /// [`Denied::NoSuchBan`].
+    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
+    pub async fn lift_ban(&self, id: BanId) -> Result<(), Denied> {
+        self.bans.commit(&self.journal, Command::Delete(id), administrator(), SystemTime::now())
+    }
+
+    /// One that stands.
+    ///
+    /// # Errors
+    /// [`Denied::NoSuchBan`].
+    pub fn ban_of(&self, id: BanId) -> Result<Arc<Ban>, Denied> {
+        self.bans.bans.read().get(id, SystemTime::now()).cloned().ok_or(Denied::NoSuchBan)
+    }
+
+    /// At most `max` of those that stand and come after `after`, in the order of their names, of which `keep` wants
+    /// to know.
+    pub fn bans(
+        &self,
+        after: Option<BanId>,
+        max: usize,
+        keep: impl Fn(&Ban) -> bool,
+    ) -> Vec<Arc<Ban>> {
+        let bans = self.bans.bans.read();
+        let kept = bans.after(after, SystemTime::now()).filter(|ban| keep(ban));
+        kept.take(max).cloned().collect()
+    }
+
+    /// Ends those whose time ran out.
+    pub(super) fn end_bans(&self, now: SystemTime) {
+        while self.bans.bans.read().is_due(now) {
+            let ended = self.bans.commit(&self.journal, Command::Expire, Cause::Timer, now);
+            ended.expect("the end of a time is never denied");
+        }
+    }
+}
+
+impl BanBook {
+    pub(super) fn new() -> Self {
+        Self { bans: RwLock::new(Bans::new(limits::BANS)), count: AtomicUsize::new(0) }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// Whether one stands between somebody and a room, or the server.
+    pub(super) fn meet(
+        &self,
+        room_id: Option<&RoomId>,
+        identity: &Identity,
+        address: IpAddr,
+        now: SystemTime,
+    ) -> bool {
+        self.against(room_id, identity, address, now).is_some()
+    }
+
+    /// Which that is.
+    pub(super) fn against(
+        &self,
+        room_id: Option<&RoomId>,
+        identity: &Identity,
+        address: IpAddr,
+        now: SystemTime,
+    ) -> Option<Arc<Ban>> {
+        if self.count() == 0 {
+            return None;
+        }
+        let bans = self.bans.read();
+        bans.against(room_id, identity.user_id.as_ref(), address, now).cloned()
+    }
+
+    fn commit(
+        &self,
+        journal: &Journal,
+        command: Command,
+        cause: Cause,
+        now: SystemTime,
+    ) -> Result<(), Denied> {
+        let mut bans = self.bans.write();
+        let changes = bans.decide(command, now)?;
+        let decision = Decision { decided_on: bans.version(), changes, cause, now };
+        journal.append_of_bans(decision, |event| bans.apply(event));
+        self.count.store(bans.len(), Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl Client {
+    fn is_met_by(&self, ban: &Ban) -> bool {
+        let names = self.names();
+        ban.meets(names.as_ref().and_then(|names| names.user_id()), self.address)
+    }
+}
+
+fn administrator() -> Cause {
+    Cause::administrator()
+}

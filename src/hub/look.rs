@@ -1,0 +1,102 @@
+//! What a server takes at most, and what it has now.
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, SystemTime},
+};
+
+use super::Hub;
+use crate::{
+    config::{LogLimits, OutboxLimits},
+    room::Change,
+};
+
+/// What a server takes at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connected clients.
+    pub clients: usize,
+    /// Connections of one address; none where there is no limit.
+    pub clients_of_an_address: Option<usize>,
+    /// Rooms.
+    pub rooms: usize,
+    /// Members of a room where nobody says otherwise.
+    pub members: usize,
+    /// The most members that a room may be given.
+    pub most_members: usize,
+    /// A browser's message, in bytes.
+    pub message_bytes: usize,
+    /// Messages a second of a client, in the long run; zero for no limit.
+    pub rate: u32,
+    /// What is kept for a client.
+    pub outbox: OutboxLimits,
+    /// What is kept of the log.
+    pub log: LogLimits,
+    /// What is kept for all clients, in bytes.
+    pub kept_bytes: usize,
+}
+
+/// What a server has now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Connected clients.
+    pub clients: usize,
+    /// Rooms.
+    pub rooms: usize,
+    /// Clients that sit in a room.
+    pub members: usize,
+    /// Bans that stand.
+    pub bans: usize,
+    /// Events since it started.
+    pub events: u64,
+}
+
+impl Hub {
+    /// See [`Limits`].
+    pub fn limits(&self) -> Limits {
+        let config = &self.config;
+        let capacity = config.capacity();
+        Limits {
+            clients: capacity.clients,
+            clients_of_an_address: capacity.per_address,
+            rooms: config.max_rooms,
+            members: config.max_members,
+            most_members: config.most_members(),
+            message_bytes: config.max_message_bytes,
+            rate: config.rate_limit,
+            outbox: config.outbox_limits(),
+            log: config.log_limits(),
+            kept_bytes: config.kept_bytes(),
+        }
+    }
+
+    /// See [`Counts`].
+    pub fn counts(&self) -> Counts {
+        Counts {
+            clients: self.clients.count(),
+            rooms: self.directory.count(),
+            members: self.seats.load(Ordering::Relaxed),
+            bans: self.bans.count(),
+            events: self.journal.head().0,
+        }
+    }
+
+    /// Keeps the count of taken seats.
+    pub(super) fn count_seats(&self, change: &Change) {
+        if let Change::Joined(_) = change {
+            self.seats.fetch_add(1, Ordering::Relaxed);
+        } else if let Change::Left { .. } = change {
+            self.seats.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// When it came to be.
+    pub fn started_at(&self) -> SystemTime {
+        self.started_at
+    }
+
+    /// How long ago that is.
+    pub fn uptime(&self) -> Duration {
+        self.since.elapsed()
+    }
+}

@@ -1,0 +1,186 @@
+//! How administrators take a client's seat, or its connection.
+
+use std::{sync::Arc, time::SystemTime};
+
+use super::{Client, Ending, Hub, NotFound, cell::RoomCell, outbox::Entry};
+use crate::{
+    ban::{self, Ban},
+    id::{ClientId, RoomId},
+    protocol::{CloseCode, Code, Frame, Reply},
+    room::LeaveReason,
+};
+
+/// How somebody is to be kept out whose connection is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepOut {
+    /// By the userId that it registered.
+    pub user_id: bool,
+    /// By where it comes from.
+    pub address: bool,
+    /// Only from the room that it sits in.
+    pub room_only: bool,
+    /// Until then; none: until the ban is deleted.
+    pub until: Option<SystemTime>,
+}
+
+/// Why a client is not removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotRemoved {
+    /// It is not there.
+    #[error(transparent)]
+    NotFound(#[from] NotFound),
+    /// It sits in no room, or in another one.
+    #[error("the client does not sit in that room")]
+    NotInRoom,
+    /// It shall be banned by its userId, and has none.
+    #[error("the client has not registered a userId")]
+    NoUserId,
+    /// There are too many bans already.
+    #[error(transparent)]
+    Ban(#[from] ban::Denied),
+}
+
+impl Hub {
+    /// Ends a client's connection, with `reason` for people, and bans it first if that is wanted. Its seat is free
+    /// when this returns. The bans that were made are returned.
+    ///
+    /// # Errors
+    /// [`NotRemoved`]: nothing was done then.
+    pub async fn disconnect_client(
+        &self,
+        id: ClientId,
+        reason: Option<&str>,
+        keep_out: Option<KeepOut>,
+    ) -> Result<Vec<Arc<Ban>>, NotRemoved> {
+        let client = self.clients.find(id).ok_or(NotFound::Client)?;
+        let Some(keep_out) = keep_out else {
+            self.disconnect(&client, Ending::Removed, reason);
+            return Ok(Vec::new());
+        };
+        let bans = self.bans_of(&client, reason, keep_out)?;
+        self.ban(bans.clone()).await?;
+        // A ban from a room frees the seat only.
+        self.disconnect(&client, Ending::Banned, reason);
+        Ok(bans)
+    }
+
+    fn bans_of(
+        &self,
+        client: &Arc<Client>,
+        reason: Option<&str>,
+        KeepOut { user_id, address, room_only, until }: KeepOut,
+    ) -> Result<Vec<Arc<Ban>>, NotRemoved> {
+        let room_id = match room_only {
+            true => Some(self.seat_of(client).ok_or(NotRemoved::NotInRoom)?.id().clone()),
+            false => None,
+        };
+        let user = || {
+            let user_id = client.names().and_then(|names| names.user_id().cloned());
+            user_id.map(ban::Subject::User).ok_or(NotRemoved::NoUserId)
+        };
+        let user = user_id.then(user).transpose()?;
+        let address = address.then(|| client.address.into());
+        let ban = |subject| {
+            Arc::new(Ban {
+                id: ban::BanId::random(),
+                room_id: room_id.clone(),
+                subject,
+                reason: reason.map(Into::into),
+                created_at: SystemTime::now(),
+                expires_at: until,
+            })
+        };
+        Ok(user.into_iter().chain(address).map(ban).collect())
+    }
+
+    /// Frees a client's seat, in `room_id` if that is given. It stays connected.
+    ///
+    /// # Errors
+    /// [`NotRemoved::NotFound`] and [`NotRemoved::NotInRoom`].
+    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
+    pub async fn remove_client(
+        &self,
+        id: ClientId,
+        room_id: Option<&RoomId>,
+        reason: Option<&str>,
+    ) -> Result<(), NotRemoved> {
+        let client = self.clients.find(id).ok_or(NotFound::Client)?;
+        let cell = self.seat_of(&client).filter(|cell| room_id.is_none_or(|id| cell.id() == id));
+        let cell = cell.ok_or(NotRemoved::NotInRoom)?;
+        match self.unseat(&client, &cell, LeaveReason::Removed, reason) {
+            true => Ok(()),
+            false => Err(NotRemoved::NotInRoom),
+        }
+    }
+
+    /// The room that a client sits in.
+    pub(super) fn seat_of(&self, client: &Client) -> Option<Arc<RoomCell>> {
+        // It may have lost its seat and not know it yet.
+        client.seat().filter(|cell| cell.seats(client.id))
+    }
+
+    /// Frees a seat and says so to whoever had it. Returns whether it was there.
+    pub(super) fn unseat(
+        &self,
+        client: &Arc<Client>,
+        cell: &Arc<RoomCell>,
+        reason: LeaveReason,
+        text: Option<&str>,
+    ) -> bool {
+        let departed = cell.depart(self, client.id, reason, SystemTime::now());
+        if departed.closed {
+            self.directory.forget(cell);
+        }
+        if departed.had_a_seat {
+            let code = if reason == LeaveReason::Banned { Code::Banned } else { Code::Removed };
+            client.push(Entry::Frame(removed(code, text, Some(cell.id()))));
+        }
+        departed.had_a_seat
+    }
+
+    /// Ends a connection for good: its seat is free, and it cannot take another one.
+    pub(super) fn disconnect(&self, client: &Arc<Client>, ending: Ending, text: Option<&str>) {
+        let seat = self.seat_of(client);
+        self.disconnect_from(seat.as_ref().map(|cell| cell.id()), client, ending, text);
+    }
+
+    /// The same, where it is known in which room it sits or just sat.
+    pub(super) fn disconnect_from(
+        &self,
+        room_id: Option<&RoomId>,
+        client: &Arc<Client>,
+        ending: Ending,
+        text: Option<&str>,
+    ) {
+        let code = if ending == Ending::Banned {
+            Code::Banned
+        } else if ending == Ending::RoomClosed {
+            Code::RoomClosed
+        } else {
+            Code::Removed
+        };
+        client.push(Entry::Frame(removed(code, text, room_id)));
+        // Before the seat is freed: whoever is about to take one asks for this after it showed where.
+        client.outbox.end(ending);
+        if let Some(cell) = client.seat() {
+            let now = SystemTime::now();
+            if cell.depart(self, client.id, ending.leave_reason(), now).closed {
+                self.directory.forget(&cell);
+            }
+        }
+    }
+}
+
+fn removed(code: Code, reason: Option<&str>, room_id: Option<&RoomId>) -> Frame {
+    let usual = || {
+        if code == Code::Banned {
+            "You are banned"
+        } else if code == Code::RoomClosed {
+            CloseCode::RoomClosed.reason()
+        } else {
+            CloseCode::Removed.reason()
+        }
+    };
+    let reason = reason.unwrap_or_else(usual);
+    Reply::Removed { code, reason, room_id }.encode()
+}

@@ -1,0 +1,173 @@
+//! What administrators ask of rooms.
+
+use std::{num::NonZeroUsize, sync::Arc, time::SystemTime};
+
+use super::{
+    Ending, Hub, NotFound,
+    cell::{CellClosed, RoomCell},
+    directory::TooManyRooms,
+};
+use crate::{
+    event::Position,
+    id::RoomId,
+    room::{Command, Denied, Member, Settings, Summary, Update},
+};
+
+/// How many rooms end at once for their time, so that others have their turn.
+const EXPIRED_AT_ONCE: usize = 10_000;
+
+/// Why a room is not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotMade {
+    /// There is one of that name.
+    #[error("the room exists already")]
+    Exists,
+    /// There are as many as there may be.
+    #[error("the server takes no more rooms")]
+    TooMany,
+}
+
+/// Why a room is not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotChanged {
+    /// It is not there.
+    #[error("no such room")]
+    NotFound,
+    /// Its settings are others than those that the change is meant for.
+    #[error("the room's settings are others by now")]
+    Changed,
+}
+
+impl Hub {
+    /// At most `max` rooms that exist, with names after `after`, in the order of their names; and whether
+    /// there are more.
+    pub fn rooms(&self, after: Option<&RoomId>, max: NonZeroUsize) -> (Vec<Summary>, bool) {
+        let mut rooms = Vec::new();
+        let mut after = after.cloned();
+        loop {
+            let wanted = max.get() + 1 - rooms.len();
+            let cells = self.directory.page(after.as_ref(), wanted);
+            let exhausted = cells.len() < wanted;
+            after = cells.last().map(|cell| cell.id().clone());
+            // Some may have closed since.
+            rooms.extend(cells.iter().filter_map(|cell| cell.summary()));
+            if exhausted || rooms.len() > max.get() {
+                let more = rooms.len() > max.get();
+                rooms.truncate(max.get());
+                return (rooms, more);
+            }
+        }
+    }
+
+    /// One room as it is now, with its members in join order.
+    ///
+    /// # Errors
+    /// [`NotFound::Room`].
+    pub fn room(&self, room_id: &RoomId) -> Result<(Summary, Vec<Arc<Member>>), NotFound> {
+        let cell = self.directory.find(room_id).ok_or(NotFound::Room)?;
+        cell.roster().ok_or(NotFound::Room)
+    }
+
+    /// Makes a room ahead of its members.
+    ///
+    /// # Errors
+    /// [`NotMade`].
+    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
+    pub async fn create_room(
+        &self,
+        room_id: &RoomId,
+        settings: Settings,
+    ) -> Result<Summary, NotMade> {
+        loop {
+            let cell = self.cell(room_id).map_err(|TooManyRooms| NotMade::TooMany)?;
+            match cell.create(self, settings.clone(), SystemTime::now()) {
+                Ok(created) => return created.map_err(|_: Denied| NotMade::Exists),
+                Err(CellClosed) => self.directory.forget(&cell),
+            }
+        }
+    }
+
+    /// A room's cell, be it a vacant one.
+    pub(super) fn cell(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, TooManyRooms> {
+        let defaults = || Arc::clone(&self.new_room);
+        let vacant = || RoomCell::vacant(room_id.clone(), defaults(), &self.rates);
+        self.directory.find_or_insert(room_id, vacant)
+    }
+
+    /// Changes a room's settings, if they are those of `settled_at`, and shows it as it is then.
+    ///
+    /// # Errors
+    /// [`NotChanged`].
+    pub async fn update_room(
+        &self,
+        room_id: &RoomId,
+        update: Update,
+        settled_at: Option<Position>,
+    ) -> Result<Summary, NotChanged> {
+        self.settle(room_id, Command::Update { update, settled_at }).await
+    }
+
+    /// Locks or unlocks a room, if its settings are those of `settled_at`, and shows it as it is then.
+    ///
+    /// # Errors
+    /// [`NotChanged`].
+    pub async fn lock_room(
+        &self,
+        room_id: &RoomId,
+        locked: bool,
+        settled_at: Option<Position>,
+    ) -> Result<Summary, NotChanged> {
+        self.settle(room_id, Command::Lock { locked, settled_at }).await
+    }
+
+    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
+    async fn settle(&self, room_id: &RoomId, command: Command) -> Result<Summary, NotChanged> {
+        let cell = self.directory.find(room_id).ok_or(NotChanged::NotFound)?;
+        Ok(cell.settle(self, command, SystemTime::now())?)
+    }
+
+    /// Ends a room, if its settings are those of `settled_at`, and the connections of its members, with `reason` for
+    /// people.
+    ///
+    /// # Errors
+    /// [`NotChanged`].
+    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
+    pub async fn delete_room(
+        &self,
+        room_id: &RoomId,
+        reason: Option<&str>,
+        settled_at: Option<Position>,
+    ) -> Result<(), NotChanged> {
+        let cell = self.directory.find(room_id).ok_or(NotChanged::NotFound)?;
+        let members = cell.close(self, settled_at, SystemTime::now())?;
+        self.directory.forget(&cell);
+        for client in members {
+            self.disconnect_from(Some(room_id), &client, Ending::RoomClosed, reason);
+        }
+        Ok(())
+    }
+
+    /// Ends the rooms that were empty for as long as they may be.
+    pub(super) fn end_empty_rooms(&self, now: SystemTime) {
+        for room_id in self.timers.due(now, EXPIRED_AT_ONCE) {
+            let Some(cell) = self.directory.find(&room_id) else { continue };
+            if cell.expire(self, now) {
+                self.directory.forget(&cell);
+            }
+        }
+    }
+}
+
+impl From<Denied> for NotChanged {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Changed => Self::Changed,
+            Denied::Full
+            | Denied::Locked
+            | Denied::Banned
+            | Denied::NotAMember
+            | Denied::NoSuchRoom
+            | Denied::Exists => Self::NotFound,
+        }
+    }
+}
