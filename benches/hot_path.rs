@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark panics where it is wrong")]
 
 use std::{
+    collections::BTreeSet,
     future::Future,
     pin::pin,
     sync::Arc,
     task::{Context, Waker},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use clap::Parser;
@@ -15,9 +16,10 @@ use divan::{Bencher, black_box, counter::ItemsCount};
 use serde_json::{Value, json, value::RawValue};
 use signalpost::{
     config::Config,
+    event::{Cause, Position},
     hub::{Audience, Client, Hub, Session},
     protocol::{Announcement, Joined, Json, Sender, SignalKind, parse},
-    room::{Change, Event, Identity, Member, Position, Settings},
+    room::{Change, Event, Identity, Member, Settings},
 };
 
 fn main() {
@@ -83,7 +85,12 @@ fn member(nth: usize) -> Arc<Member> {
 }
 
 fn settings() -> Settings {
-    Settings { max_members: 10, locked: false, metadata: "{}".into() }
+    Settings {
+        max_members: 10,
+        locked: false,
+        metadata: "{}".into(),
+        empty_timeout: Duration::ZERO,
+    }
 }
 
 #[divan::bench]
@@ -101,8 +108,13 @@ fn encoding_joined_of_10(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn encoding_user_joined(bencher: Bencher<'_, '_>) {
     let (settings, at) = (settings(), SystemTime::UNIX_EPOCH);
-    let event =
-        Event { position: Position(2), prev: Position(1), at, change: Change::Joined(member(1)) };
+    let event = Event {
+        position: Position(2),
+        prev: Position(1),
+        at,
+        cause: Cause::Server,
+        change: Change::Joined(member(1)),
+    };
     bencher
         .with_inputs(|| Announcement::of(&event, &settings).unwrap())
         .bench_local_refs(|announcement| announcement.frame());
@@ -155,7 +167,7 @@ fn an_outbox_of_8(bencher: Bencher<'_, '_>) {
     let content = RawValue::from_string("null".to_owned()).unwrap();
     bencher.counter(ItemsCount::new(8_usize)).bench_local(|| {
         for _ in 0..8 {
-            hub.broadcast(black_box(&audience), &content).unwrap();
+            hub.broadcast(black_box(&audience), &BTreeSet::new(), &content).unwrap();
         }
         assert_eq!(drain(client), 8);
     });

@@ -16,7 +16,8 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use signalpost::admin::pb::{
-    Event, ListRoomsRequest, WatchEventsRequest, admin_service_client::AdminServiceClient,
+    ListRoomsRequest, WatchEventsRequest, WatchEventsResponse,
+    admin_service_client::AdminServiceClient,
 };
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_tungstenite::{connect_async, tungstenite::Message};
@@ -90,11 +91,12 @@ impl Server {
     }
 
     async fn share_with_watchers(&self) -> f64 {
-        let mut watchers: Vec<Streaming<Event>> = Vec::new();
+        let mut watchers: Vec<Streaming<WatchEventsResponse>> = Vec::new();
         for _ in 0..WATCHERS {
             let mut client =
                 AdminServiceClient::connect(format!("http://{}", self.admin)).await.unwrap();
-            let quiet = WatchEventsRequest { room_ids: vec!["quiet".to_owned()], kinds: vec![] };
+            let quiet =
+                WatchEventsRequest { room_ids: vec!["quiet".to_owned()], ..Default::default() };
             watchers.push(client.watch_events(quiet).await.unwrap().into_inner());
         }
         let share = self.share().await;

@@ -11,29 +11,25 @@ mod support;
 
 use serde_json::json;
 use signalpost::admin::pb::{
-    self, BroadcastRequest, EventKind, GetRoomRequest, ListRoomsRequest, LockRoomRequest,
+    BroadcastRequest, EventKind, GetRoomRequest, ListRoomsRequest, LockRoomRequest,
     WatchEventsRequest,
     broadcast_request::{Body, Target},
     event::What,
 };
-use support::{TestServer, within};
-use tonic::{Code, Streaming};
-
-async fn next(events: &mut Streaming<pb::Event>) -> pb::Event {
-    within(events.message()).await.unwrap().unwrap()
-}
+use support::{TestServer, events::Events};
+use tonic::Code;
 
 #[tokio::test]
 async fn a_lock_refuses_whoever_is_new_and_the_events_show_it_in_order() {
     let server = TestServer::start();
     let mut admin = server.admin().await;
-    let mut events = admin.watch_events(WatchEventsRequest::default()).await.unwrap().into_inner();
+    let mut events = Events::all(&mut admin).await;
 
     let mut a = server.client().await;
     a.say(json!({"type": "register", "userId": "ann"})).await;
     a.say(json!({"type": "join", "roomId": "r", "metadata": {"b": 1, "a": 2}})).await;
     a.hear_of("joined").await;
-    let lock = |locked| LockRoomRequest { room_id: "r".into(), locked };
+    let lock = |locked| LockRoomRequest { room_id: "r".into(), locked, ..Default::default() };
     let room = admin.lock_room(lock(true)).await.unwrap().into_inner();
     assert!(room.locked && room.member_count == 1 && room.max_members == 10);
     let settings = json!({"locked": true, "maxMembers": 10, "metadata": {}});
@@ -67,7 +63,7 @@ async fn a_lock_refuses_whoever_is_new_and_the_events_show_it_in_order() {
         "left ann left",
         "closed",
     ] {
-        let event = next(&mut events).await;
+        let event = events.next().await;
         assert!(event.position > position);
         assert_eq!((&*event.room_id, event.prev_position), ("r", prev));
         (position, prev) = (event.position, event.position);
@@ -75,7 +71,7 @@ async fn a_lock_refuses_whoever_is_new_and_the_events_show_it_in_order() {
         let user = |user_id: Option<String>| user_id.unwrap_or_else(|| "-".into());
         let shown = match event.what.unwrap() {
             What::Created(created) => {
-                assert_eq!(created.max_members, 10);
+                assert_eq!(created.settings.unwrap().max_members, 10);
                 "created".into()
             }
             What::Joined(joined) => {
@@ -89,7 +85,7 @@ async fn a_lock_refuses_whoever_is_new_and_the_events_show_it_in_order() {
             What::Unlocked(_) => "unlocked".into(),
             What::Left(left) => format!("left {} {}", user(left.user_id), left.reason),
             What::Closed(_) => "closed".into(),
-            What::Updated(_) => "updated".into(),
+            other => panic!("{other:?}"),
         };
         assert_eq!(shown, expected);
     }
@@ -99,7 +95,7 @@ async fn a_lock_refuses_whoever_is_new_and_the_events_show_it_in_order() {
     assert_eq!(gone.code(), Code::NotFound);
     b = server.client().await;
     assert_eq!(b.join("r").await["room"]["locked"], false);
-    let reborn = next(&mut events).await;
+    let reborn = events.next().await;
     assert_eq!(reborn.prev_position, 0);
 }
 
@@ -111,8 +107,11 @@ async fn rooms_are_listed_page_by_page_in_the_order_of_their_names() {
     for n in 0..120 {
         members.push(server.member(&format!("room {n:03}")).await);
     }
-    let list =
-        |page_size, page_token: &str| ListRoomsRequest { page_size, page_token: page_token.into() };
+    let list = |page_size, page_token: &str| ListRoomsRequest {
+        page_size,
+        page_token: page_token.into(),
+        ..Default::default()
+    };
 
     for (page_size, sizes) in [
         (0, vec![50, 50, 20]),
@@ -163,7 +162,10 @@ async fn a_room_shows_its_members_in_join_order() {
     ] {
         let status = admin.get_room(GetRoomRequest { room_id: room_id.clone() }).await.unwrap_err();
         assert_eq!(status.code(), code, "{room_id}");
-        let status = admin.lock_room(LockRoomRequest { room_id, locked: true }).await.unwrap_err();
+        let status = admin
+            .lock_room(LockRoomRequest { room_id, locked: true, ..Default::default() })
+            .await
+            .unwrap_err();
         assert_eq!(status.code(), code);
     }
 }
@@ -178,6 +180,7 @@ async fn a_broadcast_reaches_whom_it_names() {
     let send = |target, json: &str| BroadcastRequest {
         target: Some(target),
         body: Some(Body::ContentJson(json.to_owned())),
+        ..Default::default()
     };
 
     let exact = r#"{"b":9007199254740993,"a":[1.50]}"#;
@@ -239,12 +242,10 @@ async fn a_watcher_sees_the_rooms_and_kinds_that_it_asked_for() {
     let watch = |room_ids: &[&str], kinds: &[EventKind]| WatchEventsRequest {
         room_ids: room_ids.iter().map(|&id| id.to_owned()).collect(),
         kinds: kinds.iter().map(|&kind| kind.into()).collect(),
+        ..Default::default()
     };
-    let mut events = admin
-        .watch_events(watch(&["mine", "later"], &[EventKind::Joined, EventKind::Closed]))
-        .await
-        .unwrap()
-        .into_inner();
+    let wanted = watch(&["mine", "later"], &[EventKind::Joined, EventKind::Closed]);
+    let mut events = Events::of(&mut admin, wanted).await;
     let other = server.member("other").await;
     let mine = server.member("mine").await;
     other.vanish();
@@ -254,7 +255,7 @@ async fn a_watcher_sees_the_rooms_and_kinds_that_it_asked_for() {
     for (room, who) in
         [("mine", Some(mine.id.clone())), ("later", Some(later.id.clone())), ("later", None)]
     {
-        let event = next(&mut events).await;
+        let event = events.next().await;
         assert_eq!(event.room_id, room);
         match event.what.unwrap() {
             What::Joined(joined) => assert_eq!(Some(joined.member.unwrap().client_id), who),
@@ -265,7 +266,7 @@ async fn a_watcher_sees_the_rooms_and_kinds_that_it_asked_for() {
     for bad in [watch(&[""], &[]), watch(&[], &[EventKind::Unspecified])] {
         assert_eq!(admin.watch_events(bad).await.unwrap_err().code(), Code::InvalidArgument);
     }
-    let unknown = WatchEventsRequest { room_ids: vec![], kinds: vec![99] };
+    let unknown = WatchEventsRequest { kinds: vec![99], ..Default::default() };
     assert_eq!(admin.watch_events(unknown).await.unwrap_err().code(), Code::InvalidArgument);
 }
 
@@ -275,23 +276,24 @@ async fn a_watcher_may_name_a_thousand_rooms() {
     let mut admin = server.admin().await;
     let watch = |rooms| {
         let room_ids = (0..rooms).map(|n| format!("room {n}")).collect();
-        WatchEventsRequest { room_ids, kinds: vec![EventKind::Joined.into(); 10_000] }
+        let kinds = vec![EventKind::Joined.into(); 10_000];
+        WatchEventsRequest { room_ids, kinds, ..Default::default() }
     };
-    let mut events = admin.watch_events(watch(1000)).await.unwrap().into_inner();
+    let mut events = Events::of(&mut admin, watch(1000)).await;
     let _last = server.member("room 999").await;
-    assert!(matches!(next(&mut events).await.what, Some(What::Joined(_))));
+    assert!(matches!(events.next().await.what, Some(What::Joined(_))));
 
     let refused = admin.watch_events(watch(1001)).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert_eq!(refused.message(), "room_ids must be at most 1000; name none to watch all rooms");
-    assert!(include_str!("../proto/signalpost/admin/v1/admin.proto").contains("At most 1000"));
+    assert!(include_str!("../proto/signalpost/admin/v1/event.proto").contains("At most 1000"));
 }
 
 #[tokio::test]
 async fn a_watcher_that_fell_behind_the_log_is_told() {
     let server = TestServer::with("--log-events 10 --max-members 3 --rate-limit 0");
     let mut admin = server.admin().await;
-    let mut events = admin.watch_events(WatchEventsRequest::default()).await.unwrap().into_inner();
+    let mut events = Events::all(&mut admin).await;
     // More than the flow control of HTTP/2 and the log hold together, while nobody reads.
     let mut a = server.client().await;
     let metadata = "x".repeat(2000);
@@ -300,9 +302,8 @@ async fn a_watcher_that_fell_behind_the_log_is_told() {
         a.hear_of("joined").await;
     }
     let lost = loop {
-        match within(events.message()).await {
-            Ok(event) => assert!(event.is_some()),
-            Err(status) => break status,
+        if let Err(status) = events.try_next().await {
+            break status;
         }
     };
     assert_eq!(lost.code(), Code::OutOfRange);

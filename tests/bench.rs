@@ -21,11 +21,8 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use signalpost::{
-    admin::pb::WatchEventsRequest,
-    bench::{self, Fault, Options, Report},
-};
-use support::{TestServer, within};
+use signalpost::bench::{self, Fault, Options, Report};
+use support::{TestServer, events::Events, within};
 use tokio::{net::TcpStream, sync::broadcast};
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
@@ -121,11 +118,11 @@ async fn watchers_hear_the_clients_join() {
 async fn a_stop_ends_it_early_with_the_figures_so_far() {
     let server = TestServer::start();
     let mut admin = server.admin().await;
-    let mut events = admin.watch_events(WatchEventsRequest::default()).await.unwrap().into_inner();
+    let mut events = Events::all(&mut admin).await;
     let stop = Arc::new(AtomicBool::new(false));
     let flags = "--scenario fan-out --rooms 2 --members 2 --seconds 600 --warm-up 0";
     let running = tokio::spawn(run_until(server.url("/"), flags, Arc::clone(&stop)));
-    let room_id = within(events.message()).await.unwrap().unwrap().room_id;
+    let room_id = events.next().await.room_id;
     let mut listener = server.member(&room_id).await;
     listener.hear_of("message").await;
     // It is sent only once the first one arrived.

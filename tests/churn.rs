@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use signalpost::admin::pb::{self, broadcast_request as broadcast, event::What};
-use support::{Client, TestServer, within};
+use support::{Client, TestServer, events::Events, within};
 use tokio::task::JoinSet;
 
 const CLIENTS: u64 = 300;
@@ -28,7 +28,7 @@ type Rosters = BTreeMap<String, BTreeSet<String>>;
 async fn every_roster_is_the_same_everywhere() {
     let server = TestServer::with("--rate-limit 0");
     let mut admin = server.admin().await;
-    let events = admin.watch_events(pb::WatchEventsRequest::default()).await.unwrap().into_inner();
+    let events = Events::all(&mut admin).await;
     let replaying = tokio::spawn(replay(events));
 
     let mut walking = JoinSet::new();
@@ -41,6 +41,7 @@ async fn every_roster_is_the_same_everywhere() {
     let everyone = pb::BroadcastRequest {
         target: Some(broadcast::Target::Everyone(true)),
         body: Some(broadcast::Body::ContentJson("0".into())),
+        ..Default::default()
     };
     let all_gone = async {
         while u64::from(admin.broadcast(everyone.clone()).await.unwrap().into_inner().reached)
@@ -138,7 +139,7 @@ async fn listed(server: &TestServer) -> Rosters {
     let mut admin = server.admin().await;
     let (mut rosters, mut page_token) = (Rosters::new(), String::new());
     loop {
-        let page = pb::ListRoomsRequest { page_size: 7, page_token };
+        let page = pb::ListRoomsRequest { page_size: 7, page_token, ..Default::default() };
         let page = admin.list_rooms(page).await.unwrap().into_inner();
         for room in page.rooms {
             let room_id = room.room_id;
@@ -155,10 +156,11 @@ async fn listed(server: &TestServer) -> Rosters {
 }
 
 /// What the events tell, up to the room that marks the end.
-async fn replay(mut events: tonic::Streaming<pb::Event>) -> Rosters {
+async fn replay(mut events: Events) -> Rosters {
     let (mut rosters, mut last) = (Rosters::new(), BTreeMap::<String, u64>::new());
     let mut position = 0;
-    while let Some(event) = events.message().await.unwrap() {
+    loop {
+        let event = events.next().await;
         let room = event.room_id;
         if room == "the end" {
             return rosters;
@@ -178,8 +180,7 @@ async fn replay(mut events: tonic::Streaming<pb::Event>) -> Rosters {
                 assert_eq!(rosters.remove(&room), Some(BTreeSet::new()));
                 last.remove(&room);
             }
-            What::Updated(_) | What::Locked(_) | What::Unlocked(_) => unreachable!("nobody does"),
+            other => unreachable!("nobody does: {other:?}"),
         }
     }
-    panic!("the stream ended early");
 }

@@ -84,7 +84,8 @@ async fn json_logs_name_a_room_as_it_is() {
     }
     let admin = format!("http://{}", running.admin());
     let mut admin = AdminServiceClient::connect(admin).await.unwrap();
-    let request = LockRoomRequest { room_id: "team \"a\"".into(), locked: true };
+    let request =
+        LockRoomRequest { room_id: "team \"a\"".into(), locked: true, ..Default::default() };
     admin.lock_room(request).await.unwrap();
     let line: Value = serde_json::from_str(&running.logs("a room's lock")).unwrap();
     assert_eq!(line["room_id"], "team \"a\"");

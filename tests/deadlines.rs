@@ -5,6 +5,7 @@
 mod support;
 
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::Duration,
@@ -179,7 +180,7 @@ async fn near_its_memory_budget_the_server_lets_nobody_in() {
     let content = serde_json::value::to_raw_value(&"x".repeat(250_000)).unwrap();
     let everyone = Audience::Everyone;
     for _ in 0..65 {
-        hub.broadcast(&everyone, &content).unwrap();
+        hub.broadcast(&everyone, &BTreeSet::new(), &content).unwrap();
     }
     assert!(speaker.may_speak());
     let (mut client, _served) = connect(&http, 4096);

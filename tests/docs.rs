@@ -9,17 +9,24 @@
 
 mod support;
 
-use std::{collections::BTreeSet, fs, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use clap::CommandFactory;
 use serde_json::{Value, value::RawValue};
 use signalpost::{
     config::{Config, limits},
+    event::{Cause, Position},
     protocol::{
         Announcement, CloseCode, Code, Joined, Json, Rejected, Reply, Request, Sender, SignalKind,
         UserIdJson, VERSION, parse,
     },
-    room::{Change, Event, Identity, LeaveReason, Member, Position, Settings},
+    room::{Change, Event, Identity, LeaveReason, Member, Settings},
 };
 
 const PROTOCOL: &str = include_str!("../client/PROTOCOL.md");
@@ -89,11 +96,21 @@ fn written() -> Vec<String> {
         joined_at: SystemTime::UNIX_EPOCH,
     });
     let room_id: signalpost::id::RoomId = "standup".parse().unwrap();
-    let settings = Settings { max_members: 10, locked: false, metadata: "{}".into() };
+    let settings = Settings {
+        max_members: 10,
+        locked: false,
+        metadata: "{}".into(),
+        empty_timeout: Duration::ZERO,
+    };
     let locked = Settings { locked: true, ..settings.clone() };
     let announced = |change, settings: &Settings| {
-        let event =
-            Event { position: Position(2), prev: Position(1), at: SystemTime::UNIX_EPOCH, change };
+        let event = Event {
+            position: Position(2),
+            prev: Position(1),
+            at: SystemTime::UNIX_EPOCH,
+            cause: Cause::Client(ann),
+            change,
+        };
         Announcement::of(&event, settings).unwrap().frame().as_str().to_owned()
     };
     let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
@@ -134,7 +151,7 @@ fn written() -> Vec<String> {
             ice_servers: &ice_servers,
         }),
         announced(Change::Joined(Arc::clone(&member)), &settings),
-        announced(Change::Renamed(member), &settings),
+        announced(Change::Renamed { member, previous: None }, &settings),
         announced(
             Change::Left {
                 client_id: ann,

@@ -12,6 +12,7 @@ mod support;
 mod taking;
 
 use std::{
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -254,7 +255,7 @@ async fn a_lock_is_answered_with_what_it_did() {
         let hub = Arc::clone(&hub);
         tokio::spawn(async move {
             for _ in 0..50_000 {
-                let room = hub.lock(&"r".parse().unwrap(), locked).await.unwrap();
+                let room = hub.lock_room(&"r".parse().unwrap(), locked, None).await.unwrap();
                 assert_eq!(room.settings.locked, locked, "that is what the other one did");
             }
         })
@@ -299,7 +300,7 @@ fn nothing_is_said_to_a_client_before_its_welcome() {
     let administrator = thread::spawn(move || {
         let content = serde_json::value::to_raw_value("everybody").unwrap();
         while still.load(Ordering::Relaxed) {
-            speaker.broadcast(&Audience::Everyone, &content).unwrap();
+            speaker.broadcast(&Audience::Everyone, &BTreeSet::new(), &content).unwrap();
         }
     });
     for _ in 0..20_000 {

@@ -9,15 +9,12 @@ use std::{collections::BTreeSet, fs, path::Path};
 use prost::Message;
 use signalpost::{
     admin::{
-        pb::{
-            BroadcastRequest, GetRoomRequest, ListRoomsRequest, LockRoomRequest, Room,
-            WatchEventsRequest,
-        },
+        pb::{BroadcastRequest, GetRoomRequest, ListRoomsRequest, LockRoomRequest, Room},
         problem::{DOMAIN, Reason},
     },
     protocol,
 };
-use support::{TestServer, within};
+use support::{TestServer, events::Events, within};
 use tonic::{Code, Request, Status, client::Grpc, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_prost::ProstCodec;
@@ -93,18 +90,19 @@ async fn errors_that_the_libraries_make_have_a_reason_too() {
 async fn a_bad_request_names_every_field_and_what_is_missing_is_named() {
     let server = TestServer::start();
     let mut admin = server.admin().await;
-    let request = ListRoomsRequest { page_size: -1, page_token: "junk".into() };
+    let request =
+        ListRoomsRequest { page_size: -1, page_token: "junk".into(), ..Default::default() };
     let (code, reason, details) = read(&admin.list_rooms(request).await.unwrap_err());
     assert_eq!((code, &*reason), (Code::InvalidArgument, "BAD_REQUEST"));
     let faults = &details.bad_request().unwrap().field_violations;
     let fields: Vec<_> = faults.iter().map(|fault| &*fault.field).collect();
     assert_eq!(fields, ["page_size", "page_token"]);
 
-    let status = admin.broadcast(BroadcastRequest { target: None, body: None }).await.unwrap_err();
+    let status = admin.broadcast(BroadcastRequest::default()).await.unwrap_err();
     assert_eq!(read(&status).2.bad_request().unwrap().field_violations.len(), 2);
 
     let nowhere = || "nowhere".to_owned();
-    let lock = LockRoomRequest { room_id: nowhere(), locked: true };
+    let lock = LockRoomRequest { room_id: nowhere(), locked: true, ..Default::default() };
     for status in [
         admin.get_room(GetRoomRequest { room_id: nowhere() }).await.unwrap_err(),
         admin.lock_room(lock).await.unwrap_err(),
@@ -119,9 +117,9 @@ async fn a_bad_request_names_every_field_and_what_is_missing_is_named() {
 async fn a_stream_that_ends_with_the_server_says_when_to_come_back() {
     let mut server = TestServer::start();
     let mut admin = server.admin().await;
-    let mut events = admin.watch_events(WatchEventsRequest::default()).await.unwrap().into_inner();
+    let mut events = Events::all(&mut admin).await;
     server.begin_stop();
-    let (code, reason, details) = read(&within(events.message()).await.unwrap_err());
+    let (code, reason, details) = read(&events.try_next().await.unwrap_err());
     assert_eq!((code, &*reason), (Code::Unavailable, "GOING_AWAY"));
     assert!(details.retry_info().unwrap().retry_delay.is_some());
 }

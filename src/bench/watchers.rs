@@ -8,7 +8,9 @@ use std::sync::{
 use tokio::runtime::Runtime;
 
 use super::{Fault, Options};
-use crate::admin::pb::{WatchEventsRequest, admin_service_client::AdminServiceClient};
+use crate::admin::pb::{
+    WatchEventsRequest, admin_service_client::AdminServiceClient, watch_events_response::What,
+};
 
 /// See the module.
 #[derive(Debug)]
@@ -39,8 +41,10 @@ pub(super) fn attach(options: &Options) -> Result<Option<Watchers>, Fault> {
             .into_inner();
         let events = Arc::clone(&events);
         runtime.spawn(async move {
-            while let Ok(Some(_)) = stream.message().await {
-                events.fetch_add(1, Ordering::Relaxed);
+            while let Ok(Some(message)) = stream.message().await {
+                if let Some(What::Event(_)) = message.what {
+                    events.fetch_add(1, Ordering::Relaxed);
+                }
             }
         });
     }

@@ -284,6 +284,8 @@ impl Inner {
         arrival: Option<&Arrival>,
         now: SystemTime,
     ) -> Result<(), Denied> {
+        // All leave at once, and each is told so.
+        let all_leave = matches!(command, Command::Close { .. });
         let changes = self.room.decide(command, now)?;
         let id = self.room.id().clone();
         let decision = Decision { decided_on: self.room.version(), changes, cause, now };
@@ -295,7 +297,9 @@ impl Inner {
             }
             hub.count_seats(&event.change);
             self.room.apply(event);
-            self.announce(event, arrival);
+            if !all_leave || !matches!(event.change, Change::Left { .. }) {
+                self.announce(event, arrival);
+            }
         });
         let timer = self.room.expires_at();
         hub.timers.move_to(&id, mem::replace(&mut self.timer, timer), timer);

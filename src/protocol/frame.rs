@@ -54,8 +54,6 @@ impl Announcement {
         Some(Self::from(match &event.change {
             Change::Joined(member) => What::UserJoined(Arc::clone(member)),
             Change::Renamed { member, .. } => What::UserUpdated(Arc::clone(member)),
-            // All leave at once, and each is told so.
-            Change::Left { reason: LeaveReason::RoomClosed, .. } => return None,
             Change::Left { client_id, user_id, reason } => {
                 What::UserLeft { client_id: *client_id, user_id: user_id.clone(), reason: *reason }
             }

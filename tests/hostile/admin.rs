@@ -66,7 +66,9 @@ impl Victim {
         within(self.0.list_rooms(ListRoomsRequest::default())).await.unwrap();
         let longest = format!("\"{}\"", "x".repeat(limits::MESSAGE_BYTES - 2));
         let (target, body) = (Some(Target::Everyone(true)), Some(Body::ContentJson(longest)));
-        within(self.0.broadcast(BroadcastRequest { target, body })).await.unwrap();
+        within(self.0.broadcast(BroadcastRequest { target, body, ..Default::default() }))
+            .await
+            .unwrap();
         let took = begun.elapsed();
         assert!(took < SLACK * IN_TIME, "answered after {took:?}");
     }
@@ -151,7 +153,7 @@ async fn long_names_are_watched_up_to_a_limit() {
     let mut victim = Victim::of(&server).await;
     let named = |length: usize, nth: usize| WatchEventsRequest {
         room_ids: (0..1000).map(|room| format!("{:0>length$}", 1000 * nth + room)).collect(),
-        kinds: vec![],
+        ..Default::default()
     };
     victim.0.watch_events(named(128, 1)).await.expect("1,000 names of the longest kind in ASCII");
     let mut long = named(128, 1);

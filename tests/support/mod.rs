@@ -8,6 +8,8 @@
     reason = "a test lists its cases, and panics where it fails"
 )]
 
+pub mod events;
+
 use std::time::Duration;
 
 use clap::Parser;

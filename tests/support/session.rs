@@ -8,7 +8,7 @@
 mod look;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::Future,
     pin::pin,
     sync::Arc,
@@ -257,7 +257,7 @@ impl Play {
     }
 
     fn lock(&mut self, name: &'static str, locked: bool) {
-        let answer = ready(self.hub.lock(&name.parse().unwrap(), locked));
+        let answer = ready(self.hub.lock_room(&name.parse().unwrap(), locked, None));
         let Some(room) = self.rooms.get_mut(name) else { return assert!(answer.is_err()) };
         assert_eq!(answer.unwrap().settings.locked, locked);
         if std::mem::replace(&mut room.locked, locked) != locked {
@@ -273,7 +273,7 @@ impl Play {
             1 => {
                 let room = self.rooms.get(name);
                 let members = room.map_or_else(Vec::new, |room| room.members.clone());
-                (Audience::Room(name.parse().unwrap()), members)
+                (Audience::Rooms([name.parse().unwrap()].into()), members)
             }
             _ => (Audience::Client(self.id(slot).parse().unwrap()), vec![slot]),
         };
@@ -281,7 +281,13 @@ impl Play {
         let there = |slot: &u8| self.clients[usize::from(*slot)].is_some();
         let reached: Vec<_> = reached.into_iter().filter(there).collect();
         let expected = (is_everyone || !reached.is_empty()).then_some(reached.len());
-        assert_eq!(self.hub.broadcast(&audience, &content).ok(), expected);
+        assert_eq!(
+            self.hub
+                .broadcast(&audience, &BTreeSet::new(), &content)
+                .ok()
+                .map(|reached| reached.clients),
+            expected
+        );
         for slot in reached {
             self.hears(slot, json!({"type": "broadcast", "content": [1]}));
         }

@@ -1,10 +1,11 @@
 //! Whether all that can be seen of a hub is as the model has it.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use serde_json::Value;
 use signalpost::{
     hub::{Due, Session},
+    journal::Entry,
     room::{Room, Settings},
 };
 
@@ -46,17 +47,23 @@ impl Play {
     /// The log says the same again.
     fn replay(&mut self) {
         self.events.catch_up();
-        let settings = Settings { max_members: MAX_MEMBERS, locked: false, metadata: "{}".into() };
+        let settings = Settings {
+            max_members: MAX_MEMBERS,
+            locked: false,
+            metadata: "{}".into(),
+            empty_timeout: Duration::ZERO,
+        };
         loop {
             let batch = self.events.read(16).unwrap();
             if batch.is_empty() {
                 return;
             }
             for record in batch {
-                let vacant = || Room::vacant(record.room_id.clone(), Arc::new(settings.clone()));
-                let room = self.replayed.entry(record.room_id.clone()).or_insert_with(vacant);
-                assert_eq!(room.version(), record.event.prev);
-                room.apply(&record.event);
+                let Entry::Room { id, event } = &record.entry else { continue };
+                let vacant = || Room::vacant(id.clone(), Arc::new(settings.clone()));
+                let room = self.replayed.entry(id.clone()).or_insert_with(vacant);
+                assert_eq!(room.version(), event.prev);
+                room.apply(event);
             }
         }
     }
