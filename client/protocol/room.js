@@ -1,49 +1,35 @@
-// One's seat in a room: who else is there, a Peer for each of them, and what they say.
+// One's seat in a room: taking and keeping it, and what is said there.
 
 import { ChatHistory } from "./chat-history.js";
 import { Events } from "./events.js";
+import { Mates } from "./mates.js";
 import { isFinal } from "./messages.js";
 import { onNetworkChange } from "./network.js";
 import { Peer } from "./peer.js";
-import { ABILITIES, QUIET, hasScreenSlots, isSayable, readContent } from "./presence.js";
+import { ABILITIES, QUIET, isSayable, readContent } from "./presence.js";
 import { Refused } from "./signaling.js";
 
 /**
  * @typedef {import("./chat-history.js").ChatMessage} ChatMessage
+ * @typedef {import("./mates.js").Mate} Mate
+ * @typedef {import("./mates.js").MateEvents} MateEvents
  * @typedef {import("./messages.js").Cause} Cause
  * @typedef {import("./messages.js").Member} Member
- * @typedef {import("./messages.js").Names} Names
  * @typedef {import("./messages.js").RoomInfo} RoomInfo
  * @typedef {import("./messages.js").ServerMessage} ServerMessage
- * @typedef {import("./peer.js").Obstacle} Obstacle
  * @typedef {import("./presence.js").Presence} Presence
  * @typedef {import("./sender.js").DeviceKind} DeviceKind
  * @typedef {import("./signaling.js").SignalingLink} SignalingLink
  *
  * @typedef {{ roomId: string, displayName: string, stream: MediaStream | null }} Visit
  *
- * @typedef {Member & MateState} Mate
- * @typedef {object} MateState
- * @property {Peer} peer
- * @property {Presence | null} presence null until told, and for clients that tell none
- * @property {number | null} handRaisedAt who raised the hand first speaks first
- * @property {MediaStream | null} stream camera and microphone
- * @property {MediaStream | null} screen
- *
- * @typedef {object} RoomEvents
+ * @typedef {MateEvents & SeatEvents} RoomEvents
+ * @typedef {object} SeatEvents
  * @property {{ roomId: string, room: RoomInfo }} joined also after each reconnect, with new mates
  * @property {{ cause: Cause }} refused the seat that was lost with its link is not free yet; it is asked for again
  * @property {{ cause: Cause }} ended refused, or not wanted back; one is in no room
  * @property {{}} left as one wished
- * @property {Mate} mate-joined
- * @property {Mate} mate-updated
- * @property {Mate} mate-left
- * @property {Mate} presence
  * @property {Presence} own-presence what the others are told of oneself is another now
- * @property {Mate} stream
- * @property {Mate} screen
- * @property {{ mate: Mate, state: RTCPeerConnectionState }} state
- * @property {{ mate: Mate, cause: Obstacle }} unreachable
  * @property {ChatMessage} chat
  * @property {ChatMessage} chat-failed
  * @property {RoomInfo} room-updated
@@ -56,7 +42,6 @@ const SEAT_RETRIES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000];
 /** @extends {Events<RoomEvents>} */
 export class Room extends Events {
   #link;
-  #makePeer;
   /** @type {Visit | null} */
   #visit = null;
   #seated = false;
@@ -66,14 +51,9 @@ export class Room extends Events {
   #retriesMs = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retryTimer;
-  /** @type {Map<string, Mate>} */
-  #mates = new Map();
+  #mates;
   /** @type {Presence} */
   #presence = QUIET;
-  /** @type {Partial<Record<DeviceKind, MediaStreamTrack | null>>} what replaced a track of the visit's stream */
-  #tracks = {};
-  /** @type {MediaStream | null} */
-  #screen = null;
   #chat = new ChatHistory();
   #subscriptions;
 
@@ -84,7 +64,7 @@ export class Room extends Events {
   constructor(link, makePeer = (options) => new Peer(options)) {
     super();
     this.#link = link;
-    this.#makePeer = makePeer;
+    this.#mates = new Mates(this, link, makePeer);
     this.#subscriptions = [
       link.on("welcome", () => {
         this.#seatedIn = null;
@@ -94,9 +74,7 @@ export class Room extends Events {
       link.on("state", (state) => {
         if (state.phase === "ended") this.#end(state.cause);
       }),
-      onNetworkChange(() => {
-        for (const { peer } of this.#mates.values()) peer.restart();
-      }),
+      onNetworkChange(() => this.#mates.restart()),
     ];
   }
 
@@ -107,7 +85,7 @@ export class Room extends Events {
 
   /** @returns {ReadonlyMap<string, Mate>} */
   get mates() {
-    return this.#mates;
+    return this.#mates.byId;
   }
 
   get presence() {
@@ -127,7 +105,7 @@ export class Room extends Events {
   join(visit) {
     this.#visit = { ...visit };
     this.#retriesMs = [];
-    this.#tracks = {};
+    this.#mates.setStream(visit.stream);
     this.#chat.open(visit.roomId);
     this.#enter();
   }
@@ -153,14 +131,12 @@ export class Room extends Events {
 
   /** @param {DeviceKind} kind @param {MediaStreamTrack | null} track */
   setTrack(kind, track) {
-    this.#tracks[kind] = track;
-    for (const { peer } of this.#mates.values()) peer.setTrack(kind, track);
+    this.#mates.setTrack(kind, track);
   }
 
   /** Shows the others a screen beside the camera, or stops it. @param {MediaStream | null} stream */
   setScreen(stream) {
-    this.#screen = stream;
-    for (const { peer } of this.#mates.values()) peer.setScreen(stream);
+    this.#mates.setScreen(stream);
     this.setPresence({ sharing: stream !== null });
   }
 
@@ -228,13 +204,13 @@ export class Room extends Events {
     this.#seatedIn = roomId;
     if (this.#visit !== visit) return;
     // The others know this page by a new id now, and gave up their ends of the old connections.
-    this.#closePeers();
+    this.#mates.partFromAll();
     this.#retriesMs = [...SEAT_RETRIES_MS];
     this.emit("joined", { roomId, room });
     // Who hears of this may leave or go elsewhere at once, and the visit may end for want of a connection.
     for (const member of peers) if (this.#visit === visit) this.#meet(member, { polite: false });
     if (this.#visit !== visit) return;
-    this.#shareBudget();
+    this.#mates.shareBudget();
     this.#seated = true;
     if (peers.length > 0) this.#tellPresence();
   }
@@ -246,13 +222,13 @@ export class Room extends Events {
     switch (message.type) {
       case "user-joined":
         this.#meet(message, { polite: true });
-        this.#shareBudget();
+        this.#mates.shareBudget();
         return this.#tellPresence(message.clientId);
       case "user-updated":
-        return this.#rename(message);
+        return this.#mates.rename(message);
       case "user-left":
-        this.#part(message.clientId);
-        return this.#shareBudget();
+        this.#mates.part(message.clientId);
+        return this.#mates.shareBudget();
       case "room-updated":
         return this.emit("room-updated", message.room);
       case "removed":
@@ -264,60 +240,22 @@ export class Room extends Events {
       case "offer":
       case "answer":
       case "candidate":
-        this.#mates.get(message.fromId)?.peer.receive(message);
+        this.mates.get(message.fromId)?.peer.receive(message);
     }
   }
 
   /** @param {Member} member @param {{ polite: boolean }} role */
-  #meet({ clientId, userId, displayName, metadata }, { polite }) {
-    if (this.#link.isOwn(clientId)) return;
-    this.#part(clientId);
-    let peer;
+  #meet(member, role) {
     try {
-      peer = this.#makePeer({
-        polite,
-        iceServers: this.#link.welcome?.iceServers ?? [],
-        stream: this.#visit?.stream ?? null,
-        screen: this.#screen,
-        screenSlots: hasScreenSlots(metadata),
-        send: (signal) => this.#link.send({ ...signal, targetId: clientId }),
-      });
+      this.#mates.meet(member, role);
     } catch (error) {
-      return this.#end({ code: "unsupported", text: String(error) });
+      this.#end({ code: "unsupported", text: String(error) });
     }
-    /** @type {Mate} */
-    const mate = {
-      clientId, userId, displayName, metadata, peer, presence: null, handRaisedAt: null, stream: null, screen: null,
-    };
-    this.#mates.set(clientId, mate);
-    for (const [kind, track] of Object.entries(this.#tracks)) peer.setTrack(/** @type {DeviceKind} */ (kind), track);
-    this.#watch(mate);
-    this.emit("mate-joined", mate);
-  }
-
-  /** @param {Mate} mate */
-  #watch(mate) {
-    mate.peer.on("stream", (stream) => {
-      mate.stream = stream;
-      this.emit("stream", mate);
-    });
-    mate.peer.on("screen", (screen) => {
-      mate.screen = screen;
-      this.emit("screen", mate);
-    });
-    mate.peer.on("state", (state) => this.emit("state", { mate, state }));
-    mate.peer.on("unreachable", ({ cause }) => this.emit("unreachable", { mate, cause }));
-  }
-
-  /** @param {Names} names */
-  #rename({ clientId, userId, displayName }) {
-    const mate = this.#mates.get(clientId);
-    if (mate) this.emit("mate-updated", Object.assign(mate, { userId, displayName }));
   }
 
   /** @param {import("./messages.js").MessageFrom} message */
   #hear({ fromId, content }) {
-    const mate = this.#mates.get(fromId);
+    const mate = this.mates.get(fromId);
     const said = mate && readContent(content);
     if (!said) return;
     if (said.kind === "chat") {
@@ -325,10 +263,7 @@ export class Room extends Events {
       return;
     }
     const { kind: _, ...presence } = said;
-    mate.presence = presence;
-    mate.peer.setSharing(presence.sharing);
-    mate.handRaisedAt = presence.handRaised ? (mate.handRaisedAt ?? Date.now()) : null;
-    this.emit("presence", mate);
+    this.#mates.setPresence(mate, presence);
   }
 
   /** @param {import("./chat-history.js").Said} said */
@@ -350,19 +285,6 @@ export class Room extends Events {
     if (!this.#seated) return;
     const content = { kind: "state", ...this.#presence };
     this.#link.send({ type: "message", ...(targetId && { targetId }), content });
-  }
-
-  /** @param {string} clientId */
-  #part(clientId) {
-    const mate = this.#mates.get(clientId);
-    if (!mate) return;
-    mate.peer.close();
-    this.#mates.delete(clientId);
-    this.emit("mate-left", mate);
-  }
-
-  #shareBudget() {
-    for (const { peer } of this.#mates.values()) peer.setPeerCount(this.#mates.size);
   }
 
   /** @param {import("./messages.js").Removed} removed */
@@ -388,13 +310,9 @@ export class Room extends Events {
     this.#seatedIn = null;
     this.#retriesMs = [];
     clearTimeout(this.#retryTimer);
-    this.#closePeers();
-    this.#screen = null;
+    this.#mates.partFromAll();
+    this.#mates.setScreen(null);
     // Whether the microphone is muted is no matter of the room; a raised hand is.
     this.setPresence({ handRaised: false, recording: false, sharing: false });
-  }
-
-  #closePeers() {
-    for (const clientId of [...this.#mates.keys()]) this.#part(clientId);
   }
 }

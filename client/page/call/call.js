@@ -19,7 +19,7 @@ import { StatisticsPanel } from "./statistics-panel.js";
  * @typedef {import("../../media/capture.js").LocalMedia} LocalMedia
  * @typedef {import("../../media/capture.js").ScreenShare} ScreenShare
  * @typedef {import("../../protocol/presence.js").Presence} Presence
- * @typedef {import("../../protocol/room.js").Mate} Mate
+ * @typedef {import("../../protocol/mates.js").Mate} Mate
  * @typedef {import("../../protocol/room.js").Room} Room
  */
 

@@ -28,7 +28,7 @@ export function showPeople(room, displayName, noteOn) {
   );
 }
 
-/** Raised hands come first, in the order in which they went up. @param {import("../../protocol/room.js").Mate} mate */
+/** Raised hands come first, in the order in which they went up. @param {import("../../protocol/mates.js").Mate} mate */
 function turn({ handRaisedAt }) {
   return handRaisedAt ?? Number.MAX_SAFE_INTEGER;
 }

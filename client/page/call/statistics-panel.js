@@ -6,7 +6,7 @@ import { inEachLanguage, t } from "../texts/i18n.js";
 import { nameOf } from "../texts/names.js";
 
 /**
- * @typedef {import("../../protocol/room.js").Mate} Mate
+ * @typedef {import("../../protocol/mates.js").Mate} Mate
  * @typedef {import("../../protocol/room.js").Room} Room
  * @typedef {import("../../protocol/stats.js").Sample} Sample
  */

@@ -10,7 +10,7 @@ import { Tile } from "./tile.js";
 /**
  * @typedef {import("../../media/capture.js").LocalMedia} LocalMedia
  * @typedef {import("../../media/capture.js").ScreenShare} ScreenShare
- * @typedef {import("../../protocol/room.js").Mate} Mate
+ * @typedef {import("../../protocol/mates.js").Mate} Mate
  * @typedef {import("../../protocol/room.js").Room} Room
  * @typedef {import("../../recording/recorder.js").Participant} Participant
  */

@@ -1,0 +1,153 @@
+// The others in a room: a Peer for each of them, and what is sent to all.
+
+import { Peer } from "./peer.js";
+import { hasScreenSlots } from "./presence.js";
+
+/**
+ * @typedef {import("./events.js").Events<MateEvents>} Teller
+ * @typedef {import("./messages.js").Member} Member
+ * @typedef {import("./messages.js").Names} Names
+ * @typedef {import("./peer.js").Obstacle} Obstacle
+ * @typedef {import("./presence.js").Presence} Presence
+ * @typedef {import("./sender.js").DeviceKind} DeviceKind
+ * @typedef {import("./signaling.js").SignalingLink} SignalingLink
+ *
+ * @typedef {Member & MateState} Mate
+ * @typedef {object} MateState
+ * @property {Peer} peer
+ * @property {Presence | null} presence null until told, and for clients that tell none
+ * @property {number | null} handRaisedAt who raised the hand first speaks first
+ * @property {MediaStream | null} stream camera and microphone
+ * @property {MediaStream | null} screen
+ *
+ * @typedef {object} MateEvents
+ * @property {Mate} mate-joined
+ * @property {Mate} mate-updated
+ * @property {Mate} mate-left
+ * @property {Mate} presence
+ * @property {Mate} stream
+ * @property {Mate} screen
+ * @property {{ mate: Mate, state: RTCPeerConnectionState }} state
+ * @property {{ mate: Mate, cause: Obstacle }} unreachable
+ */
+
+export class Mates {
+  #teller;
+  #link;
+  #makePeer;
+  /** @type {Map<string, Mate>} */
+  #byId = new Map();
+  /** @type {MediaStream | null} */
+  #stream = null;
+  /** @type {Partial<Record<DeviceKind, MediaStreamTrack | null>>} what replaced a track of the stream */
+  #tracks = {};
+  /** @type {MediaStream | null} */
+  #screen = null;
+
+  /**
+   * @param {Teller} teller emits what is to be told of them
+   * @param {SignalingLink} link
+   * @param {(options: import("./peer.js").PeerOptions) => Peer} makePeer
+   */
+  constructor(teller, link, makePeer) {
+    this.#teller = teller;
+    this.#link = link;
+    this.#makePeer = makePeer;
+  }
+
+  /** @returns {ReadonlyMap<string, Mate>} */
+  get byId() {
+    return this.#byId;
+  }
+
+  /** What is sent to those who are met from now on. @param {MediaStream | null} stream */
+  setStream(stream) {
+    this.#stream = stream;
+    this.#tracks = {};
+  }
+
+  /** @param {DeviceKind} kind @param {MediaStreamTrack | null} track */
+  setTrack(kind, track) {
+    this.#tracks[kind] = track;
+    for (const { peer } of this.#byId.values()) peer.setTrack(kind, track);
+  }
+
+  /** @param {MediaStream | null} stream */
+  setScreen(stream) {
+    this.#screen = stream;
+    for (const { peer } of this.#byId.values()) peer.setScreen(stream);
+  }
+
+  /** Throws where this browser can make no connection. @param {Member} member @param {{ polite: boolean }} role */
+  meet({ clientId, userId, displayName, metadata }, { polite }) {
+    if (this.#link.isOwn(clientId)) return;
+    this.part(clientId);
+    const peer = this.#makePeer({
+      polite,
+      iceServers: this.#link.welcome?.iceServers ?? [],
+      stream: this.#stream,
+      screen: this.#screen,
+      screenSlots: hasScreenSlots(metadata),
+      send: (signal) => this.#link.send({ ...signal, targetId: clientId }),
+    });
+    /** @type {Mate} */
+    const mate = {
+      clientId, userId, displayName, metadata, peer, presence: null, handRaisedAt: null, stream: null, screen: null,
+    };
+    this.#byId.set(clientId, mate);
+    for (const [kind, track] of Object.entries(this.#tracks)) peer.setTrack(/** @type {DeviceKind} */ (kind), track);
+    this.#watch(mate);
+    this.#teller.emit("mate-joined", mate);
+  }
+
+  /** Once all who came together are met, or one has left. */
+  shareBudget() {
+    for (const { peer } of this.#byId.values()) peer.setPeerCount(this.#byId.size);
+  }
+
+  /** @param {Names} names */
+  rename({ clientId, userId, displayName }) {
+    const mate = this.#byId.get(clientId);
+    if (mate) this.#teller.emit("mate-updated", Object.assign(mate, { userId, displayName }));
+  }
+
+  /** @param {Mate} mate @param {Presence} presence */
+  setPresence(mate, presence) {
+    mate.presence = presence;
+    mate.peer.setSharing(presence.sharing);
+    mate.handRaisedAt = presence.handRaised ? (mate.handRaisedAt ?? Date.now()) : null;
+    this.#teller.emit("presence", mate);
+  }
+
+  /** Over another network than before. */
+  restart() {
+    for (const { peer } of this.#byId.values()) peer.restart();
+  }
+
+  /** @param {string} clientId */
+  part(clientId) {
+    const mate = this.#byId.get(clientId);
+    if (!mate) return;
+    mate.peer.close();
+    this.#byId.delete(clientId);
+    this.#teller.emit("mate-left", mate);
+  }
+
+  partFromAll() {
+    for (const clientId of [...this.#byId.keys()]) this.part(clientId);
+  }
+
+  /** @param {Mate} mate */
+  #watch(mate) {
+    mate.peer.on("stream", (stream) => {
+      mate.stream = stream;
+      this.#teller.emit("stream", mate);
+    });
+    mate.peer.on("screen", (screen) => {
+      mate.screen = screen;
+      this.#teller.emit("screen", mate);
+    });
+    mate.peer.on("state", (state) => this.#teller.emit("state", { mate, state }));
+    mate.peer.on("unreachable", ({ cause }) => this.#teller.emit("unreachable", { mate, cause }));
+  }
+}
