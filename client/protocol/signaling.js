@@ -320,7 +320,8 @@ export class SignalingLink extends Events {
     const announcedMs = this.#retryAfterMs;
     if (announcedMs !== null) {
       this.#retryAfterMs = null;
-      return announcedMs * (1 + this.#env.random());
+      // The server spreads them itself; the rest is for those of whom it said it at once.
+      return announcedMs + FIRST_BACKOFF_MS * this.#env.random();
     }
     return this.#backoffMs(this.#failures++);
   }
