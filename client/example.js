@@ -28,6 +28,8 @@ const form = document.forms[0];
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   stream ??= await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
+  // Once it has ended, a link comes back only if people ask for it.
+  link.connect();
   room.join({ roomId: String(new FormData(form).get("room")), displayName: "", stream });
 });
 

@@ -38,7 +38,10 @@ let wish = null;
 /** @type {import("../protocol/messages.js").Cause | null} why the seat is not given back yet */
 let refusal = null;
 
-link.on("state", showLinkState);
+link.on("state", (state) => {
+  showLinkState();
+  if (state.phase === "ended") lobby.fail(() => causeText(state.cause));
+});
 link.on("message", (message) => {
   if (message.type === "broadcast") notifyForGood(t("link.broadcast", { text: broadcastText(message.content) }));
   if (message.type === "error" && !NO_NEWS.includes(message.code)) notify(causeText({ code: message.code, text: message.message }));
@@ -93,7 +96,7 @@ function showRefusal(cause) {
 
 function showLinkState() {
   const { state } = link;
-  const retryable = ["waiting", "offline", "ended"].includes(state.phase);
+  const retryable = ["waiting", "offline"].includes(state.phase);
   if (!retryable && document.activeElement === retryButton) banner.focus();
   retryButton.hidden = !retryable;
   // The region itself never hides: what a region holds when it appears, few screen readers read out.
@@ -103,9 +106,9 @@ function showLinkState() {
 /** @param {import("../protocol/signaling.js").LinkState} state */
 function linkText(state) {
   if (state.phase === "online" && refusal) return t("link.again", { why: causeText(refusal) });
-  if (state.phase === "online" || state.phase === "idle") return "";
+  // Why it ended is the lobby's to say, which is where people ask for it again.
+  if (state.phase === "online" || state.phase === "idle" || state.phase === "ended") return "";
   if (state.phase === "offline") return t("link.offline");
-  if (state.phase === "ended") return causeText(state.cause);
   return state.cause ? t("link.again", { why: causeText(state.cause) }) : t("link.connecting");
 }
 

@@ -32,7 +32,7 @@
  * @typedef {{ type: "room-updated", room: RoomInfo }} RoomUpdated
  * @typedef {{ type: "broadcast", content: unknown }} Broadcast
  * @typedef {{ type: "going-away", retryAfterMs: number }} GoingAway
- * @typedef {{ type: "removed", code: string | number, reason: string }} Removed
+ * @typedef {{ type: "removed", code: string, reason: string, roomId: string | null }} Removed
  *
  * @typedef {DescriptionFrom | CandidateFrom} Signal
  * @typedef {{ register: Registered, join: Joined, ping: Pong }} Replies
@@ -44,9 +44,12 @@ export const REPLY_TYPES = { register: "registered", join: "joined", ping: "pong
 
 /**
  * Why a link or a seat was lost. `code` is for the page to word; `text` is what the server says itself,
- * for codes that are newer than the page.
+ * for codes that are newer than the page, or an administrator.
  * @typedef {{ code: string, text: string }} Cause
  */
+
+/** What the server says for an administrator who gives no reason. */
+export const UNEXPLAINED = ["Removed by an administrator", "Banned by an administrator", "An administrator ended the room"];
 
 /** With this close code the server ends what said too much for too long. */
 export const OVER_ITS_RATE = 4008;
@@ -80,7 +83,17 @@ export function closureCause(code, text, wasUp) {
   return { code: CLOSURES[code] ?? (isFinal(code) ? "ended" : wasUp ? "lost" : "unreachable"), text };
 }
 
-/** Whether the server does not want the client back. @param {unknown} code */
+/** @param {Removed} removed @returns {Cause} */
+export function removalCause({ code, reason, roomId }) {
+  return { code: code === "removed" && roomId === null ? "disconnected" : code, text: reason };
+}
+
+/** Whether `removed` went before it and says why. @param {number} code a WebSocket close code */
+export function isAdministrators(code) {
+  return CLOSURES[code] === "removed" || CLOSURES[code] === "room-closed";
+}
+
+/** Whether the server does not want the client back. @param {number} code a WebSocket close code */
 export function isFinal(code) {
-  return Number(code) >= 4500 && Number(code) <= 4999;
+  return code >= 4500 && code <= 4999;
 }

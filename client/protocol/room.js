@@ -3,7 +3,7 @@
 import { ChatHistory } from "./chat-history.js";
 import { Events } from "./events.js";
 import { Mates } from "./mates.js";
-import { isFinal } from "./messages.js";
+import { removalCause } from "./messages.js";
 import { onNetworkChange } from "./network.js";
 import { Peer } from "./peer.js";
 import { ABILITIES, QUIET, isSayable, readContent } from "./presence.js";
@@ -232,7 +232,7 @@ export class Room extends Events {
       case "room-updated":
         return this.emit("room-updated", message.room);
       case "removed":
-        return this.#leaveAsTold(message);
+        return this.#end(removalCause(message));
       case "message":
         return this.#hear(message);
       case "error":
@@ -285,13 +285,6 @@ export class Room extends Events {
     if (!this.#seated) return;
     const content = { kind: "state", ...this.#presence };
     this.#link.send({ type: "message", ...(targetId && { targetId }), content });
-  }
-
-  /** @param {import("./messages.js").Removed} removed */
-  #leaveAsTold({ code, reason }) {
-    // A code of the other range announces a link that is to be made again, and its seat with it.
-    const temporary = Number(code) >= 4000 && !isFinal(code);
-    if (!temporary) this.#end({ code: "removed", text: reason });
   }
 
   /** @param {Cause} cause */

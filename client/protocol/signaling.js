@@ -1,7 +1,7 @@
 // The link to the server: one WebSocket after another, until the server says "never again".
 
 import { Events } from "./events.js";
-import { OVER_ITS_RATE, REPLY_TYPES, closureCause, isFinal } from "./messages.js";
+import { OVER_ITS_RATE, REPLY_TYPES, closureCause, isAdministrators, isFinal, removalCause } from "./messages.js";
 import { onNetworkChange } from "./network.js";
 
 /**
@@ -96,7 +96,8 @@ export class SignalingLink extends Events {
   #state = { phase: "idle" };
   /** @type {Cause | null} */
   #cause = null;
-  #removal = "";
+  /** @type {Cause | null} */
+  #removal = null;
   #wanted = false;
   #welcomedAt = 0;
   #failures = 0;
@@ -210,13 +211,12 @@ export class SignalingLink extends Events {
       this.#ownIds = [...this.#ownIds, message.clientId].slice(-MOST_OWN_IDS);
       this.#welcomedAt = this.#env.now();
       this.#cause = null;
-      this.#removal = "";
+      this.#removal = null;
       this.#enter({ phase: "online" });
       this.emit("welcome", message);
     } else if (!this.#settle(message)) {
       if (message.type === "going-away") this.#retryAfterMs = message.retryAfterMs;
-      // Why the close that follows: its own reason is often empty.
-      if (message.type === "removed") this.#removal = message.reason;
+      if (message.type === "removed") this.#removal = removalCause(message);
       this.emit("message", message);
     }
     this.#watchForSilence();
@@ -281,7 +281,8 @@ export class SignalingLink extends Events {
     if (isFinal(code)) {
       this.#wanted = false;
       this.#cause = null;
-      return this.#enter({ phase: "ended", cause: closureCause(code, this.#removal || reason, wasUp) });
+      const removal = isAdministrators(code) ? this.#removal : null;
+      return this.#enter({ phase: "ended", cause: removal ?? closureCause(code, reason, wasUp) });
     }
     // That it cannot be reached while it restarts is no better explanation than that it restarts.
     const cause = (this.#cause ??= closureCause(code, reason, wasUp));

@@ -1,11 +1,14 @@
 // The page's language: English or Chinese, by the browser's wish until somebody switches.
 
+import { UNEXPLAINED } from "../../protocol/messages.js";
 import { recall, remember } from "../headless/remembered.js";
 import { CAUSES } from "./refusals.js";
 import { TEXTS } from "./texts.js";
 
 /** @typedef {"en" | "zh"} Language */
 
+/** Codes whose text may be an administrator's. */
+const ADMINISTRATORS = ["removed", "disconnected", "banned", "room-closed"];
 const ALL = { ...TEXTS, ...CAUSES };
 // The blocks of scripts that run from right to left.
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
@@ -23,11 +26,15 @@ export function t(key, values = {}) {
 }
 
 /**
- * Words for a refusal or a close code. A code that is newer than this page has the server's own.
+ * Words for a refusal or a close code. A code that is newer than this page has the server's own; an administrator's
+ * reason is not ours to word.
  * @param {{ code: string, text: string }} cause
  */
 export function causeText({ code, text }) {
-  return ALL[`cause.${code}`] ? t(`cause.${code}`) : text || t("cause.unknown", { code });
+  if (!ALL[`cause.${code}`]) return text || t("cause.unknown", { code });
+  const why = t(`cause.${code}`);
+  const isExplained = ADMINISTRATORS.includes(code) && text && !UNEXPLAINED.includes(text);
+  return isExplained ? t("cause.explained", { why, reason: text }) : why;
 }
 
 export function switchLanguage() {

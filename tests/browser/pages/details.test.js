@@ -255,7 +255,7 @@ test("the words for a lost link are in a region that was there before them, and 
   assert.ok(await ann.locator("#link-banner").isHidden());
   await ann.evaluate(() => {
     const socket = /** @type {any} */ (window).sockets.at(-1);
-    socket.onclose({ code: 4500, reason: "" });
+    socket.onclose({ code: 4001, reason: "" });
   });
   await ann.getByRole("button", { name: "Try now" }).press("Enter");
   await ann.waitForFunction(() => document.activeElement?.id === "link-banner");

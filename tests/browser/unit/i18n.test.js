@@ -5,8 +5,10 @@ import { test } from "node:test";
 import { causeText, preferredLanguage, switchLanguage, t } from "../../../client/page/texts/i18n.js";
 import { CAUSES } from "../../../client/page/texts/refusals.js";
 import { TEXTS } from "../../../client/page/texts/texts.js";
+import { UNEXPLAINED, closureCause } from "../../../client/protocol/messages.js";
 
 const CLIENT = new URL("../../../client/", import.meta.url);
+const protocol = await readFile(new URL("PROTOCOL.md", CLIENT), "utf8");
 const table = { ...TEXTS, ...CAUSES };
 
 test("each text is there in English and Chinese, in the letters of its language, with the same blanks", () => {
@@ -57,6 +59,33 @@ test("a code that the page knows has its words, a newer one the server's, and wi
   assert.match(causeText({ code: "room-full", text: "Room is full" }), /^This room is full\. /);
   assert.equal(causeText({ code: "moon-phase", text: "Come back at night" }), "Come back at night");
   assert.equal(causeText({ code: "moon-phase", text: "" }), "The server refused (moon-phase).");
+});
+
+test("each code and close code of the protocol has words of its own", () => {
+  const codes = [...protocol.matchAll(/^\| `([\w-]+)` \| `(?:error|join-error|removed)`/gm)].map(([, code]) => code);
+  assert.ok(codes.includes("bad-message") && codes.includes("banned") && codes.length >= 12, String(codes));
+  for (const code of codes) assert.ok(`cause.${code}` in CAUSES, code);
+
+  const closures = [...protocol.matchAll(/^\| ([14]\d{3}) \|/gm)].map(([, code]) => Number(code));
+  assert.ok(closures.includes(1001) && closures.includes(4502) && closures.length >= 11, String(closures));
+  for (const closure of closures) {
+    const { code } = closureCause(closure, "", true);
+    assert.ok(`cause.${code}` in CAUSES && code !== "lost" && code !== "ended", `${closure}: ${code}`);
+  }
+});
+
+test("an administrator's reason is told as it is, the server's words for want of one are not", () => {
+  assert.equal(causeText({ code: "removed", text: "<b>Be</b> kind" }),
+    "An administrator removed you from the room. Reason: <b>Be</b> kind");
+  assert.match(causeText({ code: "banned", text: "\u202eBe kind" }), /banned you.* Reason: Be kind$/);
+  for (const text of ["", ...UNEXPLAINED]) {
+    assert.equal(causeText({ code: "removed", text }), "An administrator removed you from the room.");
+    assert.ok(protocol.replace(/\s+/g, " ").includes(text), text);
+  }
+  assert.doesNotMatch(causeText({ code: "room-full", text: "Room is full" }), /Reason/);
+  switchLanguage();
+  assert.equal(causeText({ code: "room-closed", text: "Be kind" }), "管理员已关闭房间。原因：Be kind");
+  switchLanguage();
 });
 
 test("the choice wins, then the first language of the browser's that there is, then English", () => {

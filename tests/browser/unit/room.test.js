@@ -363,15 +363,6 @@ test("a link that ended for good while nobody was in a room ends no visit", () =
   assert.deepEqual(events, []);
 });
 
-test("removed from the seat, one is in no room; a removal that announces a new link keeps the visit", () => {
-  for (const [code, ends] of /** @type {const} */ ([["removed", true], [4501, true], [4002, false]])) {
-    const fake = fakeRoom();
-    seat(fake);
-    fake.lastSocket().serverSays({ type: "removed", code, reason: "be kind" });
-    assert.deepEqual(fake.events.slice(1), ends ? [["ended", "removed"]] : []);
-  }
-});
-
 test("another name is registered at once and again after a reconnect", () => {
   const fake = fakeRoom();
   seat(fake);

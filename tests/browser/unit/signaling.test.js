@@ -295,17 +295,6 @@ test("a closed link is silent and stays closed, until it is asked for again", as
   assert.equal(sockets.length, 2);
 });
 
-test("the reason of a removal is not that of a later one", () => {
-  const { link, clock, lastSocket } = connected(fakeLink());
-  lastSocket().serverSays({ type: "removed", code: 4002, reason: "another page took over" });
-  lastSocket().serverCloses(4002);
-  clock.pass(1_000);
-  lastSocket().serverSays(WELCOME);
-  lastSocket().serverCloses(4501, "be kind");
-  const { state } = link;
-  assert.equal("cause" in state && state.cause?.text, "be kind");
-});
-
 test("a network that comes wakes neither a link that nobody asked for nor one that ended", () => {
   const { link, network, sockets, lastSocket } = fakeLink();
   network.turn(true);
@@ -315,16 +304,6 @@ test("a network that comes wakes neither a link that nobody asked for nor one th
   lastSocket().serverCloses(4501);
   network.turn(true);
   assert.equal(sockets.length, 1);
-});
-
-test("`removed` gives the reason of the final close that follows, and of no other one", () => {
-  for (const [close, text] of /** @type {const} */ ([[4501, "be kind"], [4001, ""]])) {
-    const { link, lastSocket } = connected(fakeLink());
-    lastSocket().serverSays({ type: "removed", code: "removed", reason: "be kind" });
-    lastSocket().serverCloses(close);
-    const { state } = link;
-    assert.equal("cause" in state && state.cause?.text, text);
-  }
 });
 
 test("a link that stands when the network changes is asked whether it still lives", () => {
