@@ -19,6 +19,7 @@ import { hasScreenSlots } from "./presence.js";
  * @property {number | null} handRaisedAt who raised the hand first speaks first
  * @property {MediaStream | null} stream camera and microphone
  * @property {MediaStream | null} screen
+ * @property {string | null} leaveReason the server's, once it has left; null where one parted from it oneself
  *
  * @typedef {object} MateEvents
  * @property {Mate} mate-joined
@@ -93,6 +94,7 @@ export class Mates {
     /** @type {Mate} */
     const mate = {
       clientId, userId, displayName, metadata, peer, presence: null, handRaisedAt: null, stream: null, screen: null,
+      leaveReason: null,
     };
     this.#byId.set(clientId, mate);
     for (const [kind, track] of Object.entries(this.#tracks)) peer.setTrack(/** @type {DeviceKind} */ (kind), track);
@@ -124,12 +126,13 @@ export class Mates {
     for (const { peer } of this.#byId.values()) peer.restart();
   }
 
-  /** @param {string} clientId */
-  part(clientId) {
+  /** @param {string} clientId @param {string | null} [reason] the server's */
+  part(clientId, reason = null) {
     const mate = this.#byId.get(clientId);
     if (!mate) return;
     mate.peer.close();
     this.#byId.delete(clientId);
+    mate.leaveReason = reason;
     this.#teller.emit("mate-left", mate);
   }
 

@@ -227,7 +227,7 @@ export class Room extends Events {
       case "user-updated":
         return this.#mates.rename(message);
       case "user-left":
-        this.#mates.part(message.clientId);
+        this.#mates.part(message.clientId, message.reason);
         return this.#mates.shareBudget();
       case "room-updated":
         return this.emit("room-updated", message.room);

@@ -6,6 +6,7 @@ import { button, element, make } from "../parts/elements.js";
 import { notify, notifyForGood, words } from "../parts/notices.js";
 import { Stage } from "../stage/stage.js";
 import { inEachLanguage, switchLanguage, t } from "../texts/i18n.js";
+import { leaveKey } from "../texts/leaves.js";
 import { nameOf } from "../texts/names.js";
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
@@ -107,7 +108,7 @@ export class Call {
     room.on("mate-joined", (mate) => this.#announce("people.joined", nameOf(mate)));
     room.on("mate-left", (mate) => {
       this.#presenceById.delete(mate.clientId);
-      this.#announce("people.left", nameOf(mate));
+      this.#announce(leaveKey(mate.leaveReason), nameOf(mate));
     });
     room.on("screen", (mate) => {
       // Who tells no presence shares all the same.

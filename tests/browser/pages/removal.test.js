@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { join, useServerAndBrowser } from "./harness.js";
+import { join, seesTiles, useServerAndBrowser } from "./harness.js";
 
 /**
  * @typedef {import("playwright-core").Page} Page
@@ -96,6 +96,18 @@ test("a reason of one long word, which a ban refuses a join with, stays within a
   await page.locator("#error", { hasText: /banned you.* Reason: x{256}$/ }).waitFor();
   const right = await page.locator("#error").evaluate((line) => line.getBoundingClientRect().right);
   assert.ok(right <= 360, `it ends at ${right}`);
+});
+
+test("those who stay read why somebody went", async () => {
+  const { page: ann, sockets } = await openBehind();
+  const { page: bob } = await openBehind();
+  await join(ann, "yard", "Ann");
+  await join(bob, "yard", "Bob");
+  await seesTiles(ann, 1);
+  const clientId = await ann.locator(".tile:not(.local)").getAttribute("data-client-id");
+  say(sockets[0], { type: "user-left", userId: null, clientId, reason: "removed" });
+  await ann.locator("#notices", { hasText: "Bob was removed by an administrator" }).waitFor();
+  await seesTiles(ann, 0);
 });
 
 /**

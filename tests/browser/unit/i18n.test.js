@@ -3,6 +3,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { test } from "node:test";
 
 import { causeText, preferredLanguage, switchLanguage, t } from "../../../client/page/texts/i18n.js";
+import { LEAVES, leaveKey } from "../../../client/page/texts/leaves.js";
 import { CAUSES } from "../../../client/page/texts/refusals.js";
 import { TEXTS } from "../../../client/page/texts/texts.js";
 import { UNEXPLAINED, closureCause } from "../../../client/protocol/messages.js";
@@ -61,7 +62,7 @@ test("a code that the page knows has its words, a newer one the server's, and wi
   assert.equal(causeText({ code: "moon-phase", text: "" }), "The server refused (moon-phase).");
 });
 
-test("each code and close code of the protocol has words of its own", () => {
+test("each code, close code and leave reason of the protocol has words of its own", () => {
   const codes = [...protocol.matchAll(/^\| `([\w-]+)` \| `(?:error|join-error|removed)`/gm)].map(([, code]) => code);
   assert.ok(codes.includes("bad-message") && codes.includes("banned") && codes.length >= 12, String(codes));
   for (const code of codes) assert.ok(`cause.${code}` in CAUSES, code);
@@ -72,6 +73,12 @@ test("each code and close code of the protocol has words of its own", () => {
     const { code } = closureCause(closure, "", true);
     assert.ok(`cause.${code}` in CAUSES && code !== "lost" && code !== "ended", `${closure}: ${code}`);
   }
+
+  const [list] = /`reason` is one of [^]*?\./.exec(protocol) ?? [""];
+  const reasons = [...list.matchAll(/`([\w-]+)`/g)].map(([, reason]) => reason).slice(1);
+  assert.ok(reasons.includes("left") && reasons.includes("node-lost") && reasons.length >= 14, list);
+  for (const reason of reasons) assert.ok((LEAVES.get(reason) ?? "") in TEXTS, reason);
+  for (const newer of ["moon-phase", "constructor", null]) assert.equal(leaveKey(newer), "people.left");
 });
 
 test("an administrator's reason is told as it is, the server's words for want of one are not", () => {

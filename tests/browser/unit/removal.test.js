@@ -121,6 +121,19 @@ test("what an administrator said on an earlier link explains no later end", () =
   assert.deepEqual(link.state, { phase: "ended", cause: { code: "removed", text: "" } });
 });
 
+for (const reason of ["left", "removed", "banned", "room-closed", "node-lost"]) {
+  test(`a mate that left says why: ${reason}; one that is parted from does not`, () => {
+    const fake = fakeRoom();
+    /** @type {any[]} */
+    const reasons = [];
+    fake.room.on("mate-left", ({ clientId, leaveReason }) => reasons.push([clientId, leaveReason]));
+    seat(fake, "bob", "cid");
+    fake.lastSocket().serverSays({ type: "user-left", userId: null, clientId: "bob", reason });
+    fake.room.leave();
+    assert.deepEqual(reasons, [["bob", reason], ["cid", null]]);
+  });
+}
+
 /** @param {ReturnType<typeof fakeRoom>} fake how often it asked for a seat */
 function joins({ sockets }) {
   return sockets.flatMap(({ sent }) => sent).filter(({ type }) => type === "join").length;
