@@ -1,8 +1,9 @@
 //! `grpc.health.v1`, for the whole server and for this API.
 
-use std::pin::Pin;
+use std::{pin::Pin, sync::Arc};
 
 use futures_util::{Stream, StreamExt, stream::unfold};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use tonic_health::{
@@ -15,19 +16,26 @@ use super::problem::going_away;
 
 /// The switch of what is answered.
 #[derive(Debug, Clone, Default)]
-pub struct Health(HealthReporter);
+pub struct Health {
+    reporter: HealthReporter,
+    serving: Arc<Mutex<Option<bool>>>,
+}
 
 impl Health {
     /// SERVING or NOT_SERVING.
     pub async fn set(&self, serving: bool) {
+        let mut shown = self.serving.lock().await;
+        if shown.replace(serving) == Some(serving) {
+            return;
+        }
         let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
         for service in ["", "signalpost.admin.v1.AdminService"] {
-            self.0.set_service_status(service, status).await;
+            self.reporter.set_service_status(service, status).await;
         }
     }
 
     pub(super) fn service(&self, closing: CancellationToken) -> Service {
-        let answers = HealthService::from_health_reporter(self.0.clone());
+        let answers = HealthService::from_health_reporter(self.reporter.clone());
         Service { answers, closing }
     }
 }

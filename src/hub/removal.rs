@@ -174,7 +174,7 @@ impl Hub {
 fn removed(code: Code, reason: Option<&str>, room_id: Option<&RoomId>) -> Frame {
     let usual = || {
         if code == Code::Banned {
-            "You are banned"
+            "Banned by an administrator"
         } else if code == Code::RoomClosed {
             CloseCode::RoomClosed.reason()
         } else {

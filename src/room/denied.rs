@@ -10,7 +10,7 @@ pub enum Denied {
     #[error("Room is locked")]
     Locked,
     /// A ban stands against the client.
-    #[error("You are banned")]
+    #[error("Banned by an administrator")]
     Banned,
     /// The command is about a member, and the client is none.
     #[error("Not a member of the room")]
