@@ -37,7 +37,17 @@ fn requests_are_read_as_serde_json_reads_them() {
 #[test]
 fn page_tokens_come_back_and_junk_does_not_pass() {
     replay("page_token", as_text(page_token::agree));
-    for text in ["", "x", "junk", "YWZ0ZXI6", "YmVmb3JlOmE", "%%%", "YWZ0ZXI6YQ", "a room, 語"] {
+    for text in [
+        "",
+        "x",
+        "junk",
+        "YWZ0ZXI6",
+        "YmVmb3JlOmE",
+        "%%%",
+        "YWZ0ZXI6YQ",
+        "a room, 語",
+        "locked = true",
+    ] {
         page_token::agree(text);
     }
 }

@@ -1,6 +1,6 @@
 //! The limits: those that flags move, with their defaults, and those that are part of the protocol.
 
-use std::time::Duration;
+use std::{num::NonZeroUsize, time::Duration};
 
 /// Longest roomId, userId and targetId, in characters (so at most four times as many bytes).
 pub const NAME_CHARS: usize = 128;
@@ -26,10 +26,10 @@ pub const OUTBOX_MESSAGE_OVERHEAD: usize = 64;
 pub const LOG_EVENTS: usize = 65_536;
 /// Bytes kept in the log; `--log-bytes`.
 pub const LOG_BYTES: usize = 64 << 20;
-/// Rooms on a page of `ListRooms` where the caller does not say.
-pub const PAGE_ROOMS: usize = 50;
-/// Most rooms on a page of `ListRooms`.
-pub const MAX_PAGE_ROOMS: usize = 1000;
+/// What a page of a list holds where the caller does not say.
+pub const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(50).unwrap();
+/// Most that a page of a list holds.
+pub const MAX_PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
 /// Most streams of administrators that stand open at a time: `WatchEvents`, `Health/Watch` and reflection.
 pub const WATCHERS: usize = 10_000;
 /// What the server counts for a client that is connected and idle, in bytes.

@@ -281,7 +281,7 @@ fn the_limits_are_documented() {
 async fn unread_answers_take_no_more_than_their_share() {
     let hub = Arc::new(Hub::new(Arc::new(config(""))));
     let mut members = Vec::new();
-    for nth in 0..limits::MAX_PAGE_ROOMS {
+    for nth in 0..limits::MAX_PAGE_SIZE.get() {
         let mut session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).unwrap();
         let name = format!("{}{nth:03}", "語".repeat(125));
         let join = session.receive(&format!(r#"{{"type":"join","roomId":"{name}"}}"#)).unwrap();
