@@ -3,6 +3,7 @@
 mod bans;
 mod convert;
 mod etag;
+mod filter;
 mod gate;
 mod health;
 mod line;

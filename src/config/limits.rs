@@ -30,6 +30,8 @@ pub const LOG_BYTES: usize = 64 << 20;
 pub const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(50).unwrap();
 /// Most that a page of a list holds.
 pub const MAX_PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
+/// Longest filter of a list, in bytes.
+pub const FILTER_BYTES: usize = 1024;
 /// Most streams of administrators that stand open at a time: `WatchEvents`, `Health/Watch` and reflection.
 pub const WATCHERS: usize = 10_000;
 /// What the server counts for a client that is connected and idle, in bytes.
