@@ -1,12 +1,14 @@
 //! The administrators' gRPC API: a thin shell that turns protobuf into calls of the hub and back.
 
 mod bans;
+mod clients;
 mod convert;
 mod etag;
 mod filter;
 mod gate;
 mod health;
 mod line;
+mod lists;
 pub mod page;
 pub mod problem;
 mod quota;

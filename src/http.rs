@@ -31,7 +31,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config::{Config, limits},
-    hub::{Guest, Hub, NotLetIn, Session},
+    hub::{Guest, Hub, NotLetIn, Origin, Session},
     ws,
 };
 use {
@@ -202,7 +202,9 @@ impl Http {
             }
             Err(refused) => return (plain(refused.status(), &refused.to_string()), None),
         };
-        match self.hub.connect(address, guest) {
+        let user_agent = ws::user_agent(request.headers());
+        let origin = Origin { address, user_agent: user_agent.as_deref() };
+        match self.hub.connect(origin, guest) {
             Ok(session) => {
                 tracing::debug!(client_id = %session.client().id, %address, "a client comes");
                 (switching, Some(session))

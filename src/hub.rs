@@ -1,12 +1,14 @@
 //! Who is here: every connected client and every room with its local members. The only holder of room
-//! locks. Lock order: directory shard, room, log; outboxes and the client registry are leaves. A connection's wire
-//! is locked under none of these, and only its outbox under it.
+//! locks. Lock order: directory shard, room, log; outboxes, the client registry and what a client lets others know
+//! of itself are leaves. A connection's wire is locked under none of these, and only its outbox under it.
 
 mod addresses;
+mod agents;
 mod bans;
 mod broadcast;
 mod cell;
 mod client;
+mod clients;
 mod directory;
 mod drain;
 mod ending;
@@ -32,7 +34,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use addresses::Network;
 pub use broadcast::{Audience, Reached};
-pub use client::{Client, Link};
+pub use client::{Client, Link, Origin};
+pub use clients::Report;
 pub use drain::{NotDraining, Progress, Stage};
 pub use ending::Ending;
 pub use look::{Counts, Limits};
@@ -49,8 +52,8 @@ use crate::{
     room::{Identity, Settings},
 };
 use {
-    addresses::Addresses, bans::BanBook, directory::Directory, drain::Drain, heartbeat::Heartbeat,
-    keep::Keep, rate::Rates, registry::Registry, timers::Timers,
+    addresses::Addresses, agents::Agents, bans::BanBook, directory::Directory, drain::Drain,
+    heartbeat::Heartbeat, keep::Keep, rate::Rates, registry::Registry, timers::Timers,
 };
 
 /// See the module. One for each server.
@@ -72,6 +75,7 @@ pub struct Hub {
     started_at: SystemTime,
     since: Instant,
     drain: Drain,
+    agents: Agents,
     /// The end of every task that serves a browser, whatever it is about.
     pub killed: CancellationToken,
 }
@@ -126,6 +130,7 @@ impl Hub {
             directory: Directory::new(config.max_rooms),
             clients: Registry::new(capacity.clients),
             addresses: Addresses::new(capacity.per_address),
+            agents: Agents::default(),
             heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
             rates: Rates::new(config.rate_limit, config.max_message_bytes),
             keep: Keep::new(config.outbox_limits(), config.kept_bytes()),
@@ -166,16 +171,16 @@ impl Hub {
         Ok(Guest { hub: Arc::clone(self), address })
     }
 
-    /// Lets a new client in: `welcome` is in its outbox. Where it comes from was counted if `guest` is of the same
-    /// address.
+    /// Lets a new client in: `welcome` is in its outbox. Its address was counted if `guest` is of the same.
     ///
     /// # Errors
     /// [`NotLetIn`].
     pub fn connect(
         self: &Arc<Self>,
-        address: IpAddr,
+        origin: Origin<'_>,
         guest: Option<&Guest>,
     ) -> Result<Session, NotLetIn> {
+        let address = origin.address;
         if self.keep.is_tight() {
             return Err(NotLetIn::Memory);
         }
@@ -185,7 +190,7 @@ impl Hub {
         } else {
             self.addresses.enter(address, now)?;
         }
-        let client = Arc::new(Client::new(self, address));
+        let client = Arc::new(Client::new(self, origin));
         let welcome = Reply::Welcome {
             client_id: client.id,
             protocol: VERSION,

@@ -6,9 +6,10 @@ mod connection;
 mod handshake;
 mod parting;
 mod reader;
+mod round_trip;
 mod wire;
 
 pub use connection::run;
-pub use handshake::{Refused, accept, is_upgrade};
+pub use handshake::{Refused, accept, is_upgrade, user_agent};
 pub use parting::Parting;
 pub use reader::{Incoming, Reader};

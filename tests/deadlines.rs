@@ -79,13 +79,13 @@ async fn an_upgrade_whose_answer_is_not_taken_gives_its_place_up() {
     // Room for a part of the answer.
     let (mut client, _served) = connect(&http, 64);
     client.write_all(UPGRADE).await.unwrap();
-    while hub.connect(LOCALHOST, None).is_ok() {
+    while hub.connect(LOCALHOST.into(), None).is_ok() {
         yield_now().await;
     }
     sleep(limits::HANDSHAKE - Duration::from_secs(1)).await;
-    assert!(hub.connect(LOCALHOST, None).is_err(), "it may still take its answer");
+    assert!(hub.connect(LOCALHOST.into(), None).is_err(), "it may still take its answer");
     sleep(Duration::from_secs(2)).await;
-    assert!(hub.connect(LOCALHOST, None).is_ok());
+    assert!(hub.connect(LOCALHOST.into(), None).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,7 +144,7 @@ async fn a_stop_does_not_wait_for_an_answer_that_nobody_takes() {
 #[tokio::test(start_paused = true)]
 async fn who_is_not_let_in_is_told_before_any_upgrade_and_its_connection_closed() {
     let (hub, http) = http("--max-connections-per-address 2");
-    let clients = [(); 2].map(|()| hub.connect(LOCALHOST, None).unwrap());
+    let clients = [(); 2].map(|()| hub.connect(LOCALHOST.into(), None).unwrap());
     for request in [GET, UPGRADE] {
         let (mut client, served) = connect(&http, 4096);
         client.write_all(request).await.unwrap();
@@ -175,8 +175,10 @@ async fn who_is_not_let_in_is_told_before_any_upgrade_and_its_connection_closed(
 #[tokio::test(start_paused = true)]
 async fn near_its_memory_budget_the_server_lets_nobody_in() {
     let (hub, http) = http("--memory-budget 134217728 --rate-limit 0 --outbox-bytes 40000000");
-    let (mut speaker, _deaf) =
-        (hub.connect(LOCALHOST, None).unwrap(), hub.connect(LOCALHOST, None).unwrap());
+    let (mut speaker, _deaf) = (
+        hub.connect(LOCALHOST.into(), None).unwrap(),
+        hub.connect(LOCALHOST.into(), None).unwrap(),
+    );
     let content = serde_json::value::to_raw_value(&"x".repeat(250_000)).unwrap();
     let everyone = Audience::Everyone;
     for _ in 0..65 {

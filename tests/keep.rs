@@ -6,7 +6,7 @@ mod support;
 #[path = "support/taking.rs"]
 mod taking;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 use signalpost::hub::{Audience, Ending, Hub, NotLetIn, Session};
 use taking::Taking;
@@ -24,7 +24,7 @@ fn beating(flags: &str) -> Arc<Hub> {
 }
 
 fn client(hub: &Arc<Hub>, address: &str) -> Session {
-    hub.connect(address.parse().unwrap(), None).unwrap()
+    hub.connect(address.parse::<IpAddr>().unwrap().into(), None).unwrap()
 }
 
 fn ended(session: &Session) -> Option<Ending> {
@@ -38,7 +38,7 @@ async fn of_unfinished_messages_those_of_the_greediest_address_go_first() {
     let mut many: Vec<_> = (0..8).map(|_| client(&hub, "192.0.2.2")).collect();
     most.heard(1, 11 * MIB);
     many.iter_mut().zip([2, 3].into_iter().cycle()).for_each(|(one, mib)| one.heard(1, mib * MIB));
-    let newcomer = || hub.connect("192.0.2.3".parse().unwrap(), None);
+    let newcomer = || hub.connect("192.0.2.3".parse::<IpAddr>().unwrap().into(), None);
     assert_eq!(newcomer().err(), Some(NotLetIn::Memory));
     sleep(Duration::from_secs(2)).await;
     assert_eq!(ended(&most), None, "it has the most, but its address has less");
@@ -86,7 +86,7 @@ async fn an_address_that_alone_keeps_others_out_goes_though_its_sockets_take_a_l
             assert_eq!(hub.broadcast(&audience, &BTreeSet::new(), &content).unwrap().clients, 1)
         });
     }
-    let newcomer = || hub.connect("192.0.2.3".parse().unwrap(), None);
+    let newcomer = || hub.connect("192.0.2.3".parse::<IpAddr>().unwrap().into(), None);
     assert!(newcomer().is_err());
     for _ in 0..50 {
         sleep(Duration::from_millis(100)).await;
@@ -102,7 +102,7 @@ async fn many_addresses_that_together_keep_others_out_do_so_for_seconds() {
     let mut greedy: Vec<_> = (1..=15).map(|nth| client(&hub, &format!("192.0.2.{nth}"))).collect();
     let honest = client(&hub, "198.51.100.1");
     greedy.iter_mut().for_each(|session| session.heard(1, 2 * MIB));
-    let newcomer = || hub.connect("203.0.113.1".parse().unwrap(), None);
+    let newcomer = || hub.connect("203.0.113.1".parse::<IpAddr>().unwrap().into(), None);
     assert!(newcomer().is_err());
     for _ in 0..4 {
         sleep(Duration::from_secs(1)).await;

@@ -2,6 +2,7 @@
 
 pub(super) mod ban;
 pub(super) mod broadcast;
+pub(super) mod client;
 pub(super) mod event;
 pub(super) mod room;
 

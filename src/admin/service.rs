@@ -1,6 +1,6 @@
 //! `signalpost.admin.v1.AdminService`, as `admin.proto` describes it: each call, and where it is dealt with.
 
-use std::{num::NonZeroUsize, pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc};
 
 use futures_util::Stream;
 use prost::Message;
@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
-    convert::{broadcast, room},
+    convert::broadcast,
     etag::Etags,
-    page, pb,
+    pb,
     problem::{Faults, Problem, Reason},
     quota::Quota,
     watch,
@@ -52,22 +52,7 @@ impl pb::admin_service_server::AdminService for Service {
         &self,
         request: Request<pb::ListRoomsRequest>,
     ) -> Answer<pb::ListRoomsResponse> {
-        let pb::ListRoomsRequest { page_size, page_token, .. } = request.into_inner();
-        let (wanted, after) = Faults::gather(|faults| {
-            let wanted = usize::try_from(page_size).map_err(|_| "must not be negative");
-            let wanted = faults.check("page_size", wanted);
-            let after = faults.check("page_token", page::after(&page_token));
-            Some((wanted?, after?))
-        })?;
-        let wanted = NonZeroUsize::new(wanted.min(limits::MAX_PAGE_ROOMS));
-        let wanted = wanted.or(NonZeroUsize::new(limits::PAGE_ROOMS)).expect("not zero");
-
-        let (rooms, more) = self.hub.rooms(after.as_ref(), wanted);
-        let last = rooms.last().filter(|_| more);
-        self.answer(pb::ListRoomsResponse {
-            next_page_token: last.map(|room| page::token(&room.id)).unwrap_or_default(),
-            rooms: rooms.iter().map(|room| room::room(room, self.etags)).collect(),
-        })
+        self.answer(self.list_of_rooms(request.get_ref())?)
     }
 
     async fn get_room(&self, request: Request<pb::GetRoomRequest>) -> Answer<pb::Room> {
@@ -92,28 +77,31 @@ impl pb::admin_service_server::AdminService for Service {
 
     async fn list_clients(
         &self,
-        _: Request<pb::ListClientsRequest>,
+        request: Request<pb::ListClientsRequest>,
     ) -> Answer<pb::ListClientsResponse> {
-        Err(Status::unimplemented("not yet"))
+        self.answer(self.list_of_clients(request.get_ref())?)
     }
 
-    async fn get_client(&self, _: Request<pb::GetClientRequest>) -> Answer<pb::Client> {
-        Err(Status::unimplemented("not yet"))
+    async fn get_client(&self, request: Request<pb::GetClientRequest>) -> Answer<pb::Client> {
+        Ok(Response::new(self.client(request.get_ref())?))
     }
 
     async fn disconnect_client(
         &self,
-        _: Request<pb::DisconnectClientRequest>,
+        request: Request<pb::DisconnectClientRequest>,
     ) -> Answer<pb::DisconnectClientResponse> {
-        Err(Status::unimplemented("not yet"))
+        Ok(Response::new(self.end_client(request.get_ref()).await?))
     }
 
-    async fn remove_client(&self, _: Request<pb::RemoveClientRequest>) -> Answer<pb::Client> {
-        Err(Status::unimplemented("not yet"))
+    async fn remove_client(&self, request: Request<pb::RemoveClientRequest>) -> Answer<pb::Client> {
+        Ok(Response::new(self.unseat_client(request.get_ref()).await?))
     }
 
-    async fn list_bans(&self, _: Request<pb::ListBansRequest>) -> Answer<pb::ListBansResponse> {
-        Err(Status::unimplemented("not yet"))
+    async fn list_bans(
+        &self,
+        request: Request<pb::ListBansRequest>,
+    ) -> Answer<pb::ListBansResponse> {
+        self.answer(self.list_of_bans(request.get_ref())?)
     }
 
     async fn get_ban(&self, request: Request<pb::GetBanRequest>) -> Answer<pb::Ban> {

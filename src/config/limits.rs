@@ -34,6 +34,10 @@ pub const MAX_PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
 pub const FILTER_BYTES: usize = 1024;
 /// Most streams of administrators that stand open at a time: `WatchEvents`, `Health/Watch` and reflection.
 pub const WATCHERS: usize = 10_000;
+/// Most clients that are looked at for one page of a listing: with a filter that few match, it is short.
+pub const CLIENTS_LOOKED_AT: usize = 10_000;
+/// Bytes kept of a browser's User-Agent.
+pub const USER_AGENT_BYTES: usize = 256;
 /// What the server counts for a client that is connected and idle, in bytes.
 pub const CLIENT_BYTES: usize = 4 << 10;
 /// What the server needs beside its log and what it keeps for its clients, in bytes, and the least that it keeps for
@@ -126,6 +130,8 @@ pub const UNSENT_BYTES: u32 = 64 << 10;
 pub const HTTP_HEAD_BYTES: usize = 16 << 10;
 /// Longest header of the PROXY protocol, in bytes. A client's certificate may be named in it.
 pub const PROXY_HEADER_BYTES: usize = 2 << 10;
+/// Most rooms that are looked at for a page of a list.
+pub const ROOMS_LOOKED_AT: usize = 10_000;
 /// Most rooms that a broadcast names, and most clients that it leaves out.
 pub const BROADCAST_NAMES: usize = 1000;
 /// Most bans that stand at a time.

@@ -2,11 +2,13 @@
 
 use std::{
     fmt::Debug,
+    mem,
     net::IpAddr,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU16, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering},
     },
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use parking_lot::Mutex;
@@ -16,21 +18,48 @@ use super::{
     cell::RoomCell,
     heartbeat::TICKS_A_SECOND,
     outbox::{Cause, Entry, Flush, Outbox, Pushed},
-    session::Names,
     turn,
 };
-use crate::{config::limits, id::ClientId};
+use crate::{config::limits, id::ClientId, protocol::UserIdJson, room::Identity};
+
+/// No client takes 71 minutes to answer: it would be closed long before.
+const UNKNOWN: u32 = u32::MAX;
+
+/// Where a client comes from. An address alone says nothing of the program.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// Its address, as a trusted proxy says it where there is one.
+    pub address: IpAddr,
+    /// The User-Agent of its handshake (RFC 9110, section 10.1.5), of which
+    /// [`limits::USER_AGENT_BYTES`] are kept.
+    pub user_agent: Option<&'a str>,
+}
+
+impl<A: Into<IpAddr>> From<A> for Origin<'_> {
+    fn from(address: A) -> Self {
+        Self { address: address.into(), user_agent: None }
+    }
+}
 
 /// Its name, what is due to it and how that gets there, and when it was last heard of.
 #[derive(Debug)]
 pub struct Client {
     /// The server's name for it.
     pub id: ClientId,
-    /// Where it comes from, as far as that is known.
+    /// Where it comes from.
     pub(super) address: IpAddr,
-    shown: Mutex<Shown>,
+    /// The User-Agent of its handshake.
+    pub(super) user_agent: Option<Arc<str>>,
+    /// When it connected, in nanoseconds since 1970: half the size of a [`SystemTime`].
+    connected_at: u64,
+    /// What it sent. What it got is counted by its outbox and its link.
+    pub(super) messages_in: Counter,
+    pub(super) bytes_in: Counter,
+    /// From its last ping to the answer, in microseconds, or [`UNKNOWN`].
+    round_trip: AtomicU32,
     /// What is due to it.
     pub outbox: Outbox,
+    public: Mutex<Public>,
     link: OnceLock<Arc<dyn Link>>,
     heard_at: AtomicU32,
     /// How many outboxes it has to wait for, before it may say more: at most one for each room-mate.
@@ -42,12 +71,23 @@ pub struct Client {
     enlisted: AtomicBool,
 }
 
-/// What its session knows of it, for all others.
+/// What its session lets others know. The session has its own copies, which it reads for each signal.
 #[derive(Debug, Default)]
-struct Shown {
+struct Public {
     names: Option<Arc<Names>>,
     seat: Option<Arc<RoomCell>>,
 }
+
+/// What a client goes by since it registered.
+#[derive(Debug)]
+pub(super) struct Names {
+    pub(super) identity: Identity,
+    pub(super) user_id: UserIdJson,
+}
+
+/// A count to which only one task adds, and which others may read.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
 
 /// The way from an outbox to its client's socket, for those who do not own the connection.
 pub trait Link: Debug + Send + Sync {
@@ -55,18 +95,24 @@ pub trait Link: Debug + Send + Sync {
     /// connection's own task.
     fn flush(&self, outbox: &Outbox);
 
-    /// How many bytes the socket has taken in all, modulo 2^32.
-    fn taken(&self) -> u32;
+    /// How many bytes the socket has taken in all.
+    fn taken(&self) -> u64;
 }
 
 impl Client {
-    pub(super) fn new(hub: &Arc<Hub>, address: IpAddr) -> Self {
+    pub(super) fn new(hub: &Arc<Hub>, origin: Origin<'_>) -> Self {
         hub.keep.adjust(0, limits::CLIENT_BYTES);
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             id: ClientId::random(),
-            address,
-            shown: Mutex::default(),
+            address: origin.address.to_canonical(),
+            user_agent: origin.user_agent.and_then(|agent| hub.agents.enter(agent)),
+            connected_at: u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX),
             outbox: Outbox::new(Arc::clone(hub)),
+            messages_in: Counter::default(),
+            bytes_in: Counter::default(),
+            round_trip: AtomicU32::new(UNKNOWN),
+            public: Mutex::default(),
             link: OnceLock::new(),
             heard_at: AtomicU32::new(0),
             held_by: AtomicU16::new(0),
@@ -76,27 +122,48 @@ impl Client {
         }
     }
 
-    /// The address or network whose share of what is limited it takes.
+    /// Whose share of what is limited by address it takes.
     pub(super) fn network(&self) -> Network {
         Network::of(self.address)
     }
 
-    /// What it goes by since it registered.
+    pub(super) fn connected_at(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.connected_at)
+    }
+
+    /// What it goes by from now on: before it acts under these names.
+    pub(super) fn publish_names(&self, names: Option<Arc<Names>>) {
+        self.public.lock().names = names;
+    }
+
+    /// Where it sits from now on. Published before it takes the seat and until it gave it up: whoever sits in a room
+    /// can be found by its seat, and whether it sits there is for [`RoomCell::seats`] to say.
+    pub(super) fn publish_seat(&self, seat: Option<&Arc<RoomCell>>) {
+        let former = mem::replace(&mut self.public.lock().seat, seat.cloned());
+        // Without the lock: it may be the last to know of the room.
+        drop(former);
+    }
+
+    /// What it goes by, once it has registered.
     pub(super) fn names(&self) -> Option<Arc<Names>> {
-        self.shown.lock().names.clone()
+        self.public.lock().names.clone()
     }
 
-    pub(super) fn show_names(&self, names: Option<Arc<Names>>) {
-        self.shown.lock().names = names;
-    }
-
-    /// The room in which it sits, or sat a moment ago, or is about to sit.
+    /// Where it sits, or is about to, or sat a moment ago.
     pub(super) fn seat(&self) -> Option<Arc<RoomCell>> {
-        self.shown.lock().seat.clone()
+        self.public.lock().seat.clone()
     }
 
-    pub(super) fn show_seat(&self, seat: Option<Arc<RoomCell>>) {
-        self.shown.lock().seat = seat;
+    /// It answered its last ping, for the first time, after so long.
+    pub fn answered(&self, round_trip: Duration) {
+        let micros = u32::try_from(round_trip.as_micros()).unwrap_or(UNKNOWN);
+        self.round_trip.store(micros, Ordering::Relaxed);
+    }
+
+    /// From its last ping that it answered to the answer; none before the first answer.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        let micros = self.round_trip.load(Ordering::Relaxed);
+        (micros != UNKNOWN).then(|| Duration::from_micros(micros.into()))
     }
 
     /// From now on, whoever has something to say to this client flushes `link` at the end of its turn.
@@ -139,8 +206,8 @@ impl Client {
         }
     }
 
-    /// How many bytes its socket has taken in all, modulo 2^32.
-    pub(super) fn taken(&self) -> u32 {
+    /// How many bytes its socket has taken in all.
+    pub(super) fn taken(&self) -> u64 {
         self.link.get().map_or(0, |link| link.taken())
     }
 
@@ -230,8 +297,22 @@ impl Client {
     }
 }
 
+impl Counter {
+    /// No read-modify-write, as there is no other writer.
+    pub(super) fn add(&self, more: u64) {
+        self.0.store(self.get().wrapping_add(more), Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 impl Drop for Client {
     fn drop(&mut self) {
         self.outbox.keep().adjust(limits::CLIENT_BYTES + self.unfinished_bytes(), 0);
+        if let Some(agent) = &self.user_agent {
+            self.outbox.hub.agents.leave(agent);
+        }
     }
 }

@@ -90,12 +90,25 @@ impl Directory {
         }
     }
 
-    /// The first `max` cells with names after `after`.
-    pub(super) fn page(&self, after: Option<&RoomId>, max: usize) -> Vec<Arc<RoomCell>> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+    /// The first `max` cells with names after `after` that begin with `prefix`.
+    pub(super) fn page(
+        &self,
+        after: Option<&RoomId>,
+        prefix: &str,
+        max: usize,
+    ) -> Vec<Arc<RoomCell>> {
+        // No name is shorter than what it begins with, so all of them come from there on.
+        let first: Option<RoomId> = prefix.parse().ok();
+        let start = match (after, &first) {
+            (Some(after), Some(first)) if after < first => Bound::Included(first),
+            (Some(after), _) => Bound::Excluded(after),
+            (None, Some(first)) => Bound::Included(first),
+            (None, None) => Bound::Unbounded,
+        };
         let run = |shard: &Mutex<BTreeMap<RoomId, Arc<RoomCell>>>| {
             let shard = shard.lock();
             let cells = shard.range::<RoomId, _>((start, Bound::Unbounded));
+            let cells = cells.take_while(|(id, _)| id.as_str().starts_with(prefix));
             cells.take(max).map(|(_, cell)| Arc::clone(cell)).collect::<Vec<_>>()
         };
         let runs = self.shards.iter().map(run);

@@ -203,14 +203,8 @@ fn part(all: usize, elapsed: Duration, window: Duration) -> usize {
     if elapsed >= window {
         return all;
     }
-    let share = elapsed.as_secs_f64() / window.as_secs_f64();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "between nothing and all of them"
-    )]
-    let due = (all as f64 * share).ceil() as usize;
-    due.min(all)
+    let due = (all as u128 * elapsed.as_millis()).div_ceil(window.as_millis().max(1));
+    usize::try_from(due).map_or(all, |due| due.min(all))
 }
 
 /// Those who leave at the same moment shall not come back at the same moment.

@@ -42,10 +42,10 @@ pub(super) struct Keep {
 struct Watched {
     client: Weak<Client>,
     /// What its socket had taken in all at the last look, and since when that is so.
-    taken: u32,
+    taken: u64,
     still_since: u32,
     /// Since when its outbox is over half full, or when that was last found to drain, and what had been taken then.
-    pressed: Option<(u32, u32)>,
+    pressed: Option<(u32, u64)>,
 }
 
 impl Keep {
@@ -148,7 +148,7 @@ impl Watched {
         }
         let least = limits::SLOW_BYTES_A_SECOND * (waited / TICKS_A_SECOND);
         self.pressed = Some((now, taken));
-        (taken.wrapping_sub(taken_then) < least).then_some(Ending::SlowConsumer)
+        (taken - taken_then < u64::from(least)).then_some(Ending::SlowConsumer)
     }
 }
 

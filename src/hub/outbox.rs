@@ -4,6 +4,8 @@
 //! Counted means: an entry counts until the client has it. `taken` of them are on their way to the socket;
 //! a plain client acknowledges them by having its socket take them.
 
+mod entry;
+
 use std::{
     cell::RefCell,
     collections::VecDeque,
@@ -17,11 +19,10 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
+pub use entry::Entry;
+
 use super::{Client, Ending, Hub, ending::Urgency, keep::Keep};
-use crate::{
-    config::{OutboxLimits, limits::OUTBOX_MESSAGE_OVERHEAD},
-    protocol::{Announcement, Frame},
-};
+use crate::config::OutboxLimits;
 
 thread_local! {
     /// The buffers of outboxes that ran empty, for the next ones that fill: an idle client has none, and a
@@ -53,6 +54,8 @@ struct Queue {
     /// An idle client has none.
     entries: Option<Buffer>,
     bytes: usize,
+    /// How many messages the client has.
+    acknowledged: u64,
     /// A batch and a message at most.
     taken_bytes: u32,
     taken: u32,
@@ -80,15 +83,6 @@ impl Held {
     }
 }
 
-/// One message, shared with whoever else gets it.
-#[derive(Debug, Clone)]
-pub enum Entry {
-    /// Ready to send.
-    Frame(Frame),
-    /// To be encoded by whoever sends it first.
-    Announcement(Arc<Announcement>),
-}
-
 /// Whose doing it is that something is said.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Cause<'a> {
@@ -106,6 +100,15 @@ pub(super) struct Pushed {
     pub(super) flush: Flush,
     /// Whether the outbox has to be looked after from now on, as it is [heavy](Outbox::is_heavy).
     pub(super) is_heavy: bool,
+}
+
+/// What an outbox holds, due or on its way, and how many messages its client has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Depth {
+    pub(super) messages: usize,
+    /// What the messages count, not what they take as frames.
+    pub(super) bytes: usize,
+    pub(super) acknowledged: u64,
 }
 
 /// What the caller of [`Outbox::push`] is to see to.
@@ -205,6 +208,13 @@ impl Outbox {
         &self.hub.keep
     }
 
+    /// How much there is, and was.
+    pub(super) fn depth(&self) -> Depth {
+        let queue = self.queue.lock();
+        let (messages, bytes) = (queue.messages(), queue.bytes);
+        Depth { messages, bytes, acknowledged: queue.acknowledged }
+    }
+
     /// How many bytes are due, or on their way.
     pub(super) fn bytes(&self) -> usize {
         self.queue.lock().bytes
@@ -283,6 +293,7 @@ impl Outbox {
         let mut queue = self.queue.lock();
         let before = queue.bytes;
         queue.bytes -= queue.taken_bytes as usize;
+        queue.acknowledged += u64::from(queue.taken);
         (queue.taken, queue.taken_bytes) = (0, 0);
         self.count(before, queue.bytes);
         let more = queue.is_due() || queue.ping || queue.ending.is_some();
@@ -341,23 +352,5 @@ impl Queue {
 
     fn is_over(&self, part: OutboxLimits) -> bool {
         self.messages() > part.messages || self.bytes > part.bytes
-    }
-}
-
-impl Entry {
-    /// The message as it is sent.
-    pub fn frame(self) -> Frame {
-        match self {
-            Self::Frame(frame) => frame,
-            Self::Announcement(announcement) => announcement.frame(),
-        }
-    }
-
-    fn weight(&self) -> usize {
-        OUTBOX_MESSAGE_OVERHEAD
-            + match self {
-                Self::Frame(frame) => frame.as_str().len(),
-                Self::Announcement(announcement) => announcement.weight(),
-            }
     }
 }

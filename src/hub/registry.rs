@@ -75,6 +75,15 @@ impl Registry {
         self.shard(id).lock().get(&id).cloned()
     }
 
+    /// All of them. Whoever is connected meanwhile is one of them; others may be.
+    pub(super) fn ids(&self) -> Vec<ClientId> {
+        let mut ids = Vec::with_capacity(self.count.load(Ordering::Relaxed));
+        for shard in &self.shards {
+            ids.extend(shard.lock().keys());
+        }
+        ids
+    }
+
     pub(super) fn for_each(&self, mut visit: impl FnMut(&Arc<Client>)) {
         for shard in &self.shards {
             // Copied first: whoever connects or leaves meanwhile shall not wait for all the visits.

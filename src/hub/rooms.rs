@@ -8,6 +8,7 @@ use super::{
     directory::TooManyRooms,
 };
 use crate::{
+    config::limits,
     event::Position,
     id::RoomId,
     room::{Command, Denied, Member, Settings, Summary, Update},
@@ -39,22 +40,37 @@ pub enum NotChanged {
 }
 
 impl Hub {
-    /// At most `max` rooms that exist, with names after `after`, in the order of their names; and whether
-    /// there are more.
-    pub fn rooms(&self, after: Option<&RoomId>, max: NonZeroUsize) -> (Vec<Summary>, bool) {
+    /// At most `max` rooms that `keep` holds of, with names after `after` that begin with `prefix`, in the order of
+    /// their names; and after which name to go on, unless all were looked at. Whatever exists from the first page to
+    /// the last is on exactly one.
+    ///
+    /// A page may be short, or empty, and not the last: no more than [`limits::ROOMS_LOOKED_AT`] are looked at.
+    pub fn rooms(
+        &self,
+        after: Option<&RoomId>,
+        max: NonZeroUsize,
+        prefix: &str,
+        keep: impl Fn(&Summary) -> bool,
+    ) -> (Vec<Summary>, Option<RoomId>) {
         let mut rooms = Vec::new();
-        let mut after = after.cloned();
+        let mut last = after.cloned();
+        let mut left = limits::ROOMS_LOOKED_AT;
         loop {
-            let wanted = max.get() + 1 - rooms.len();
-            let cells = self.directory.page(after.as_ref(), wanted);
+            // One more than there is room for tells whether it is the last page.
+            let wanted = (max.get() + 1 - rooms.len()).min(left + 1);
+            let cells = self.directory.page(last.as_ref(), prefix, wanted);
             let exhausted = cells.len() < wanted;
-            after = cells.last().map(|cell| cell.id().clone());
-            // Some may have closed since.
-            rooms.extend(cells.iter().filter_map(|cell| cell.summary()));
-            if exhausted || rooms.len() > max.get() {
-                let more = rooms.len() > max.get();
-                rooms.truncate(max.get());
-                return (rooms, more);
+            for cell in cells {
+                if rooms.len() == max.get() || left == 0 {
+                    return (rooms, last);
+                }
+                left -= 1;
+                // It may have closed since.
+                rooms.extend(cell.summary().filter(&keep));
+                last = Some(cell.id().clone());
+            }
+            if exhausted {
+                return (rooms, None);
             }
         }
     }

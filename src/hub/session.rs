@@ -6,7 +6,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Client, Ending, Hub,
-    cell::{Arrival, CellClosed, RoomCell, Unroutable},
+    cell::{Arrival, CellClosed, Departed, RoomCell, Unroutable},
+    client::Names,
     directory::TooManyRooms,
     outbox::Entry,
     rate::{Meter, Over, milliseconds},
@@ -24,7 +25,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Session {
     client: Arc<Client>,
+    /// Most clients that only wait have none.
     names: Option<Arc<Names>>,
+    /// Where it sits, unless somebody freed the seat meanwhile: the room knows.
     seat: Option<Arc<RoomCell>>,
     meter: Meter,
     /// Whether it said a whole message since it last rested.
@@ -33,13 +36,6 @@ pub struct Session {
     silenced: bool,
     /// Whether it is summoned in the next tick, for its rate.
     waits: bool,
-}
-
-/// What a client goes by since it registered.
-#[derive(Debug)]
-pub(super) struct Names {
-    identity: Identity,
-    user_id: UserIdJson,
 }
 
 /// A wish for a seat, to be carried out with [`Session::join`].
@@ -131,6 +127,7 @@ impl Session {
         let now = heartbeat.now();
         if bytes > 0 {
             self.client.heard(now);
+            self.client.bytes_in.add(bytes as u64);
             self.meter.bytes(rates, bytes);
         }
         self.client.note_unfinished(unfinished, mem::take(&mut self.spoke), now);
@@ -139,6 +136,7 @@ impl Session {
     /// Notes the same of what was only read ahead, as the client may not speak.
     pub fn read_ahead(&mut self, bytes: usize, unhandled: usize) {
         let Hub { heartbeat, rates, .. } = &*self.client.outbox.hub;
+        self.client.bytes_in.add(bytes as u64);
         self.meter.bytes(rates, bytes);
         self.client.note_unfinished(unhandled, false, heartbeat.now());
     }
@@ -152,6 +150,7 @@ impl Session {
     /// for: it is to be carried out before the next message.
     pub fn receive(&mut self, text: &str) -> Option<Box<Join>> {
         self.spoke = true;
+        self.client.messages_in.add(1);
         let (request_id, request) = protocol::parse(text);
         let answer = match request {
             Ok(Request::Signal { kind, target, payload }) => self.signal(kind, target, payload),
@@ -160,7 +159,7 @@ impl Session {
                 Err(rejected) => Err(Rejected { join: true, ..rejected }),
             },
             Ok(Request::Leave { room_id }) => {
-                if self.sits_in(&room_id) {
+                if self.seat.as_ref().is_some_and(|cell| *cell.id() == room_id) {
                     self.leave(LeaveReason::Left, request_id.as_ref());
                 }
                 Ok(())
@@ -184,6 +183,7 @@ impl Session {
     pub async fn join(&mut self, join: Box<Join>) {
         let Join { room_id, metadata, request_id } = *join;
         if let Err(rejected) = self.take_seat(&room_id, metadata, request_id.as_ref()).await {
+            self.client.publish_seat(self.seat.as_ref());
             self.refuse(&Rejected { join: true, ..rejected }, request_id.as_ref());
         }
     }
@@ -219,15 +219,16 @@ impl Session {
         let user_id = identity.user_id.clone().unwrap_or_else(own_id);
         let identity = Identity { user_id: Some(user_id.clone()), ..identity };
         let names = Names { identity: identity.clone(), user_id: UserIdJson::from(&user_id) };
-        if let Some(cell) = &self.seat {
+        let seat = self.seat.clone().filter(|cell| cell.seats(self.client.id));
+        if let Some(cell) = &seat {
             self.may_change(cell)?;
         }
         let before = self.names.replace(Arc::new(names));
         // Before bans are asked for: one that comes later finds the names.
-        self.client.show_names(self.names.clone());
+        self.client.publish_names(self.names.clone());
         let renamed = self.rename(identity);
         if renamed.is_err() {
-            self.client.show_names(before.clone());
+            self.client.publish_names(before.clone());
             self.names = before;
         } else {
             self.reply(&Reply::Registered { user_id: &user_id, request_id });
@@ -273,7 +274,7 @@ impl Session {
         }
         let taken = self.sit_down(room_id, &arrival);
         if taken.is_err() && !again {
-            self.client.show_seat(None);
+            self.client.publish_seat(None);
         }
         taken
     }
@@ -283,7 +284,7 @@ impl Session {
             let hub = Arc::clone(self.hub());
             let cell = hub.cell(room_id).map_err(|TooManyRooms| too_many_rooms())?;
             // Before it is asked whether the connection is at its end: whoever ends it finds the seat.
-            self.client.show_seat(Some(Arc::clone(&cell)));
+            self.client.publish_seat(Some(&cell));
             if self.client.outbox.is_ending() {
                 return Err(not_in_room());
             }
@@ -340,12 +341,14 @@ impl Session {
     /// Gives up the seat. Returns the room, unless somebody took the seat already.
     fn depart(&mut self, reason: LeaveReason) -> Option<Arc<RoomCell>> {
         let cell = self.seat.take()?;
-        let departed = cell.depart(self.hub(), self.client.id, reason, SystemTime::now());
-        self.client.show_seat(None);
-        if departed.closed {
+        let Departed { had_a_seat, closed } =
+            cell.depart(self.hub(), self.client.id, reason, SystemTime::now());
+        if closed {
             self.hub().directory.forget(&cell);
         }
-        departed.had_a_seat.then_some(cell)
+        // Not only for those who look: a room and a client who sits in it hold each other.
+        self.client.publish_seat(None);
+        had_a_seat.then_some(cell)
     }
 
     fn signal(
@@ -369,9 +372,8 @@ impl Session {
     }
 
     fn sits_in(&self, room_id: &RoomId) -> bool {
-        let here = self.seat.as_ref().filter(|cell| cell.id() == room_id);
-        // An administrator may have taken the seat.
-        here.is_some_and(|cell| cell.seats(self.client.id))
+        let seat = self.seat.as_ref().filter(|cell| cell.id() == room_id);
+        seat.is_some_and(|cell| cell.seats(self.client.id))
     }
 
     fn refuse(&self, rejected: &Rejected, request_id: Option<&RequestId>) {
@@ -416,3 +418,6 @@ fn too_many_rooms() -> Rejected {
 fn not_in_room() -> Rejected {
     Rejected::new(Code::NotInRoom, "You are in no room")
 }
+
+#[cfg(test)]
+mod tests;

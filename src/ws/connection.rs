@@ -35,10 +35,15 @@ const THROWN_AWAY_BYTES: usize = 8 << 20;
 /// Serves a connection until it ends; `already_read` is what came with the handshake.
 ///
 /// Not an `async fn`: its arguments would stay beside what is made of them, for every connection.
-pub fn run<S>(stream: S, already_read: Vec<u8>, session: Session) -> impl Future<Output = ()> + Send
+pub fn run<S>(
+    stream: S,
+    already_read: Vec<u8>,
+    mut session: Session,
+) -> impl Future<Output = ()> + Send
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    session.heard(already_read.len(), 0);
     let wire = Arc::new(Wire::new(stream));
     session.client().attach(Arc::clone(&wire) as Arc<dyn Link>);
     // So that its first poll makes the task the outbox's owner, whatever is due by then.
@@ -164,7 +169,11 @@ fn listen<S: AsyncRead + AsyncWrite + Unpin>(
                 wire.append(Control::Pong, payload);
                 session.client().outbox.summon();
             }
-            Incoming::Pong => {}
+            Incoming::Pong(payload) => {
+                if let Some(round_trip) = wire.answered(payload) {
+                    session.client().answered(round_trip);
+                }
+            }
             Incoming::Close(code) => {
                 return Poll::Ready(Some(Err(Parting::ClosedByClient(code))));
             }

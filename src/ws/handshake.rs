@@ -1,5 +1,7 @@
 //! The opening handshake of RFC 6455, section 4.2, as far as HTTP has a part in it.
 
+use std::borrow::Cow;
+
 use base64::{
     Engine,
     alphabet::STANDARD,
@@ -9,7 +11,7 @@ use hyper::{
     HeaderMap, Method, Request, Response, StatusCode, Version,
     header::{
         CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+        SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE, USER_AGENT,
     },
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -91,6 +93,12 @@ fn subprotocol(headers: &HeaderMap) -> Option<HeaderValue> {
     let first = named.next()?;
     let agreed = if named.any(|name| name == SUBPROTOCOL) { SUBPROTOCOL } else { first };
     Some(HeaderValue::from_bytes(agreed).expect("a token"))
+}
+
+/// What a client says of the program it is (RFC 9110, section 10.1.5). It should be ASCII; what is
+/// not even UTF-8 becomes U+FFFD.
+pub fn user_agent(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()))
 }
 
 impl Refused {

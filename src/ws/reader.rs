@@ -38,8 +38,8 @@ pub enum Incoming<'a> {
     Text(&'a str),
     /// To be answered with the same payload.
     Ping(&'a [u8]),
-    /// The answer to a ping.
-    Pong,
+    /// The answer to a ping with this payload, or to none.
+    Pong(&'a [u8]),
     /// Goodbye, to be answered with this code, or with none.
     Close(Option<u16>),
 }
@@ -85,7 +85,7 @@ impl Reader {
         Poll::Ready(Ok(match (frame.opcode, &mut self.fragments) {
             (OpCode::Control(Control::Close), _) => Incoming::Close(answer_to_close(payload)?),
             (OpCode::Control(Control::Ping), _) => Incoming::Ping(payload),
-            (OpCode::Control(_), _) => Incoming::Pong,
+            (OpCode::Control(_), _) => Incoming::Pong(payload),
             (OpCode::Data(_), None) => Incoming::Text(text(payload)?),
             (OpCode::Data(_), Some(fragments)) => {
                 fragments.add(payload)?;

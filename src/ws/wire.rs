@@ -9,6 +9,7 @@ use std::{
     fmt, io, mem,
     pin::Pin,
     task::{Context, Poll, Waker, ready},
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -18,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{
     coding::{Control, Data, OpCode},
 };
 
-use super::parting::Parting;
+use super::{parting::Parting, round_trip::RoundTrip};
 use crate::hub::{Due, Entry, Link, Outbox};
 
 /// How much is given to the socket at once. More waits in the outbox, where it is counted.
@@ -42,9 +43,11 @@ struct Socket<S> {
     unsent: Vec<u8>,
     /// Whether the stream took something that it may not have passed on, as TLS does.
     unflushed: bool,
-    /// Bytes that the stream took in all, wrapping, and whether any since [`Wire::flow`] last told.
-    taken: u32,
+    /// Bytes that the stream took in all, and whether any since [`Wire::flow`] last told.
+    taken: u64,
     took: bool,
+    /// Of the last ping.
+    round_trip: RoundTrip,
     /// Whether the stream broke, whoever's flush found that out: what it was given then is lost.
     broken: bool,
 }
@@ -69,6 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             unflushed: false,
             taken: 0,
             took: false,
+            round_trip: RoundTrip::default(),
             broken: false,
         };
         Self(Mutex::new(Inner { socket, owner: Waker::noop().clone() }))
@@ -93,6 +97,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Puts a control frame behind what is unsent.
     pub(super) fn append(&self, control: Control, payload: &[u8]) {
         write_frame(&mut self.0.lock().socket.unsent, OpCode::Control(control), payload);
+    }
+
+    /// How long the client took to answer the last ping, if this is the answer's payload and the first with it.
+    pub(super) fn answered(&self, payload: &[u8]) -> Option<Duration> {
+        self.0.lock().socket.round_trip.end(payload)
     }
 
     /// How the client reads what it is sent.
@@ -154,7 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Link for Wire<S> {
         }
     }
 
-    fn taken(&self) -> u32 {
+    fn taken(&self) -> u64 {
         self.0.lock().socket.taken
     }
 }
@@ -183,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 }
             }
             let due = BATCH.with_borrow_mut(|batch| {
-                let due = batch.fill(outbox);
+                let due = batch.fill(outbox, &mut self.round_trip);
                 self.send(&batch.bytes, cx).map(|()| due)
             });
             match due {
@@ -227,7 +236,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     fn count(&mut self, sent: usize) {
-        self.taken = self.taken.wrapping_add(u32::try_from(sent).unwrap_or(u32::MAX));
+        self.taken += sent as u64;
         self.took |= sent > 0;
     }
 
@@ -248,7 +257,7 @@ thread_local! {
 }
 
 impl Batch {
-    fn fill(&mut self, outbox: &Outbox) -> Due {
+    fn fill(&mut self, outbox: &Outbox, round_trip: &mut RoundTrip) -> Due {
         self.bytes.clear();
         // A list of a thousand members shall not stay for ever.
         self.bytes.shrink_to(2 * BATCH_BYTES);
@@ -258,7 +267,7 @@ impl Batch {
             write_frame(&mut self.bytes, OpCode::Data(Data::Text), frame.as_str().as_bytes());
         }
         if due == (Due::Send { ping: true }) {
-            write_frame(&mut self.bytes, OpCode::Control(Control::Ping), &[]);
+            write_frame(&mut self.bytes, OpCode::Control(Control::Ping), &round_trip.begin());
         }
         due
     }

@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::{
 pub enum Seen {
     Text(String),
     Ping(Vec<u8>),
-    Pong,
+    Pong(Vec<u8>),
     Close(Option<u16>),
     Fault(u16),
     End,
@@ -79,7 +79,7 @@ fn ours(max_message_bytes: usize, cut: usize, bytes: &[u8]) -> Vec<Seen> {
         let next = match next {
             Ok(Incoming::Text(text)) => Seen::Text(text.to_owned()),
             Ok(Incoming::Ping(payload)) => Seen::Ping(payload.to_vec()),
-            Ok(Incoming::Pong) => Seen::Pong,
+            Ok(Incoming::Pong(payload)) => Seen::Pong(payload.to_vec()),
             Ok(Incoming::Close(code)) => Seen::Close(code),
             Err(Parting::Fault(code)) => Seen::Fault(code as u16),
             Err(Parting::Lost) => Seen::End,
@@ -108,7 +108,7 @@ fn librarys(max_message_bytes: usize, bytes: Vec<u8>) -> Vec<Seen> {
         let next = match socket.read() {
             Ok(Message::Text(text)) => Seen::Text(text.to_string()),
             Ok(Message::Ping(payload)) => Seen::Ping(payload.to_vec()),
-            Ok(Message::Pong(_)) => Seen::Pong,
+            Ok(Message::Pong(payload)) => Seen::Pong(payload.to_vec()),
             Ok(Message::Close(frame)) => Seen::Close(frame.map(|frame| frame.code.into())),
             Ok(_) => Seen::Fault(UNSUPPORTED),
             Err(Error::Capacity(_)) => Seen::Fault(1009),

@@ -2,9 +2,10 @@
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use signalpost::{
     hub::{Due, Session},
+    id::RoomId,
     journal::Entry,
     room::{Room, Settings},
 };
@@ -17,7 +18,7 @@ impl Play {
         for client in self.clients.iter_mut().flatten() {
             assert_eq!(heard(&client.session), std::mem::take(&mut client.due));
         }
-        let (listed, more) = self.hub.rooms(None, NonZeroUsize::new(10).unwrap());
+        let (listed, more) = self.hub.rooms(None, NonZeroUsize::new(10).unwrap(), "", |_| true);
         let shown: Vec<_> = listed
             .iter()
             .map(|room| (room.id.as_str(), room.member_count, room.settings.locked))
@@ -27,7 +28,8 @@ impl Play {
             .iter()
             .map(|(name, room)| (*name, room.members.len(), room.locked))
             .collect();
-        assert_eq!((shown, more), (expected, false));
+        assert_eq!((shown, more), (expected, None));
+        self.look_at_clients();
         self.replay();
         for (name, modelled) in &self.rooms {
             let id = name.parse().unwrap();
@@ -42,6 +44,29 @@ impl Play {
         }
         let existing = self.replayed.values().filter(|room| room.exists()).count();
         assert_eq!(existing, self.rooms.len());
+    }
+
+    /// Everybody is listed as the model has it, in pages of two.
+    fn look_at_clients(&self) {
+        let (mut listed, mut after) = (Vec::new(), None);
+        loop {
+            let (page, next) = self.hub.clients(after, NonZeroUsize::new(2).unwrap(), |_| true);
+            listed.extend(page);
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert!(listed.is_sorted_by_key(|report| report.id));
+        assert_eq!(listed.len(), self.clients.iter().flatten().count());
+        for client in self.clients.iter().flatten() {
+            let report = listed.iter().find(|report| report.id == client.session.client().id);
+            let report = report.unwrap();
+            assert_eq!(report.room_id.as_ref().map(RoomId::as_str), client.room);
+            assert_eq!(json!(report.identity.user_id), client.user_id());
+            assert_eq!(json!(report.identity.display_name), client.shown()["displayName"]);
+            assert_eq!(report.queue_messages, 0);
+        }
     }
 
     /// The log says the same again.

@@ -4,14 +4,14 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use signalpost::hub::{Client, Link, Outbox};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Taking(AtomicU32);
+pub struct Taking(AtomicU64);
 
 impl Taking {
     /// This client's from now on; it has taken nothing yet.
@@ -22,7 +22,7 @@ impl Taking {
     }
 
     /// It takes so many bytes.
-    pub fn takes(&self, bytes: u32) {
+    pub fn takes(&self, bytes: u64) {
         self.0.fetch_add(bytes, Ordering::Relaxed);
     }
 }
@@ -30,7 +30,7 @@ impl Taking {
 impl Link for Taking {
     fn flush(&self, _: &Outbox) {}
 
-    fn taken(&self) -> u32 {
+    fn taken(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -27,15 +27,20 @@ pub(in crate::admin) fn ban(ban: &Ban) -> pb::Ban {
         room_id: ban.room_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         subject: Some(match &ban.subject {
             Subject::User(user_id) => PbSubject::UserId(user_id.to_string()),
-            Subject::Network(network) if network.prefix_len() == network.max_prefix_len() => {
-                PbSubject::Address(network.addr().to_string())
-            }
-            Subject::Network(network) => PbSubject::Address(network.to_string()),
+            Subject::Network(network) => PbSubject::Address(address(network)),
         }),
         reason: ban.reason.as_deref().unwrap_or_default().to_owned(),
         create_time: Some(timestamp(ban.created_at)),
         expiration: ban.expires_at.map(|end| Expiration::ExpireTime(timestamp(end))),
     }
+}
+
+/// A network of one address is written as that.
+pub(in crate::admin) fn address(network: &IpNet) -> String {
+    if network.prefix_len() == network.max_prefix_len() {
+        return network.addr().to_string();
+    }
+    network.to_string()
 }
 
 /// The ban that a request makes, from `now` on.

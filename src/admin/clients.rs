@@ -1,0 +1,85 @@
+//! The calls about connected clients.
+
+use std::time::SystemTime;
+
+use super::{
+    convert::{self, ban, client, named},
+    pb::{self, disconnect_client_request::BanOptions},
+    problem::{Faults, Problem, Reason},
+    service::Service,
+};
+use crate::{
+    hub::{KeepOut, NotFound, NotRemoved},
+    id::ClientId,
+};
+
+impl Service {
+    pub(super) fn client(&self, request: &pb::GetClientRequest) -> Result<pb::Client, Problem> {
+        self.shown(named("client_id", &request.client_id)?)
+    }
+
+    fn shown(&self, id: ClientId) -> Result<pb::Client, Problem> {
+        let missing = || Problem::from(NotFound::Client).with("client_id", id);
+        let report = self.hub.client(id).ok_or_else(missing)?;
+        Ok(client::client(&report))
+    }
+
+    pub(super) async fn end_client(
+        &self,
+        request: &pb::DisconnectClientRequest,
+    ) -> Result<pb::DisconnectClientResponse, Problem> {
+        let (id, reason, keep_out) = Faults::gather(|faults| {
+            let id = faults.merge(named("client_id", &request.client_id));
+            let reason = faults.merge(convert::reason("reason", &request.reason));
+            let keep_out = faults.merge(request.ban.as_ref().map(keep_out).transpose());
+            Some((id?, reason?, keep_out?))
+        })?;
+        let ended = self.hub.disconnect_client(id, reason, keep_out).await;
+        let bans = ended.map_err(|error| Problem::from(error).with("client_id", id))?;
+        tracing::info!(client_id = %id, bans = bans.len(), "an administrator ended a connection");
+        let bans = bans.iter().map(|made| ban::ban(made)).collect();
+        Ok(pb::DisconnectClientResponse { bans })
+    }
+
+    pub(super) async fn unseat_client(
+        &self,
+        request: &pb::RemoveClientRequest,
+    ) -> Result<pb::Client, Problem> {
+        let (id, room_id, reason) = Faults::gather(|faults| {
+            let id = faults.merge(named("client_id", &request.client_id));
+            let room_id = match &*request.room_id {
+                "" => Some(None),
+                name => faults.merge(convert::room_id(name)).map(Some),
+            };
+            let reason = faults.merge(convert::reason("reason", &request.reason));
+            Some((id?, room_id?, reason?))
+        })?;
+        let removed = self.hub.remove_client(id, room_id.as_ref(), reason).await;
+        removed.map_err(|error| Problem::from(error).with("client_id", id))?;
+        tracing::info!(client_id = %id, "an administrator took a client's seat");
+        self.shown(id)
+    }
+}
+
+fn keep_out(options: &BanOptions) -> Result<KeepOut, Faults> {
+    let BanOptions { user_id, address, room_only, ttl } = *options;
+    let mut faults = Faults::default();
+    if !user_id && !address {
+        faults.add("ban", "must have user_id or address, or both");
+    }
+    let now = SystemTime::now();
+    let until = faults.merge(ttl.map(|ttl| ban::until("ban.ttl", ttl, now)).transpose());
+    faults.or(|| Some(KeepOut { user_id, address, room_only, until: until? }))
+}
+
+impl From<NotRemoved> for Problem {
+    fn from(error: NotRemoved) -> Self {
+        let reason = match error {
+            NotRemoved::NotFound(missing) => return missing.into(),
+            NotRemoved::Ban(denied) => return denied.into(),
+            NotRemoved::NotInRoom => Reason::NotInRoom,
+            NotRemoved::NoUserId => Reason::NoUserId,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
