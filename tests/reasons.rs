@@ -164,7 +164,6 @@ fn what_browsers_are_told_of_too_has_the_same_name_in_capitals() {
 }
 
 #[test]
-#[ignore = "the proto does not state reasons yet"]
 fn the_proto_states_every_reason_and_no_other() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto/signalpost/admin/v1");
     let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use tonic::Status;
+
 use super::{
     convert::{self, ban, client, named},
     pb::{self, disconnect_client_request::BanOptions},
@@ -27,7 +29,7 @@ impl Service {
     pub(super) async fn end_client(
         &self,
         request: &pb::DisconnectClientRequest,
-    ) -> Result<pb::DisconnectClientResponse, Problem> {
+    ) -> Result<pb::DisconnectClientResponse, Status> {
         let (id, reason, keep_out) = Faults::gather(|faults| {
             let id = faults.merge(named("client_id", &request.client_id));
             let reason = faults.merge(convert::reason("reason", &request.reason));

@@ -44,7 +44,6 @@ impl Problem {
         self
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the request_ids that are remembered"))]
     /// When the same call may succeed, where that is known better than by its reason.
     pub(super) fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
@@ -131,6 +130,14 @@ impl Faults {
         Ok(read().expect("nothing is missing without a fault"))
     }
 
+    /// The error that names them, for a more telling reason than [`Reason::BadRequest`].
+    pub(super) fn because(self, reason: Reason) -> Problem {
+        let Self(faults) = self;
+        let words = faults.iter().map(|fault| format!("{} {}", fault.field, fault.description));
+        let message = words.collect::<Vec<_>>().join("; ");
+        Problem { faults, ..Problem::new(reason, message) }
+    }
+
     /// A fault of `field`.
     pub(super) fn add(&mut self, field: &str, description: impl fmt::Display) {
         self.0.push(FieldViolation::new(field, description.to_string()));
@@ -138,10 +145,8 @@ impl Faults {
 }
 
 impl From<Faults> for Problem {
-    fn from(Faults(faults): Faults) -> Self {
-        let words = faults.iter().map(|fault| format!("{} {}", fault.field, fault.description));
-        let message = words.collect::<Vec<_>>().join("; ");
-        Self { faults, ..Self::new(Reason::BadRequest, message) }
+    fn from(faults: Faults) -> Self {
+        faults.because(Reason::BadRequest)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `signalpost.admin.v1.AdminService`, as `admin.proto` describes it: each call, and where it is dealt with.
 
-use std::{pin::Pin, sync::Arc};
+use std::{mem, pin::Pin, sync::Arc};
 
 use futures_util::Stream;
 use prost::Message;
@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
-    convert::broadcast,
+    convert::named,
     etag::Etags,
     pb,
-    problem::{Faults, Problem, Reason},
+    problem::{Problem, Reason},
     quota::Quota,
+    request_ids::{RequestId, RequestIds},
     watch,
 };
 use crate::{config::limits, hub::Hub};
@@ -28,6 +29,7 @@ pub(super) struct Service {
     watched: Arc<Quota>,
     /// Bytes of answers on their way.
     answers: Arc<Quota>,
+    request_ids: RequestIds,
     closing: CancellationToken,
 }
 
@@ -39,6 +41,7 @@ impl Service {
             watchers: Quota::new(limits::WATCHERS),
             watched: Quota::new(limits::WATCHED_BYTES),
             answers: Quota::new(limits::ADMIN_ANSWER_BYTES),
+            request_ids: RequestIds::default(),
             closing,
         }
     }
@@ -60,7 +63,10 @@ impl pb::admin_service_server::AdminService for Service {
     }
 
     async fn create_room(&self, request: Request<pb::CreateRoomRequest>) -> Answer<pb::Room> {
-        self.make_room(request.get_ref()).await.map(Response::new)
+        let mut request = request.into_inner();
+        let id = request_id(&mut request.request_id)?;
+        let made = self.make_room(&request);
+        self.request_ids.once("CreateRoom", &id, &request, made).await.map(Response::new)
     }
 
     async fn update_room(&self, request: Request<pb::UpdateRoomRequest>) -> Answer<pb::Room> {
@@ -90,7 +96,10 @@ impl pb::admin_service_server::AdminService for Service {
         &self,
         request: Request<pb::DisconnectClientRequest>,
     ) -> Answer<pb::DisconnectClientResponse> {
-        Ok(Response::new(self.end_client(request.get_ref()).await?))
+        let mut request = request.into_inner();
+        let id = request_id(&mut request.request_id)?;
+        let ended = self.end_client(&request);
+        self.request_ids.once("DisconnectClient", &id, &request, ended).await.map(Response::new)
     }
 
     async fn remove_client(&self, request: Request<pb::RemoveClientRequest>) -> Answer<pb::Client> {
@@ -109,7 +118,10 @@ impl pb::admin_service_server::AdminService for Service {
     }
 
     async fn create_ban(&self, request: Request<pb::CreateBanRequest>) -> Answer<pb::Ban> {
-        self.keep_out(request.get_ref()).await.map(Response::new)
+        let mut request = request.into_inner();
+        let id = request_id(&mut request.request_id)?;
+        let made = self.keep_out(&request);
+        self.request_ids.once("CreateBan", &id, &request, made).await.map(Response::new)
     }
 
     async fn delete_ban(&self, request: Request<pb::DeleteBanRequest>) -> Answer<()> {
@@ -120,20 +132,10 @@ impl pb::admin_service_server::AdminService for Service {
         &self,
         request: Request<pb::BroadcastRequest>,
     ) -> Answer<pb::BroadcastResponse> {
-        let pb::BroadcastRequest { target, body, exclude, .. } = request.into_inner();
-        let most = self.hub.max_message_bytes();
-        let (audience, content, excluded) = Faults::gather(|faults| {
-            let audience = faults.merge(broadcast::audience(target));
-            let content = faults.merge(broadcast::content(body));
-            let excluded = faults.merge(broadcast::excluded(&exclude));
-            if content.as_ref().is_some_and(|content| content.get().len() > most) {
-                faults.add("content", format!("must be at most {most} bytes of JSON"));
-            }
-            Some((audience?, content?, excluded?))
-        })?;
-        let reached = self.hub.broadcast(&audience, &excluded, &content)?;
-        tracing::info!(reached = reached.clients, "an administrator sent a broadcast");
-        Ok(Response::new(broadcast::reached(&reached)))
+        let mut request = request.into_inner();
+        let id = request_id(&mut request.request_id)?;
+        let said = async { self.say(&request) };
+        self.request_ids.once("Broadcast", &id, &request, said).await.map(Response::new)
     }
 
     type WatchEventsStream = Streamed<pb::WatchEventsResponse>;
@@ -182,4 +184,9 @@ impl Service {
         response.extensions_mut().insert(Arc::new(share));
         Ok(response)
     }
+}
+
+/// Takes it out of its request: the rest of that is what must be the same.
+fn request_id(text: &mut String) -> Result<RequestId, Problem> {
+    Ok(named("request_id", &mem::take(text))?)
 }

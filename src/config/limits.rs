@@ -32,6 +32,14 @@ pub const PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(50).unwrap();
 pub const MAX_PAGE_SIZE: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
 /// Longest filter of a list, in bytes.
 pub const FILTER_BYTES: usize = 1024;
+/// Longest request_id of an administrator's call, in characters.
+pub const REQUEST_ID_CHARS: usize = 64;
+/// Most calls that are remembered by their request_id, those that run among them.
+pub const REQUEST_IDS: usize = 32_768;
+/// Once their answers take so many bytes together, no more are remembered.
+pub const REQUEST_ID_BYTES: usize = 16 << 20;
+/// How long the answer of a call with a request_id is remembered.
+pub const REQUEST_ID_KEPT: Duration = Duration::from_secs(10 * 60);
 /// Most streams of administrators that stand open at a time: `WatchEvents`, `Health/Watch` and reflection.
 pub const WATCHERS: usize = 10_000;
 /// Most clients that are looked at for one page of a listing: with a filter that few match, it is short.

@@ -19,9 +19,9 @@ use crate::{
     id::{ClientId, RoomId},
 };
 
-pub(in crate::admin) fn audience(target: Option<Target>) -> Result<Audience, Faults> {
+pub(in crate::admin) fn audience(target: Option<&Target>) -> Result<Audience, Faults> {
     match target {
-        Some(Target::RoomId(id)) => Ok(Audience::Rooms([room_id(&id)?].into())),
+        Some(Target::RoomId(id)) => Ok(Audience::Rooms([room_id(id)?].into())),
         Some(Target::Rooms(rooms)) => self::rooms(&rooms.room_ids).map(Audience::Rooms),
         Some(Target::ClientId(id)) => {
             id.parse().map(Audience::Client).map_err(|invalid| Faults::of("client_id", invalid))
@@ -59,9 +59,9 @@ pub(in crate::admin) fn excluded(names: &[String]) -> Result<BTreeSet<ClientId>,
     names.iter().map(|name| named("exclude", name)).collect()
 }
 
-pub(in crate::admin) fn content(body: Option<Body>) -> Result<Box<RawValue>, Faults> {
+pub(in crate::admin) fn content(body: Option<&Body>) -> Result<Box<RawValue>, Faults> {
     let json = match body {
-        Some(Body::ContentJson(json)) => json,
+        Some(Body::ContentJson(json)) => json.clone(),
         Some(Body::Content(value)) => json(value)?.to_string(),
         None => return Err(Faults::of("body", "must be content or content_json")),
     };
@@ -69,20 +69,20 @@ pub(in crate::admin) fn content(body: Option<Body>) -> Result<Box<RawValue>, Fau
         .map_err(|error| Faults::of("content_json", format!("is not JSON: {error}")))
 }
 
-fn json(value: prost_types::Value) -> Result<serde_json::Value, Faults> {
+fn json(value: &prost_types::Value) -> Result<serde_json::Value, Faults> {
     use serde_json::Value;
-    Ok(match value.kind {
+    Ok(match &value.kind {
         // The wire allows a value without a kind; protobuf's own JSON mapping refuses it.
         None => return Err(Faults::of("content", "holds a value without a kind")),
         Some(Kind::NullValue(_)) => Value::Null,
-        Some(Kind::BoolValue(truth)) => truth.into(),
-        Some(Kind::NumberValue(number)) => self::number(number)?,
-        Some(Kind::StringValue(text)) => text.into(),
+        Some(Kind::BoolValue(truth)) => (*truth).into(),
+        Some(Kind::NumberValue(number)) => self::number(*number)?,
+        Some(Kind::StringValue(text)) => text.as_str().into(),
         Some(Kind::ListValue(list)) => {
-            Value::Array(list.values.into_iter().map(json).collect::<Result<_, _>>()?)
+            Value::Array(list.values.iter().map(json).collect::<Result<_, _>>()?)
         }
         Some(Kind::StructValue(object)) => {
-            let fields = object.fields.into_iter().map(|(key, value)| Ok((key, json(value)?)));
+            let fields = object.fields.iter().map(|(key, value)| Ok((key.clone(), json(value)?)));
             Value::Object(fields.collect::<Result<_, Faults>>()?)
         }
     })
@@ -115,15 +115,15 @@ mod tests {
             (1e300, "1e+300"),
             (9007199254740994.0, "9007199254740994"),
         ] {
-            assert_eq!(content(number(n)).unwrap().get(), expected);
+            assert_eq!(content(number(n).as_ref()).unwrap().get(), expected);
         }
         for bad in
             [number(f64::NAN), number(f64::INFINITY), None, Some(Body::ContentJson("{".into()))]
         {
-            let status = tonic::Status::from(content(bad).unwrap_err());
+            let status = tonic::Status::from(content(bad.as_ref()).unwrap_err());
             assert_eq!(status.code(), tonic::Code::InvalidArgument);
         }
         let exact = Some(Body::ContentJson("{\"b\":9007199254740993,\"a\":1}".into()));
-        assert_eq!(content(exact).unwrap().get(), "{\"b\":9007199254740993,\"a\":1}");
+        assert_eq!(content(exact.as_ref()).unwrap().get(), "{\"b\":9007199254740993,\"a\":1}");
     }
 }
