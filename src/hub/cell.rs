@@ -118,10 +118,14 @@ impl RoomCell {
         if inner.closed {
             return Err(CellClosed);
         }
-        // Asked under the room's lock: a ban that comes later finds the client seated.
-        let command = arrival.command(hub, &self.id, now);
-        let cause = Cause::Client(arrival.client.id);
-        let joined = inner.commit(hub, command, cause, Some(arrival), now);
+        let joined = if arrival.client.outbox.is_ending() {
+            Err(Denied::NotAMember)
+        } else {
+            // Asked under the room's lock: a ban that comes later finds the client seated.
+            let command = arrival.command(hub, &self.id, now);
+            let cause = Cause::Client(arrival.client.id);
+            inner.commit(hub, command, cause, Some(arrival), now)
+        };
         // Where nobody came in, nobody would ever close it.
         inner.closed |= !inner.room.exists();
         Ok(joined)

@@ -1,12 +1,12 @@
 //! A session beside whoever looks at its client, or frees its seat, from outside.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, time::SystemTime};
 
 use clap::Parser;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{config::Config, hub::Due};
+use crate::{config::Config, hub::Due, room::Identity};
 
 fn hub() -> Arc<Hub> {
     let flags = ["signalpost", "--rate-limit", "0"];
