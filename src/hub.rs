@@ -60,6 +60,7 @@ use {
 #[derive(Debug)]
 pub struct Hub {
     config: Arc<Config>,
+    limits: Limits,
     new_room: Arc<Settings>,
     journal: Journal,
     directory: Directory,
@@ -141,6 +142,7 @@ impl Hub {
             since: Instant::now(),
             drain: Drain::new(),
             killed: CancellationToken::new(),
+            limits: Limits::of(&config),
             config,
         }
     }

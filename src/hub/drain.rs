@@ -45,7 +45,7 @@ pub enum Stage {
     Serving,
     /// Nobody new; those who are there are being sent away.
     Draining,
-    /// All were sent away.
+    /// All were sent away, and it stops.
     Drained,
     /// It does again: the drain was cancelled.
     Cancelled,
@@ -107,7 +107,10 @@ impl Hub {
     /// Says goodbye to every client and ends its connection; whoever comes later is sent away at once.
     pub fn send_away(&self) {
         self.drain.0.send_modify(|progress| {
-            progress.stage = Stage::Stopping;
+            // Whoever follows a drain is told how it ended.
+            if progress.stage != Stage::Drained {
+                progress.stage = Stage::Stopping;
+            }
             self.clients.close();
         });
         let window = window_of(self.clients.count());

@@ -7,7 +7,7 @@ use std::{
 
 use super::Hub;
 use crate::{
-    config::{LogLimits, OutboxLimits},
+    config::{Config, LogLimits, OutboxLimits},
     room::Change,
 };
 
@@ -51,12 +51,10 @@ pub struct Counts {
     pub events: u64,
 }
 
-impl Hub {
-    /// See [`Limits`].
-    pub fn limits(&self) -> Limits {
-        let config = &self.config;
+impl Limits {
+    pub(super) fn of(config: &Config) -> Self {
         let capacity = config.capacity();
-        Limits {
+        Self {
             clients: capacity.clients,
             clients_of_an_address: capacity.per_address,
             rooms: config.max_rooms,
@@ -68,6 +66,13 @@ impl Hub {
             log: config.log_limits(),
             kept_bytes: config.kept_bytes(),
         }
+    }
+}
+
+impl Hub {
+    /// See [`Limits`].
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// See [`Counts`].
