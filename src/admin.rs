@@ -1,4 +1,5 @@
-//! The administrators' gRPC API: a thin shell that turns protobuf into calls of the hub and back.
+//! The administrators' gRPC API: a thin shell that turns protobuf into calls of the hub and back. Beside it, what
+//! monitors ask in plain HTTP.
 
 mod bans;
 mod clients;
@@ -10,6 +11,7 @@ mod health;
 mod line;
 mod lists;
 pub mod page;
+mod plain;
 pub mod problem;
 mod quota;
 mod request_ids;
@@ -34,10 +36,15 @@ use tonic_health::pb::health_server::HealthServer;
 
 pub use health::Health;
 
-use crate::{config::limits, hub::Hub};
+use crate::{
+    config::limits,
+    hub::Hub,
+    metrics::{Process, Source},
+};
 use gate::Gate;
 use line::Line;
 use pb::admin_service_server::AdminServiceServer;
+use plain::Plain;
 use quota::Quota;
 use service::Service;
 
@@ -59,6 +66,8 @@ const KEEPALIVE: Duration = Duration::from_secs(20);
 pub struct Admin {
     hub: Arc<Hub>,
     health: Health,
+    /// Who has figures for `/metrics`.
+    sources: Vec<Arc<dyn Source>>,
     /// Ends every stream of events or of health once it has shown what happened before.
     pub closing: CancellationToken,
 }
@@ -66,7 +75,15 @@ pub struct Admin {
 impl Admin {
     /// Speaks for `hub`.
     pub fn new(hub: Arc<Hub>) -> Self {
-        Self { hub, health: Health::default(), closing: CancellationToken::new() }
+        let sources = vec![Arc::clone(&hub) as Arc<dyn Source>, Arc::new(Process)];
+        Self { hub, health: Health::default(), sources, closing: CancellationToken::new() }
+    }
+
+    /// The same, with figures from elsewhere.
+    #[must_use]
+    pub fn exposing(mut self, source: Arc<dyn Source>) -> Self {
+        self.sources.push(source);
+        self
     }
 
     /// The switch for `grpc.health.v1`.
@@ -86,7 +103,7 @@ impl Admin {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { hub, health, closing } = self;
+        let Self { hub, health, sources, closing } = self;
         health.set(true).await;
         let places = Quota::new(hub.capacity().administrators);
         // A broadcast may be as long as a browser's message. A number takes a few times as much in protobuf as
@@ -99,6 +116,7 @@ impl Admin {
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
+        let plain = Plain::new(health.clone(), sources);
         let health = health.service(closing.clone());
         let health = HealthServer::new(health).max_decoding_message_size(limits::ADMIN_NAME_BYTES);
         let service = AdminServiceServer::new(Service::new(hub, closing));
@@ -116,13 +134,14 @@ impl Admin {
             ready(line.transpose())
         });
         Server::builder()
+            .accept_http1(true)
             .http2_keepalive_interval(Some(KEEPALIVE))
             .http2_keepalive_timeout(Some(KEEPALIVE / 2))
             .max_concurrent_streams(u32::try_from(limits::ADMIN_STREAMS).ok())
             .initial_stream_window_size(limits::ADMIN_WINDOW_BYTES)
             .initial_connection_window_size(limits::ADMIN_WINDOW_BYTES)
             .http2_max_header_list_size(limits::ADMIN_HEADER_BYTES)
-            .serve_with_incoming_shutdown(Gate::new(routes, all), lines, shutdown)
+            .serve_with_incoming_shutdown(Gate::new(routes, plain, all), lines, shutdown)
             .await
     }
 }

@@ -52,7 +52,7 @@ pub struct Http {
     security_headers: SecurityHeaders,
     visitors: Arc<Visitors>,
     /// Whoever was not let in.
-    pub refusals: Refusals,
+    pub refusals: Arc<Refusals>,
     /// Every WebSocket's task, so that a stop can wait for their goodbyes.
     pub tasks: TaskTracker,
     /// No more requests on connections that are idle.
@@ -69,7 +69,7 @@ impl Http {
         let (draining, killed) = (CancellationToken::new(), hub.killed.clone());
         let capacity = config.capacity();
         let visitors = Visitors::new(&capacity);
-        let refusals = Refusals::new(!config.trusted_proxies.is_empty());
+        let refusals = Arc::new(Refusals::new(!config.trusted_proxies.is_empty()));
         let tasks = TaskTracker::new();
         Self { hub, config, assets, security_headers, visitors, refusals, tasks, draining, killed }
     }
@@ -235,7 +235,11 @@ impl Visit {
     /// The answer to a request that is not looked at any further.
     fn refusal(&self, request: &Request<Incoming>) -> Option<Response> {
         let refused = self.visitor.refused;
-        let refused = refused.or_else(|| (!self.visitor.rise()).then_some(NotLetIn::Full));
+        let crowded = || {
+            self.http.refusals.count(NotLetIn::Full);
+            NotLetIn::Full
+        };
+        let refused = refused.or_else(|| (!self.visitor.rise()).then(crowded));
         match refused {
             Some(refused) => Some(self.http.refusals.answer(refused, request.headers())),
             None => (!host::is_named(request)).then(unnamed),

@@ -12,6 +12,7 @@ mod clients;
 mod directory;
 mod drain;
 mod ending;
+mod exposition;
 mod heartbeat;
 mod keep;
 mod look;
@@ -26,7 +27,7 @@ mod turn;
 
 use std::{
     net::IpAddr,
-    sync::{Arc, atomic::AtomicUsize},
+    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -48,6 +49,7 @@ pub use turn::{turn_takes_another, turns};
 use crate::{
     config::{Capacity, Config},
     journal::Journal,
+    metrics::Metrics,
     protocol::{Reply, VERSION},
     room::{Identity, Settings},
 };
@@ -71,12 +73,12 @@ pub struct Hub {
     addresses: Addresses,
     bans: BanBook,
     timers: Timers,
-    /// How many are taken, of all rooms.
-    seats: AtomicUsize,
     started_at: SystemTime,
     since: Instant,
     drain: Drain,
     agents: Agents,
+    /// What is counted, here and by those above.
+    pub metrics: Arc<Metrics>,
     /// The end of every task that serves a browser, whatever it is about.
     pub killed: CancellationToken,
 }
@@ -137,10 +139,10 @@ impl Hub {
             keep: Keep::new(config.outbox_limits(), config.kept_bytes()),
             bans: BanBook::new(),
             timers: Timers::default(),
-            seats: AtomicUsize::new(0),
             started_at: SystemTime::now(),
             since: Instant::now(),
             drain: Drain::new(),
+            metrics: Arc::default(),
             killed: CancellationToken::new(),
             limits: Limits::of(&config),
             config,
@@ -206,6 +208,7 @@ impl Hub {
             return Err(full);
         }
         self.heartbeat.enrol(&client);
+        self.metrics.connection();
         let nobody = Identity::default();
         if let Some(ban) = self.bans.against(None, &nobody, address, SystemTime::now()) {
             self.disconnect(&client, Ending::Banned, ban.reason.as_deref());

@@ -49,8 +49,8 @@
 //!
 //! # Who may know whom
 //!
-//! `main → {server, bench} → {http, admin} → ws → hub → {protocol, journal} → {room, ban} → event → id → config`. Nothing names what stands
-//! left of it; a test holds this.
+//! `main → {server, bench} → {http, admin} → ws → hub → metrics → {protocol, journal} → {room, ban} → event → id →
+//! config`. Nothing names what stands left of it; a test holds this.
 //!
 //! # Invariants
 //!
@@ -102,6 +102,7 @@ pub mod http;
 pub mod hub;
 pub mod id;
 pub mod journal;
+pub mod metrics;
 pub mod protocol;
 pub mod room;
 pub mod server;

@@ -102,7 +102,8 @@ impl Server {
         let config = Arc::new(config);
         let hub = Arc::new(Hub::new(Arc::clone(&config)));
         let http = Arc::new(Http::new(Arc::clone(&hub), Arc::clone(&config)));
-        let admin = Admin::new(Arc::clone(&hub));
+        let refusals = Arc::clone(&http.refusals);
+        let admin = Admin::new(Arc::clone(&hub)).exposing(refusals);
         let addresses = Addresses {
             http: listeners
                 .iter()

@@ -51,12 +51,14 @@ fn filter(directives: &str) -> Result<EnvFilter, String> {
 pub struct Tally {
     what: &'static str,
     times: AtomicU64,
+    /// How many of them were said.
+    said: AtomicU64,
 }
 
 impl Tally {
     /// Nothing was counted yet of what is said in these words.
     pub const fn new(what: &'static str) -> Self {
-        Self { what, times: AtomicU64::new(0) }
+        Self { what, times: AtomicU64::new(0), said: AtomicU64::new(0) }
     }
 
     /// Counts once more.
@@ -66,9 +68,15 @@ impl Tally {
 
     /// Says how often it was counted since it was last said, if at all.
     pub fn say(&self) {
-        let times = self.times.swap(0, Ordering::Relaxed);
+        let all = self.times();
+        let times = all.saturating_sub(self.said.fetch_max(all, Ordering::Relaxed));
         if times > 0 {
             tracing::warn!(times, "{}", self.what);
         }
+    }
+
+    /// How often it was counted in all.
+    pub fn times(&self) -> u64 {
+        self.times.load(Ordering::Relaxed)
     }
 }

@@ -13,12 +13,13 @@ use std::{
 };
 
 /// Each module may name those on later lines, and itself.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["main"],
     &["server", "bench"],
     &["http", "admin"],
     &["ws", "telemetry"],
     &["hub"],
+    &["metrics"],
     &["protocol", "journal"],
     &["room", "ban"],
     &["event"],

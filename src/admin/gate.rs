@@ -24,6 +24,7 @@ use tonic::{
 
 use super::{
     line::{Answer, Caller},
+    plain::{self, Plain},
     problem::{Problem, Reason, explain},
     quota::{Quota, Share},
 };
@@ -42,6 +43,7 @@ const STANDING: [&str; 5] = [
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
     routes: Routes,
+    plain: Arc<Plain>,
     standing: Arc<Quota>,
     calls: Arc<Quota>,
     bytes: Arc<Quota>,
@@ -49,9 +51,10 @@ pub(super) struct Gate {
 
 impl Gate {
     /// All requests on their way take `bytes` at most.
-    pub(super) fn new(routes: Routes, bytes: usize) -> Self {
+    pub(super) fn new(routes: Routes, plain: Plain, bytes: usize) -> Self {
         Self {
             routes: routes.prepare(),
+            plain: Arc::new(plain),
             standing: Quota::new(limits::WATCHERS),
             calls: Quota::new(limits::ADMIN_CALLS),
             bytes: Quota::new(bytes),
@@ -70,10 +73,34 @@ impl Gate {
             let of_all = of_all.ok_or_else(too_many)?;
             return Ok(Place::Standing(on_this_connection, of_all));
         }
-        let place = caller.first.take(1).or_else(|| self.calls.take(1));
         let too_many = || Problem::new(Reason::TooManyCalls, "too many calls at a time");
-        let place = place.ok_or_else(too_many)?;
+        let place = self.pass(caller).ok_or_else(too_many)?;
         Ok(Place::Passing(place, None))
+    }
+
+    fn pass(&self, caller: &Caller) -> Option<Share> {
+        caller.first.take(1).or_else(|| self.calls.take(1))
+    }
+
+    /// Answers what is no call, in a call's place.
+    fn answer_plainly(
+        &self,
+        caller: &Arc<Caller>,
+        request: Request<Body>,
+    ) -> BoxFuture<Response<Body>, Infallible> {
+        if plain::is_http1(request.version()) {
+            caller.answers_once();
+        }
+        let (request, _) = request.into_parts();
+        let Some(place) = self.pass(caller) else {
+            return Box::pin(ready(Ok(plain::busy(&request))));
+        };
+        let place = Place::Passing(place, Some((caller.answer(), None)));
+        let plain = Arc::clone(&self.plain);
+        Box::pin(async move {
+            let response = plain.answer(&request).await;
+            Ok(response.map(|body| Body::new(Placed { body, _place: place })))
+        })
     }
 
     fn counted(&self, caller: &Arc<Caller>, body: Body) -> Body {
@@ -94,6 +121,9 @@ impl Service<Request<Body>> for Gate {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let caller = request.extensions().get::<Arc<Caller>>();
         let caller = Arc::clone(caller.expect("every connection is a line"));
+        if plain::is_plain(&request) {
+            return self.answer_plainly(&caller, request);
+        }
         let mut place = match self.admit(&caller, request.uri().path()) {
             Ok(place) => place,
             Err(problem) => return Box::pin(refuse(problem)),

@@ -1,9 +1,14 @@
 //! `grpc.health.v1`, for the whole server and for this API.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use futures_util::{Stream, StreamExt, stream::unfold};
-use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use tonic_health::{
@@ -18,20 +23,24 @@ use super::problem::going_away;
 #[derive(Debug, Clone, Default)]
 pub struct Health {
     reporter: HealthReporter,
-    serving: Arc<Mutex<Option<bool>>>,
+    serving: Arc<AtomicBool>,
 }
 
 impl Health {
     /// SERVING or NOT_SERVING.
     pub async fn set(&self, serving: bool) {
-        let mut shown = self.serving.lock().await;
-        if shown.replace(serving) == Some(serving) {
+        if self.serving.swap(serving, Ordering::Relaxed) == serving {
             return;
         }
         let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
         for service in ["", "signalpost.admin.v1.AdminService"] {
             self.reporter.set_service_status(service, status).await;
         }
+    }
+
+    /// What was set last.
+    pub(super) fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Relaxed)
     }
 
     pub(super) fn service(&self, closing: CancellationToken) -> Service {

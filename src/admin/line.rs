@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{self, IoSlice},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
 
@@ -18,15 +18,18 @@ use tonic::transport::server::Connected;
 use super::quota::{Quota, Share};
 use crate::config::limits;
 
-/// What a client of HTTP/2 sends first (RFC 9113, section 3.4). Pings are answered or not from then on.
-const PREFACE_BYTES: usize = 24;
+/// What a client of HTTP/2 sends first (RFC 9113, section 3.4). Pings are answered or not from then on. Whoever says
+/// anything else speaks HTTP/1, and has one answer.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// See the module. It fails where the caller says nothing at first, or leaves an answer lying.
+/// See the module. It fails where the caller does not say at first what it wants, or leaves an answer lying.
 #[derive(Debug)]
 pub(super) struct Line<S> {
     stream: S,
     caller: Arc<Caller>,
-    preface_left: usize,
+    /// How many bytes came.
+    heard: usize,
+    is_http1: bool,
     timer: Pin<Box<Sleep>>,
     _place: Share,
 }
@@ -41,6 +44,8 @@ pub(super) struct Caller {
     /// Bytes of requests.
     pub(super) bytes: Arc<Quota>,
     answers: Mutex<Answers>,
+    /// Since when the only answer on a connection of HTTP/1 is due: that ends when it was taken.
+    only: OnceLock<Instant>,
 }
 
 /// Since when each answer waits to be taken, the oldest first.
@@ -65,11 +70,13 @@ impl<S> Line<S> {
             first: Quota::new(1),
             bytes: Quota::new(bytes),
             answers: Mutex::default(),
+            only: OnceLock::new(),
         };
         Self {
             stream,
             caller: Arc::new(caller),
-            preface_left: PREFACE_BYTES,
+            heard: 0,
+            is_http1: false,
             timer: Box::pin(sleep(limits::HANDSHAKE)),
             _place: place,
         }
@@ -77,10 +84,25 @@ impl<S> Line<S> {
 
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         while self.timer.as_mut().poll(cx).is_ready() {
-            if self.preface_left > 0 || self.caller.has_overdue_answer() {
+            if !self.has_begun() || self.caller.has_overdue_answer() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             self.timer.as_mut().reset(Instant::now() + limits::ADMIN_ANSWER / 4);
+        }
+        Ok(())
+    }
+
+    /// Whether the preface has come, or a request's whole head.
+    fn has_begun(&self) -> bool {
+        if self.is_http1 { self.caller.only.get().is_some() } else { self.heard >= PREFACE.len() }
+    }
+
+    fn hear(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let preface = PREFACE.get(self.heard..).unwrap_or_default();
+        self.is_http1 |= preface.iter().zip(bytes).any(|(expected, byte)| expected != byte);
+        self.heard = self.heard.saturating_add(bytes.len());
+        if self.is_http1 && self.heard > limits::ADMIN_HEADER_BYTES as usize {
+            return Err(io::ErrorKind::InvalidData.into());
         }
         Ok(())
     }
@@ -96,10 +118,18 @@ impl Caller {
         Answer { caller: Arc::clone(self), nth }
     }
 
+    /// An answer begins after which there is no other.
+    pub(super) fn answers_once(&self) {
+        self.only.get_or_init(Instant::now);
+    }
+
     fn has_overdue_answer(&self) -> bool {
         let answers = self.answers.lock();
-        let oldest = answers.waiting.first_key_value();
-        oldest.is_some_and(|(_, since)| since.elapsed() > limits::ADMIN_ANSWER)
+        let oldest = answers.waiting.first_key_value().map(|(_, since)| since);
+        oldest
+            .into_iter()
+            .chain(self.only.get())
+            .any(|since| since.elapsed() > limits::ADMIN_ANSWER)
     }
 }
 
@@ -126,8 +156,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
         self.check(cx)?;
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        let arrived = buffer.filled().len() - before;
-        self.preface_left = self.preface_left.saturating_sub(arrived);
+        self.hear(&buffer.filled()[before..])?;
         read
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     hub::Hub,
     id::RoomId,
     journal::{Follower, Record},
+    metrics,
 };
 
 /// Entries read at once, under the log's lock, and kept by a watcher that does not read.
@@ -37,8 +38,9 @@ pub(super) fn events(
 ) -> impl Stream<Item = Result<pb::WatchEventsResponse, Status>> + use<> {
     let Filter { rooms, kinds, names } = filter;
     let follower = hub.journal().follow(rooms);
+    let counted = hub.metrics.watcher(follower.cursor());
     let watcher =
-        Watcher { follower, etags, kinds, batch: VecDeque::new(), closing, _names: names };
+        Watcher { follower, counted, etags, kinds, batch: VecDeque::new(), closing, _names: names };
     unfold(Some(watcher), async |watcher| {
         let mut watcher = watcher?;
         match watcher.next().await {
@@ -55,6 +57,7 @@ pub(super) fn events(
 struct Watcher {
     follower: Follower,
     etags: Etags,
+    counted: metrics::Watcher,
     kinds: BTreeSet<pb::EventKind>,
     batch: VecDeque<Arc<Record>>,
     closing: CancellationToken,
@@ -80,6 +83,7 @@ impl Watcher {
             self.batch = batch
                 .map_err(|trimmed| Problem::new(Reason::CursorExpired, trimmed.to_string()))?
                 .into();
+            self.counted.stands_at(self.follower.cursor());
             if self.batch.is_empty() {
                 if closing {
                     return Err(going_away());

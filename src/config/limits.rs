@@ -98,7 +98,7 @@ pub const ADMIN_BYTES: usize = 4 << 20;
 /// Most bytes of answers of the admin API's that were not taken yet, not counting [`ADMIN_FREE_BYTES`] of each. A
 /// room of as many members as there can be takes half of it.
 pub const ADMIN_ANSWER_BYTES: usize = 64 << 20;
-/// Longest list of headers of a request to the admin API, in bytes.
+/// Longest list of headers of a request to the admin API, in bytes; over HTTP/1, of all that is said.
 pub const ADMIN_HEADER_BYTES: u32 = 8 << 10;
 /// Longest time for a request to the admin API to arrive and its answer to begin.
 pub const ADMIN_REQUEST: Duration = Duration::from_secs(10);

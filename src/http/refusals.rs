@@ -8,7 +8,11 @@ use hyper::{
 };
 
 use super::{Response, plain};
-use crate::{hub::NotLetIn, telemetry::Tally};
+use crate::{
+    hub::NotLetIn,
+    metrics::{Exposition, Source},
+    telemetry::Tally,
+};
 
 /// See the module.
 #[derive(Debug)]
@@ -57,9 +61,19 @@ impl Refusals {
 
     /// Says how many there were since it was last said.
     pub fn say(&self) {
-        let Self { full, memory, address, rate, without_words, not_accepted, .. } = self;
-        let all = [full, memory, address, rate, without_words, not_accepted, &self.not_of_a_proxy];
-        all.into_iter().for_each(Tally::say);
+        self.all().into_iter().for_each(|(_, tally)| tally.say());
+    }
+
+    fn all(&self) -> [(&'static str, &Tally); 7] {
+        [
+            ("full", &self.full),
+            ("memory", &self.memory),
+            ("address", &self.address),
+            ("rate", &self.rate),
+            ("without-words", &self.without_words),
+            ("not-accepted", &self.not_accepted),
+            ("not-of-a-proxy", &self.not_of_a_proxy),
+        ]
     }
 
     /// The last answer on its connection.
@@ -81,5 +95,16 @@ impl Refusals {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(retry_after));
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response
+    }
+}
+
+impl Source for Refusals {
+    fn expose(&self, to: &mut Exposition) {
+        to.counters(
+            "signalpost_turned_away_total",
+            "Connections that were not let in, by reason.",
+            ["reason"],
+            self.all().map(|(reason, tally)| ([reason], tally.times())),
+        );
     }
 }

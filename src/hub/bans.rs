@@ -20,7 +20,7 @@ use crate::{
     config::limits,
     event::Cause,
     id::RoomId,
-    journal::{Decision, Journal},
+    journal::Decision,
     room::{Identity, LeaveReason},
 };
 
@@ -39,13 +39,19 @@ impl Hub {
     /// [`Denied::TooMany`].
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn ban(&self, bans: Vec<Arc<Ban>>) -> Result<(), Denied> {
-        let now = SystemTime::now();
-        self.bans.commit(&self.journal, Command::Create(bans.clone()), administrator(), now)?;
+        self.let_stand(&bans)?;
         bans.iter().for_each(|ban| self.enforce(ban));
         Ok(())
     }
 
-    fn enforce(&self, ban: &Ban) {
+    /// From now on nobody new comes past them.
+    pub(super) fn let_stand(&self, bans: &[Arc<Ban>]) -> Result<(), Denied> {
+        let create = Command::Create(bans.to_vec());
+        self.bans.commit(self, create, administrator(), SystemTime::now())
+    }
+
+    /// Sends those away whom a ban meets that stands.
+    pub(super) fn enforce(&self, ban: &Ban) {
         let text = ban.reason.as_deref();
         let Some(room_id) = &ban.room_id else {
             return self.clients.for_each(|client| {
@@ -66,7 +72,7 @@ impl Hub {
     /// [`Denied::NoSuchBan`].
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn lift_ban(&self, id: BanId) -> Result<(), Denied> {
-        self.bans.commit(&self.journal, Command::Delete(id), administrator(), SystemTime::now())
+        self.bans.commit(self, Command::Delete(id), administrator(), SystemTime::now())
     }
 
     /// One that stands.
@@ -93,7 +99,7 @@ impl Hub {
     /// Ends those whose time ran out.
     pub(super) fn end_bans(&self, now: SystemTime) {
         while self.bans.bans.read().is_due(now) {
-            let ended = self.bans.commit(&self.journal, Command::Expire, Cause::Timer, now);
+            let ended = self.bans.commit(self, Command::Expire, Cause::Timer, now);
             ended.expect("the end of a time is never denied");
         }
     }
@@ -137,7 +143,7 @@ impl BanBook {
 
     fn commit(
         &self,
-        journal: &Journal,
+        hub: &Hub,
         command: Command,
         cause: Cause,
         now: SystemTime,
@@ -145,7 +151,10 @@ impl BanBook {
         let mut bans = self.bans.write();
         let changes = bans.decide(command, now)?;
         let decision = Decision { decided_on: bans.version(), changes, cause, now };
-        journal.append_of_bans(decision, |event| bans.apply(event));
+        hub.journal.append_of_bans(decision, |event| {
+            hub.metrics.event((&event.change).into());
+            bans.apply(event);
+        });
         self.count.store(bans.len(), Ordering::SeqCst);
         Ok(())
     }

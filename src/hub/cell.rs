@@ -299,7 +299,7 @@ impl Inner {
             {
                 self.clients.remove(seat);
             }
-            hub.count_seats(&event.change);
+            hub.metrics.event((&event.change).into());
             self.room.apply(event);
             if !all_leave || !matches!(event.change, Change::Left { .. }) {
                 self.announce(event, arrival);

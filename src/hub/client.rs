@@ -158,6 +158,7 @@ impl Client {
     pub fn answered(&self, round_trip: Duration) {
         let micros = u32::try_from(round_trip.as_micros()).unwrap_or(UNKNOWN);
         self.round_trip.store(micros, Ordering::Relaxed);
+        self.outbox.hub.metrics.ping_round_trip(round_trip);
     }
 
     /// From its last ping that it answered to the answer; none before the first answer.

@@ -84,7 +84,7 @@ impl Hub {
 
 impl Report {
     fn of(client: &Client) -> Self {
-        let Depth { messages, bytes, acknowledged } = client.outbox.depth();
+        let Depth { messages, bytes, acknowledged, .. } = client.outbox.depth();
         let seat = client.seat().filter(|cell| cell.seats(client.id));
         Self {
             id: client.id,

@@ -69,6 +69,11 @@ impl Keep {
         self.bytes.load(Ordering::Relaxed) > self.most_bytes - self.most_bytes / 8
     }
 
+    /// What is kept for all clients.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed) as u64
+    }
+
     /// Notes that `after` bytes are kept where it was `before`.
     pub(super) fn adjust(&self, before: usize, after: usize) {
         self.bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);

@@ -1,15 +1,9 @@
 //! What a server takes at most, and what it has now.
 
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use super::Hub;
-use crate::{
-    config::{Config, LogLimits, OutboxLimits},
-    room::Change,
-};
+use crate::config::{Config, LogLimits, OutboxLimits};
 
 /// What a server takes at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,18 +74,9 @@ impl Hub {
         Counts {
             clients: self.clients.count(),
             rooms: self.directory.count(),
-            members: self.seats.load(Ordering::Relaxed),
+            members: usize::try_from(self.metrics.members()).unwrap_or(usize::MAX),
             bans: self.bans.count(),
             events: self.journal.head().0,
-        }
-    }
-
-    /// Keeps the count of taken seats.
-    pub(super) fn count_seats(&self, change: &Change) {
-        if let Change::Joined(_) = change {
-            self.seats.fetch_add(1, Ordering::Relaxed);
-        } else if let Change::Left { .. } = change {
-            self.seats.fetch_sub(1, Ordering::Relaxed);
         }
     }
 

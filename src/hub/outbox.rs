@@ -109,6 +109,8 @@ pub(super) struct Depth {
     /// What the messages count, not what they take as frames.
     pub(super) bytes: usize,
     pub(super) acknowledged: u64,
+    /// Whether its client [has to take it](Outbox::is_pressed).
+    pub(super) is_pressed: bool,
 }
 
 /// What the caller of [`Outbox::push`] is to see to.
@@ -211,8 +213,12 @@ impl Outbox {
     /// How much there is, and was.
     pub(super) fn depth(&self) -> Depth {
         let queue = self.queue.lock();
-        let (messages, bytes) = (queue.messages(), queue.bytes);
-        Depth { messages, bytes, acknowledged: queue.acknowledged }
+        Depth {
+            messages: queue.messages(),
+            bytes: queue.bytes,
+            acknowledged: queue.acknowledged,
+            is_pressed: queue.holding.0.is_some() || queue.is_over(self.hub.keep.half),
+        }
     }
 
     /// How many bytes are due, or on their way.
@@ -222,8 +228,7 @@ impl Outbox {
 
     /// Whether its client has to take what is due: it is more than half full, or somebody waits for it to drain.
     pub(super) fn is_pressed(&self) -> bool {
-        let queue = self.queue.lock();
-        queue.holding.0.is_some() || queue.is_over(self.hub.keep.half)
+        self.depth().is_pressed
     }
 
     /// Whether it holds so much that this counts among what the server keeps.
@@ -272,6 +277,7 @@ impl Outbox {
         }
         queue.taken_bytes += u32::try_from(bytes).expect("a batch is far below 4 GiB");
         queue.scheduled = queue.is_due();
+        self.hub.metrics.sent_messages(batch.len());
         if let Some(buffer) = queue.entries.take_if(|entries| entries.0.is_empty())
             && buffer.0.capacity() <= SPARE_ENTRIES
         {
@@ -304,6 +310,11 @@ impl Outbox {
     /// Where the socket is full: how the connection is to end whatever is still unsent.
     pub fn abandoned(&self) -> Option<Ending> {
         self.queue.lock().ending.filter(|ending| ending.urgency() > Urgency::Patient)
+    }
+
+    /// Notes that its client's socket took so many bytes.
+    pub fn sent(&self, bytes: u64) {
+        self.hub.metrics.sent(bytes);
     }
 
     /// Lets everybody go whom it holds back, without its lock, if it is down to a quarter.

@@ -6,7 +6,7 @@ use super::{Client, Ending, Hub, NotFound, cell::RoomCell, outbox::Entry};
 use crate::{
     ban::{self, Ban},
     id::{ClientId, RoomId},
-    protocol::{CloseCode, Code, Frame, Reply},
+    protocol::{CloseCode, Code, Reply},
     room::LeaveReason,
 };
 
@@ -46,6 +46,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`NotRemoved`]: nothing was done then.
+    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn disconnect_client(
         &self,
         id: ClientId,
@@ -58,9 +59,10 @@ impl Hub {
             return Ok(Vec::new());
         };
         let bans = self.bans_of(&client, reason, keep_out)?;
-        self.ban(bans.clone()).await?;
-        // A ban from a room frees the seat only.
+        self.let_stand(&bans)?;
         self.disconnect(&client, Ending::Banned, reason);
+        // Others may go by the same name, or come from the same address.
+        bans.iter().for_each(|ban| self.enforce(ban));
         Ok(bans)
     }
 
@@ -133,7 +135,7 @@ impl Hub {
         }
         if departed.had_a_seat {
             let code = if reason == LeaveReason::Banned { Code::Banned } else { Code::Removed };
-            client.push(Entry::Frame(removed(code, text, Some(cell.id()))));
+            self.tell_removed(client, code, text, Some(cell.id()));
         }
         departed.had_a_seat
     }
@@ -159,7 +161,9 @@ impl Hub {
         } else {
             Code::Removed
         };
-        client.push(Entry::Frame(removed(code, text, room_id)));
+        if !client.outbox.is_ending() {
+            self.tell_removed(client, code, text, room_id);
+        }
         // Before the seat is freed: whoever is about to take one asks for this after it showed where.
         client.outbox.end(ending);
         if let Some(cell) = client.seat() {
@@ -169,18 +173,24 @@ impl Hub {
             }
         }
     }
-}
-
-fn removed(code: Code, reason: Option<&str>, room_id: Option<&RoomId>) -> Frame {
-    let usual = || {
-        if code == Code::Banned {
-            "Banned by an administrator"
-        } else if code == Code::RoomClosed {
-            CloseCode::RoomClosed.reason()
-        } else {
-            CloseCode::Removed.reason()
-        }
-    };
-    let reason = reason.unwrap_or_else(usual);
-    Reply::Removed { code, reason, room_id }.encode()
+    fn tell_removed(
+        &self,
+        client: &Arc<Client>,
+        code: Code,
+        reason: Option<&str>,
+        room_id: Option<&RoomId>,
+    ) {
+        let usual = || {
+            if code == Code::Banned {
+                "Banned by an administrator"
+            } else if code == Code::RoomClosed {
+                CloseCode::RoomClosed.reason()
+            } else {
+                CloseCode::Removed.reason()
+            }
+        };
+        let reason = reason.unwrap_or_else(usual);
+        self.metrics.refusal(code);
+        client.push(Entry::Frame(Reply::Removed { code, reason, room_id }.encode()));
+    }
 }

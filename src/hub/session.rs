@@ -2,7 +2,7 @@
 
 mod seat;
 
-use std::{mem, sync::Arc};
+use std::{mem, sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     id::{ClientId, RoomId, UserId},
+    metrics::{Closing, Message},
     protocol::{self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind},
     room::LeaveReason,
 };
@@ -43,6 +44,7 @@ pub struct Join {
     room_id: RoomId,
     metadata: Option<Arc<str>>,
     request_id: Option<RequestId>,
+    since: Instant,
 }
 
 impl Names {
@@ -121,9 +123,10 @@ impl Session {
     /// Notes how many bytes the client has sent in a turn, be they only a part of a message, and how many are kept of
     /// an unfinished one.
     pub fn heard(&mut self, bytes: usize, unfinished: usize) {
-        let Hub { heartbeat, rates, .. } = &*self.client.outbox.hub;
+        let Hub { heartbeat, rates, metrics, .. } = &*self.client.outbox.hub;
         let now = heartbeat.now();
         if bytes > 0 {
+            metrics.received(bytes);
             self.client.heard(now);
             self.client.bytes_in.add(bytes as u64);
             self.meter.bytes(rates, bytes);
@@ -133,7 +136,8 @@ impl Session {
 
     /// Notes the same of what was only read ahead, as the client may not speak.
     pub fn read_ahead(&mut self, bytes: usize, unhandled: usize) {
-        let Hub { heartbeat, rates, .. } = &*self.client.outbox.hub;
+        let Hub { heartbeat, rates, metrics, .. } = &*self.client.outbox.hub;
+        metrics.received(bytes);
         self.client.bytes_in.add(bytes as u64);
         self.meter.bytes(rates, bytes);
         self.client.note_unfinished(unhandled, false, heartbeat.now());
@@ -150,10 +154,14 @@ impl Session {
         self.spoke = true;
         self.client.messages_in.add(1);
         let (request_id, request) = protocol::parse(text);
+        let message = Message::of(&request);
         let answer = match request {
             Ok(Request::Signal { kind, target, payload }) => self.signal(kind, target, payload),
             Ok(Request::Join { room_id, metadata }) => match self.change() {
-                Ok(()) => return Some(Box::new(Join { room_id, metadata, request_id })),
+                Ok(()) => {
+                    let since = Instant::now();
+                    return Some(Box::new(Join { room_id, metadata, request_id, since }));
+                }
                 Err(rejected) => Err(Rejected { join: true, ..rejected }),
             },
             Ok(Request::Leave { room_id }) => {
@@ -171,19 +179,24 @@ impl Session {
             }
             Err(rejected) => Err(rejected),
         };
-        if let Err(rejected) = answer {
-            self.refuse(&rejected, request_id.as_ref());
-        }
+        self.conclude(message, &answer, request_id.as_ref());
         None
     }
 
     /// Carries out a join, or says why not.
     pub async fn join(&mut self, join: Box<Join>) {
-        let Join { room_id, metadata, request_id } = *join;
-        if let Err(rejected) = self.take_seat(&room_id, metadata, request_id.as_ref()).await {
-            self.client.publish_seat(self.seat.as_ref());
-            self.refuse(&Rejected { join: true, ..rejected }, request_id.as_ref());
+        let Join { room_id, metadata, request_id, since } = *join;
+        let seated = self.take_seat(&room_id, metadata, request_id.as_ref()).await;
+        if seated.is_ok() {
+            self.hub().metrics.join(since.elapsed());
         }
+        let answer = seated.map_err(|rejected| Rejected { join: true, ..rejected });
+        self.conclude(Message::Join, &answer, request_id.as_ref());
+    }
+
+    /// Notes why the connection parts.
+    pub fn parts(&self, closing: Closing) {
+        self.hub().metrics.closing(closing);
     }
 
     /// Frees the seat, if there is one, and forgets the client.
@@ -228,8 +241,22 @@ impl Session {
         })
     }
 
+    /// What becomes of a message in the end: it is counted, and refused where it must be.
+    fn conclude(
+        &self,
+        message: Message,
+        answer: &Result<(), Rejected>,
+        request_id: Option<&RequestId>,
+    ) {
+        self.hub().metrics.message(message, answer.is_ok());
+        if let Err(rejected) = answer {
+            self.refuse(rejected, request_id);
+        }
+    }
+
     fn refuse(&self, rejected: &Rejected, request_id: Option<&RequestId>) {
         let Rejected { code, ref message, join, retry_after_ms } = *rejected;
+        self.hub().metrics.refusal(code);
         self.reply(&if join {
             Reply::JoinError { error: message, code, retry_after_ms, request_id }
         } else {

@@ -93,6 +93,11 @@ impl Follower {
         Ok(records)
     }
 
+    /// Where it stands.
+    pub fn cursor(&self) -> Position {
+        self.cursor
+    }
+
     /// Waits until there may be something to read.
     pub async fn grown(&mut self) {
         match &mut self.scope {

@@ -53,6 +53,7 @@ where
     async move {
         // Turns have bounds of their own, and what one sends to many is not held against whose turn it is.
         let parting = unconstrained(turns(pin!(connection.converse()))).await;
+        connection.session.parts(parting.closing());
         let client_id = connection.session.client().id;
         tracing::debug!(%client_id, ?parting, "disconnected");
         // In a box, so that the many who are not leaving are smaller.
@@ -210,7 +211,7 @@ async fn say_goodbye<S>(
         let mut waits = true;
         while waits && left > 0 {
             let said = poll_fn(|cx| {
-                let _ = wire.poll_flush(cx)?;
+                let _ = wire.poll_flush(outbox, cx)?;
                 let mut reads = wire.reads(cx);
                 let said = reader.poll_next(max_message_bytes, |room| reads.poll(room));
                 left = left.saturating_sub(reads.bytes);
@@ -221,7 +222,7 @@ async fn say_goodbye<S>(
         }
     }
     drop(reader);
-    if poll_fn(|cx| wire.poll_flush(cx)).await.is_err() {
+    if poll_fn(|cx| wire.poll_flush(outbox, cx)).await.is_err() {
         return;
     }
     let _ = poll_fn(|cx| wire.poll_shutdown(cx)).await;

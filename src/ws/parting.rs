@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{hub::Ending, protocol::CloseCode, room::LeaveReason};
+use crate::{hub::Ending, metrics::Closing, protocol::CloseCode, room::LeaveReason};
 
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,17 @@ impl Parting {
         }
     }
 
+    /// What it is counted as.
+    pub(super) fn closing(self) -> Closing {
+        match self {
+            Self::ClosedByClient(_) => Closing::Client,
+            Self::Lost => Closing::Lost,
+            Self::Fault(code) => code.into(),
+            Self::Ended(Ending::CutOff) => Closing::CutOff,
+            Self::Ended(ending) => close_code(ending).into(),
+        }
+    }
+
     /// What the close frame says (RFC 6455, section 5.5.1), if there is to be one.
     pub(super) fn close_payload(self) -> Option<Vec<u8>> {
         let code = match self {
@@ -35,15 +46,21 @@ impl Parting {
             }
             Self::Lost => return None,
             Self::Fault(code) => code,
-            Self::Ended(Ending::GoingAway | Ending::CutOff) => CloseCode::GoingAway,
-            Self::Ended(Ending::HeartbeatTimeout) => CloseCode::HeartbeatTimeout,
-            Self::Ended(Ending::SlowConsumer) => CloseCode::SlowConsumer,
-            Self::Ended(Ending::Unfinished) => CloseCode::Unfinished,
-            Self::Ended(Ending::RateLimited) => CloseCode::RateLimited,
-            Self::Ended(Ending::Removed | Ending::Banned) => CloseCode::Removed,
-            Self::Ended(Ending::RoomClosed) => CloseCode::RoomClosed,
+            Self::Ended(ending) => close_code(ending),
         };
         Some([&(code as u16).to_be_bytes(), code.reason().as_bytes()].concat())
+    }
+}
+
+fn close_code(ending: Ending) -> CloseCode {
+    match ending {
+        Ending::GoingAway | Ending::CutOff => CloseCode::GoingAway,
+        Ending::HeartbeatTimeout => CloseCode::HeartbeatTimeout,
+        Ending::SlowConsumer => CloseCode::SlowConsumer,
+        Ending::Unfinished => CloseCode::Unfinished,
+        Ending::RateLimited => CloseCode::RateLimited,
+        Ending::Removed | Ending::Banned => CloseCode::Removed,
+        Ending::RoomClosed => CloseCode::RoomClosed,
     }
 }
 

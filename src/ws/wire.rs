@@ -90,8 +90,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Sends what [`Wire::append`] left, and nothing from the outbox.
-    pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.lock().socket.poll_flush(cx)
+    pub(super) fn poll_flush(&self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.lock().socket.counted(outbox, |socket| socket.poll_flush(cx))
     }
 
     /// Puts a control frame behind what is unsent.
@@ -173,7 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         if self.broken {
             return Poll::Ready(Parting::Lost);
         }
-        let parting = ready!(self.poll_send_all(outbox, cx));
+        let parting = ready!(self.counted(outbox, |socket| socket.poll_send_all(outbox, cx)));
         self.broken = parting == Parting::Lost;
         Poll::Ready(parting)
     }
@@ -233,6 +233,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.unflushed = false;
         Poll::Ready(Ok(()))
+    }
+
+    /// Does this, and says how many bytes the stream took.
+    fn counted<T>(&mut self, outbox: &Outbox, send: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.taken;
+        let sent = send(self);
+        outbox.sent(self.taken - before);
+        sent
     }
 
     fn count(&mut self, sent: usize) {

@@ -306,10 +306,10 @@ async fn unread_answers_take_no_more_than_their_share() {
     assert_eq!(code(ask(&victim, LIST_ROOMS, long).await).await, Code::Ok);
 }
 
-type Raw = SendRequest<UnsyncBoxBody<Bytes, Infallible>>;
+pub(crate) type Raw = SendRequest<UnsyncBoxBody<Bytes, Infallible>>;
 
 /// An admin API without sockets, on which time passes as fast as it likes.
-fn serve_pipes() -> mpsc::UnboundedSender<DuplexStream> {
+pub(crate) fn serve_pipes() -> mpsc::UnboundedSender<DuplexStream> {
     serve_pipes_of(Arc::new(Hub::new(Arc::new(config("")))))
 }
 
@@ -321,7 +321,7 @@ fn serve_pipes_of(hub: Arc<Hub>) -> mpsc::UnboundedSender<DuplexStream> {
     pipes
 }
 
-async fn connect(
+pub(crate) async fn connect(
     pipes: &mpsc::UnboundedSender<DuplexStream>,
     window: u32,
 ) -> (Raw, JoinHandle<()>) {

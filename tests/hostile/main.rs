@@ -20,6 +20,7 @@ mod handshakes;
 mod malformed;
 #[path = "../support/pipe.rs"]
 mod pipe;
+mod plain;
 mod readers;
 #[path = "../support/running.rs"]
 mod running;
