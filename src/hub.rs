@@ -1,6 +1,6 @@
 //! Who is here: every connected client and every room with its local members. The only holder of room
-//! locks. Lock order: directory shard, room, log; outboxes, the client registry and what a client lets others know
-//! of itself are leaves. A connection's wire is locked under none of these, and only its outbox under it.
+//! locks. Lock order: directory shard, room, bans, log; outboxes, the client registry, timers and what a client lets
+//! others know of itself are leaves. A connection's wire is locked under none of these, and only its outbox under it.
 
 mod addresses;
 mod agents;

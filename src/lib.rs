@@ -47,6 +47,21 @@
 //! hub/keep           what is kept for it counts, and who does not take or finish it goes
 //! ```
 //!
+//! # What an administrator asks for
+//!
+//! ```text
+//! admin/gate         a place for the call, and bounds on what it takes
+//! admin/service      which file deals with it; admin/request_ids: a retry acts once
+//! admin/convert      protobuf to our own types, with every field at fault named
+//! hub/rooms, bans, removal, broadcast, drain     what it is for
+//! hub/cell           a command like any other; hub/bans: the same for who is kept out
+//! journal            the event, with its cause ─▶ admin/watch: each watcher a position in the log
+//! ```
+//!
+//! Bans are not a part of a room: they stand whether it exists or not, and some are for all. They are one more thing
+//! that is decided, sequenced and applied. A ban stands before those are looked for whom it meets, and whoever comes
+//! shows who it is before it asks for bans: one of the two always finds the other.
+//!
 //! # Who may know whom
 //!
 //! `main → {server, bench} → {http, admin} → ws → hub → metrics → {protocol, journal} → {room, ban} → event → id →
@@ -78,6 +93,9 @@
 //!   whoever first sends it ([`protocol::Announcement`]). The design had every announcement
 //!   encoded before the lock, which cannot be for `room-updated`: what it says is known only under the lock.
 //! - `http` is a module of its own beside `ws`: files and health are no WebSocket's business.
+//! - A snapshot for watchers is of one moment: the rooms are copied one by one, then the log's events are applied to
+//!   the copies until both are as far. The design left that to the watchers, whose cursor would not have been good
+//!   for coming back before they were through.
 //! - A full outbox does not end its connection: any member could have a slower one closed. It holds back who
 //!   fills it (`hub/outbox`), and `hub/keep` ends who does not read. What many say in the same moment may
 //!   overfill it, by one message each.
