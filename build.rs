@@ -9,6 +9,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(["signalpost/admin/v1/admin.proto"], ["proto"])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    tonic_prost_build::configure().build_server(false).compile_fds(descriptors.clone())?;
+    // What WatchEvents answers is written by hand, so that an event is encoded once for all who watch.
+    let served = out.join("served");
+    fs::create_dir_all(&served)?;
+    tonic_prost_build::configure()
+        .build_client(false)
+        .extern_path(".signalpost.admin.v1", "crate::admin::pb")
+        .extern_path(".signalpost.admin.v1.WatchEventsResponse", "crate::admin::watch::Response")
+        .out_dir(served)
+        .compile_fds(descriptors)?;
     Ok(())
 }

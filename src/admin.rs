@@ -43,16 +43,23 @@ use crate::{
 };
 use gate::Gate;
 use line::Line;
-use pb::admin_service_server::AdminServiceServer;
 use plain::Plain;
 use quota::Quota;
+use served::admin_service_server::AdminServiceServer;
 use service::Service;
 
-/// The generated code of `proto/signalpost/admin/v1`.
+/// The generated code of `proto/signalpost/admin/v1`: its messages, and a client.
 #[allow(missing_docs, unused_qualifications, clippy::all, clippy::or_fun_call, clippy::use_self, clippy::too_many_lines, clippy::wildcard_enum_match_arm, reason = "generated")]
 #[rustfmt::skip]
 pub mod pb {
     tonic::include_proto!("signalpost.admin.v1");
+}
+
+/// The server's half, with an answer of `WatchEvents` that holds what was encoded before.
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::or_fun_call, clippy::use_self, clippy::too_many_lines, clippy::wildcard_enum_match_arm, reason = "generated")]
+#[rustfmt::skip]
+mod served {
+    include!(concat!(env!("OUT_DIR"), "/served/signalpost.admin.v1.rs"));
 }
 
 /// Every file of `proto/`, compiled, for reflection.

@@ -3,7 +3,13 @@
 mod index;
 mod memory;
 
-use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, OnceLock},
+    time::SystemTime,
+};
+
+use bytes::Bytes;
 
 pub use memory::{Follower, MemoryLog};
 
@@ -22,6 +28,7 @@ pub struct Record {
     pub log_prev: Position,
     /// What happened.
     pub entry: Entry,
+    encoded: OnceLock<Bytes>,
 }
 
 /// What the log has entries of.
@@ -117,9 +124,15 @@ impl Journal {
 
     /// A cursor at the log's end, for what happens in `rooms` from now on; without them, for all that happens.
     pub fn follow(&self, rooms: Option<BTreeSet<RoomId>>) -> Follower {
-        match self {
-            Self::Memory(log) => Follower::new(Arc::clone(log), rooms),
-        }
+        let Self::Memory(log) = self;
+        Follower::new(Arc::clone(log), None, rooms)
+    }
+
+    /// The same for what follows `cursor`, a position up to the head. Its first read tells whether the log still has
+    /// that.
+    pub fn follow_from(&self, cursor: Position, rooms: Option<BTreeSet<RoomId>>) -> Follower {
+        let Self::Memory(log) = self;
+        Follower::new(Arc::clone(log), Some(cursor), rooms)
     }
 
     /// Wakes followers, at most once a tick: many of them cost little, however fast the log grows. Without it
@@ -132,6 +145,15 @@ impl Journal {
 }
 
 impl Record {
+    fn new(log_prev: Position, entry: Entry) -> Self {
+        Self { log_prev, entry, encoded: OnceLock::new() }
+    }
+
+    /// What is shown of it: made by `encode` for whoever asks first, and shared by all others.
+    pub fn encoded(&self, encode: impl FnOnce(&Self) -> Bytes) -> &Bytes {
+        self.encoded.get_or_init(|| encode(self))
+    }
+
     /// Where it stands in the log.
     pub fn position(&self) -> Position {
         match &self.entry {

@@ -5,6 +5,11 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use prost::Message;
+
+use super::problem::{Problem, Reason};
+use crate::config::limits;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Quota {
@@ -33,6 +38,18 @@ impl Quota {
     pub(super) fn take(self: &Arc<Self>, amount: usize) -> Option<Share> {
         let mut share = Share { of: Arc::clone(self), amount: 0 };
         share.grow(amount).then_some(share)
+    }
+}
+
+impl Quota {
+    /// A share of the bytes of all answers, for one that may be long.
+    ///
+    /// # Errors
+    /// [`Reason::TooManyBytes`].
+    pub(super) fn for_answer(self: &Arc<Self>, answer: &impl Message) -> Result<Share, Problem> {
+        let counted = answer.encoded_len().saturating_sub(limits::ADMIN_FREE_BYTES);
+        let text = "too many bytes of answers are on their way";
+        self.take(counted).ok_or_else(|| Problem::new(Reason::TooManyBytes, text))
     }
 }
 

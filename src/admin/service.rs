@@ -14,7 +14,8 @@ use super::{
     problem::{Problem, Reason},
     quota::Quota,
     request_ids::{RequestId, RequestIds},
-    watch,
+    served::admin_service_server::AdminService,
+    watch::{self, Watching},
 };
 use crate::{config::limits, hub::Hub};
 
@@ -25,32 +26,26 @@ pub(super) struct Service {
     pub(super) etags: Etags,
     /// Streams of events.
     pub(super) watchers: Arc<Quota>,
-    /// Bytes of the names of watched rooms.
-    watched: Arc<Quota>,
+    watching: Arc<Watching>,
     /// Bytes of answers on their way.
     answers: Arc<Quota>,
     request_ids: RequestIds,
-    closing: CancellationToken,
 }
 
 impl Service {
     pub(super) fn new(hub: Arc<Hub>, closing: CancellationToken) -> Self {
-        Self {
-            etags: Etags::new(hub.journal().epoch()),
-            hub,
-            watchers: Quota::new(limits::WATCHERS),
-            watched: Quota::new(limits::WATCHED_BYTES),
-            answers: Quota::new(limits::ADMIN_ANSWER_BYTES),
-            request_ids: RequestIds::default(),
-            closing,
-        }
+        let etags = Etags::new(hub.journal().epoch());
+        let answers = Quota::new(limits::ADMIN_ANSWER_BYTES);
+        let watching = Watching::new(Arc::clone(&hub), etags, Arc::clone(&answers), closing);
+        let watchers = Quota::new(limits::WATCHERS);
+        Self { hub, etags, watchers, watching, answers, request_ids: RequestIds::default() }
     }
 }
 
 type Answer<M> = Result<Response<M>, Status>;
 
 #[tonic::async_trait]
-impl pb::admin_service_server::AdminService for Service {
+impl AdminService for Service {
     async fn list_rooms(
         &self,
         request: Request<pb::ListRoomsRequest>,
@@ -138,14 +133,15 @@ impl pb::admin_service_server::AdminService for Service {
         self.request_ids.once("Broadcast", &id, &request, said).await.map(Response::new)
     }
 
-    type WatchEventsStream = Streamed<pb::WatchEventsResponse>;
+    type WatchEventsStream = Streamed<watch::Response>;
 
     async fn watch_events(
         &self,
         request: Request<pb::WatchEventsRequest>,
     ) -> Answer<Self::WatchEventsStream> {
-        let filter = watch::Filter::new(request.into_inner(), &self.watched)?;
-        let stream = watch::events(&self.hub, filter, self.etags, self.closing.clone());
+        let place = self.watchers.take(1);
+        let too_many = || Problem::new(Reason::TooManyWatchers, "too many watchers");
+        let stream = self.watching.events(request.get_ref(), place.ok_or_else(too_many)?)?;
         Ok(Response::new(Box::pin(stream)))
     }
 
@@ -175,11 +171,7 @@ type Streamed<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
 impl Service {
     /// An answer that may be long: it takes a share until its caller took it.
     fn answer<M: Message>(&self, message: M) -> Answer<M> {
-        let counted = message.encoded_len().saturating_sub(limits::ADMIN_FREE_BYTES);
-        let share = self.answers.take(counted).ok_or_else(|| {
-            let text = "too many bytes of answers are on their way";
-            Problem::new(Reason::TooManyBytes, text)
-        })?;
+        let share = self.answers.for_answer(&message)?;
         let mut response = Response::new(message);
         response.extensions_mut().insert(Arc::new(share));
         Ok(response)

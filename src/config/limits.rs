@@ -71,11 +71,23 @@ pub const MAX_RATE_LIMIT: i64 = 100_000;
 pub const WATCHED_ROOMS: usize = 1000;
 /// Longest names of the rooms of a `WatchEvents` together, in bytes.
 pub const WATCHED_NAMES_BYTES: usize = 128 << 10;
-/// What all `WatchEvents` together may take for the names of their rooms, in bytes, each name with
+/// Most userIds that a `WatchEvents` names.
+pub const WATCHED_USERS: usize = 1000;
+/// What all `WatchEvents` together may take for the names of their rooms and users, in bytes, each name with
 /// [`WATCHED_NAME_OVERHEAD`] more.
 pub const WATCHED_BYTES: usize = 64 << 20;
-/// What the name of a watched room counts beside its bytes.
+/// What the name of a watched room or user counts beside its bytes.
 pub const WATCHED_NAME_OVERHEAD: usize = 256;
+/// After how long without any other message a `WatchEvents` is told where it stands.
+pub const WATCHED_QUIET: Duration = Duration::from_secs(15);
+/// Most snapshots of `WatchEvents` that are kept at a time until their callers have taken them; others wait.
+pub const SNAPSHOTS: usize = 4;
+/// How long a snapshot is left to a caller that takes nothing of it, while another one waits.
+pub const SNAPSHOT_LEFT: Duration = Duration::from_secs(30);
+/// Most bytes of rooms in one message of a snapshot.
+pub const SNAPSHOT_PAGE_BYTES: usize = 1 << 20;
+/// How often a snapshot is begun that the log passes before it is whole.
+pub const SNAPSHOT_ATTEMPTS: usize = 3;
 /// Most connections to the admin API, unless one in 64 of the files that the process may open are fewer; those beyond
 /// are closed at once.
 pub const ADMIN_CONNECTIONS: usize = 1000;

@@ -87,6 +87,12 @@ impl RoomCell {
         self.inner.lock().room.summary()
     }
 
+    /// The room with all that it holds, if it exists.
+    pub(super) fn snapshot(&self) -> Option<Room> {
+        let inner = self.inner.lock();
+        inner.room.exists().then(|| inner.room.clone())
+    }
+
     /// The room and who sits in it, of one moment.
     pub(super) fn roster(&self) -> Option<(Summary, Vec<Arc<Member>>)> {
         let inner = self.inner.lock();

@@ -11,7 +11,7 @@ use crate::{
     config::limits,
     event::Position,
     id::RoomId,
-    room::{Command, Denied, Member, Settings, Summary, Update},
+    room::{Command, Denied, Member, Room, Settings, Summary, Update},
 };
 
 /// How many rooms end at once for their time, so that others have their turn.
@@ -82,6 +82,25 @@ impl Hub {
     pub fn room(&self, room_id: &RoomId) -> Result<(Summary, Vec<Arc<Member>>), NotFound> {
         let cell = self.directory.find(room_id).ok_or(NotFound::Room)?;
         cell.roster().ok_or(NotFound::Room)
+    }
+
+    /// Rooms with names after `after` that begin with `prefix`, each with all that it holds at a moment of its own, in the order of their
+    /// names: of `max` at most, without those that closed. And the name after which there may be more.
+    pub fn snapshots(
+        &self,
+        after: Option<&RoomId>,
+        prefix: &str,
+        max: NonZeroUsize,
+    ) -> (Vec<Room>, Option<RoomId>) {
+        let cells = self.directory.page(after, prefix, max.get());
+        let last = cells.last().filter(|_| cells.len() == max.get());
+        let rooms = cells.iter().filter_map(|cell| cell.snapshot()).collect();
+        (rooms, last.map(|cell| cell.id().clone()))
+    }
+
+    /// One room with all that it holds, if it exists.
+    pub fn snapshot(&self, room_id: &RoomId) -> Option<Room> {
+        self.directory.find(room_id)?.snapshot()
     }
 
     /// Makes a room ahead of its members.

@@ -55,6 +55,10 @@ impl Index {
         self.rooms.is_empty()
     }
 
+    pub(super) fn is_followed_by(&self, id: &RoomId, key: Key) -> bool {
+        self.rooms.get(id).is_some_and(|room| room.followers.contains(&key))
+    }
+
     /// Enters a follower, and gives it what wakes it.
     pub(super) fn follow(&mut self, rooms: BTreeSet<RoomId>) -> (Key, Arc<Notify>) {
         let key = self.keys;
@@ -134,8 +138,8 @@ impl Index {
         }
     }
 
-    /// All rooms' news up to `head` are noted: from now on they can be read. Returns what wakes those whom
-    /// it concerns.
+    /// All rooms' news up to `head` are noted, if there were any: from now on they can be read, and who has none is
+    /// that far. Returns what wakes those whom it concerns.
     pub(super) fn told(&mut self, head: Position) -> Vec<Arc<Notify>> {
         self.told = self.told.max(head);
         let wake = |key| {

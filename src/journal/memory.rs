@@ -25,6 +25,10 @@ use crate::{
 /// events a second costs 1.8 cores; at 50 ticks a second a fraction of that.
 const TICK: Duration = Duration::from_millis(20);
 
+/// What followers are shown of an entry takes about so many bytes beside its texts: ids, times, field numbers, and a
+/// block of memory that is shared.
+const SHOWN_BYTES: usize = 256;
+
 /// See the module.
 #[derive(Debug)]
 pub struct MemoryLog {
@@ -46,7 +50,12 @@ pub struct Follower {
 #[derive(Debug)]
 enum Scope {
     All(watch::Receiver<Position>),
-    Rooms(Key, Arc<Notify>),
+    Rooms {
+        key: Key,
+        woken: Arc<Notify>,
+        /// The index has whatever follows this. What comes before it is looked for among all entries.
+        indexed_after: Position,
+    },
 }
 
 #[derive(Debug)]
@@ -58,52 +67,75 @@ struct Kept {
 }
 
 impl Follower {
-    pub(super) fn new(log: Arc<MemoryLog>, rooms: Option<BTreeSet<RoomId>>) -> Self {
+    /// Without `cursor`, from now on.
+    pub(super) fn new(
+        log: Arc<MemoryLog>,
+        cursor: Option<Position>,
+        rooms: Option<BTreeSet<RoomId>>,
+    ) -> Self {
         let mut kept = log.kept.lock();
-        let cursor = kept.head;
+        let head = kept.head;
         let scope = match rooms {
             None => Scope::All(log.head.subscribe()),
             Some(rooms) => {
                 let (key, woken) = kept.index.follow(rooms);
-                Scope::Rooms(key, woken)
+                Scope::Rooms { key, woken, indexed_after: head }
             }
         };
         drop(kept);
-        Self { log, cursor, scope }
+        Self { log, cursor: cursor.unwrap_or(head), scope }
     }
 
-    /// At most `max` entries that follow, in order, and moves the cursor behind them; none if there are no more.
-    /// What happened since the last tick may be left for the next one.
+    /// At most `max` entries that follow, in order, and moves the cursor behind them. None if there are no more, or
+    /// while it is [behind](Self::is_behind). What happened since the last tick may be left for the next one.
     ///
     /// # Errors
-    /// [`Trimmed`], if the log no longer holds something that would follow.
+    /// [`Trimmed`], if the log no longer holds something that would follow. While it is behind, that may be any
+    /// entry.
     pub fn read(&mut self, max: usize) -> Result<Vec<Arc<Record>>, Trimmed> {
+        let is_behind = self.is_behind();
         let mut kept = self.log.kept.lock();
         let (records, cursor) = match &mut self.scope {
             Scope::All(head) => {
                 head.mark_unchanged();
                 kept.read(self.cursor, max)?
             }
-            Scope::Rooms(key, _) => {
+            Scope::Rooms { key, indexed_after, .. } if is_behind => {
+                kept.search(*key, self.cursor, *indexed_after, max)?
+            }
+            Scope::Rooms { key, .. } => {
                 let (positions, cursor) = kept.index.read(*key, self.cursor, max)?;
                 (positions.into_iter().map(|position| kept.at(position)).collect(), cursor)
             }
         };
+        drop(kept);
         self.cursor = cursor;
         Ok(records)
     }
 
-    /// Where it stands.
-    pub fn cursor(&self) -> Position {
+    /// Whether it follows rooms by their names and looks for what happened in them before it came: then it passes
+    /// over entries that others are to read, and a read that gives nothing does not mean that there is nothing.
+    pub fn is_behind(&self) -> bool {
+        match self.scope {
+            Scope::All(_) => false,
+            Scope::Rooms { indexed_after, .. } => self.cursor < indexed_after,
+        }
+    }
+
+    /// Its cursor: whatever it follows up to there was read.
+    pub fn position(&self) -> Position {
         self.cursor
     }
 
     /// Waits until there may be something to read.
     pub async fn grown(&mut self) {
+        if self.is_behind() {
+            return;
+        }
         match &mut self.scope {
             // The log lives as long as this.
             Scope::All(head) => drop(head.changed().await),
-            Scope::Rooms(_, woken) => woken.notified().await,
+            Scope::Rooms { woken, .. } => woken.notified().await,
         }
     }
 
@@ -115,7 +147,7 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        if let Scope::Rooms(key, _) = self.scope {
+        if let Scope::Rooms { key, .. } = self.scope {
             self.log.kept.lock().index.unfollow(key);
         }
     }
@@ -154,7 +186,7 @@ impl MemoryLog {
             let log_prev = kept.head;
             let position = Position(log_prev.0 + 1);
             let event = Event { position, prev, at, cause: cause.clone(), change };
-            let record = Arc::new(Record { log_prev, entry: entry(event) });
+            let record = Arc::new(Record::new(log_prev, entry(event)));
             kept.push(Arc::clone(&record), self.limits);
             appended.push(record);
             prev = position;
@@ -179,9 +211,6 @@ impl MemoryLog {
         };
         // Every follower asks for this in the end: they shall not wake each other over and over.
         self.head.send_if_modified(|told| std::mem::replace(told, head.max(*told)) < head);
-        if rooms == 0 {
-            return;
-        }
         // The lock is taken for each room: whoever appends waits for the followers of one at most.
         for _ in 0..rooms {
             self.kept.lock().index.tell_one();
@@ -215,8 +244,26 @@ impl Kept {
     fn read(&self, cursor: Position, max: usize) -> Result<(Vec<Arc<Record>>, Position), Trimmed> {
         let start = self.place(cursor).ok_or(Trimmed { cursor })?;
         let records: Vec<_> = self.records.range(start..).take(max).cloned().collect();
+        if records.first().is_some_and(|first| first.log_prev != cursor) {
+            return Err(Trimmed { cursor });
+        }
         let cursor = records.last().map_or(cursor, |last| last.position());
         Ok((records, cursor))
+    }
+
+    /// Which of the next `max` entries a follower in the index wants, up to `last`, and where its cursor stands when
+    /// they are read.
+    fn search(
+        &self,
+        key: Key,
+        cursor: Position,
+        last: Position,
+        max: usize,
+    ) -> Result<(Vec<Arc<Record>>, Position), Trimmed> {
+        let (mut records, cursor) = self.read(cursor, max)?;
+        let follows = |id: &RoomId| self.index.is_followed_by(id, key);
+        records.retain(|record| record.position() <= last && record.room_id().is_some_and(follows));
+        Ok((records, cursor.min(last)))
     }
 
     fn at(&self, position: Position) -> Arc<Record> {
@@ -231,13 +278,14 @@ impl Kept {
     }
 }
 
-/// What an entry holds alive, in bytes: itself and the texts that it may be the last to refer to.
+/// What an entry holds alive, in bytes: itself, the texts that it may be the last to refer to, and what followers
+/// are shown, which has them once more.
 fn weight(record: &Record) -> usize {
     let texts = match &record.entry {
         Entry::Room { id, event } => id.as_str().len() + texts(&event.change),
         Entry::Ban(event) => event.change.ban().weight(),
     };
-    size_of::<Record>() + texts
+    size_of::<Record>() + SHOWN_BYTES + 2 * texts
 }
 
 fn texts(change: &Change) -> usize {

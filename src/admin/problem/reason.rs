@@ -82,6 +82,8 @@ reasons! {
     TooSlow "TOO_SLOW" DeadlineExceeded,
     /// The server stops.
     GoingAway "GOING_AWAY" Unavailable,
+    /// More happened while a snapshot was put together than the log keeps.
+    LogTooShort "LOG_TOO_SHORT" Unavailable,
     /// Health or reflection were asked for a name that they do not know.
     UnknownName "UNKNOWN_NAME" NotFound,
     /// There is no such method, or the request is compressed.

@@ -6,7 +6,10 @@ use proptest::{collection, prelude::*, sample::Index as Nth};
 use tokio::time::{Instant, timeout};
 
 use super::*;
-use crate::event::Cause;
+use crate::{
+    ban::{self, Ban, BanId, Subject},
+    event::Cause,
+};
 
 const SMALL: LogLimits = LogLimits { events: 4, bytes: 1 << 20 };
 
@@ -23,9 +26,29 @@ fn append(log: &MemoryLog, room: &str, decided_on: u64, count: usize) -> Vec<u64
     appended.iter().map(|record| record.position().0).collect()
 }
 
+/// A ban from a room, or from all.
+fn append_ban(log: &MemoryLog, room: Option<&str>) -> u64 {
+    let ban = Arc::new(Ban {
+        id: BanId::from(1),
+        room_id: room.map(|room| room.parse().unwrap()),
+        subject: Subject::User("u".parse().unwrap()),
+        reason: None,
+        created_at: SystemTime::UNIX_EPOCH,
+        expires_at: None,
+    });
+    let changes = vec![ban::Change::Created(ban)];
+    let (cause, now) = (Cause::Server, SystemTime::UNIX_EPOCH);
+    let decision = Decision { decided_on: Position::ZERO, changes, cause, now };
+    log.append(decision, Entry::Ban)[0].position().0
+}
+
 fn follow(log: &Arc<MemoryLog>, rooms: &[&str]) -> Follower {
+    follow_from(log, None, rooms)
+}
+
+fn follow_from(log: &Arc<MemoryLog>, cursor: Option<u64>, rooms: &[&str]) -> Follower {
     let ids = rooms.iter().map(|room| room.parse().unwrap()).collect();
-    Follower::new(Arc::clone(log), (!rooms.is_empty()).then_some(ids))
+    Follower::new(Arc::clone(log), cursor.map(Position), (!rooms.is_empty()).then_some(ids))
 }
 
 fn read(follower: &mut Follower) -> Result<Vec<u64>, Trimmed> {
@@ -74,6 +97,47 @@ fn a_follower_of_a_quiet_room_loses_nothing_to_busy_ones() {
     append(&log, "quiet", 11, 1);
     append(&log, "busy", 10, 10);
     assert_eq!(read(&mut quiet), Err(Trimmed { cursor: Position(11) }));
+}
+
+#[test]
+fn a_follower_of_quiet_rooms_is_as_far_as_the_log() {
+    let log = log();
+    let mut quiet = follow(&log, &["quiet"]);
+    for nth in 1..=3 {
+        append(&log, "busy", 0, 10);
+        assert_eq!(read(&mut quiet), Ok(vec![]));
+        assert_eq!(quiet.position(), Position(10 * nth));
+    }
+    append(&log, "quiet", 0, 1);
+    assert_eq!(read(&mut quiet), Ok(vec![31]));
+}
+
+#[test]
+fn a_follower_comes_back_to_where_it_was_in_its_rooms() {
+    let log = Arc::new(MemoryLog::new(LogLimits { events: 10, bytes: 1 << 20 }));
+    append(&log, "mine", 0, 3);
+    append(&log, "other", 0, 2);
+    append_ban(&log, None);
+    append_ban(&log, Some("mine"));
+    let mut back = follow_from(&log, Some(2), &["mine"]);
+    append(&log, "other", 0, 1);
+    append(&log, "mine", 3, 1);
+    // Two entries at a time, of all rooms: 3 and 4, 5 and 6, and up to where it came.
+    assert!(back.is_behind());
+    let mut heard = Vec::new();
+    for _ in 0..3 {
+        let records = back.read(2).unwrap();
+        heard.push(records.iter().map(|record| record.position().0).collect::<Vec<_>>());
+    }
+    assert_eq!(heard, [vec![3], vec![], vec![7]]);
+    assert!(!back.is_behind());
+    assert_eq!(read(&mut back), Ok(vec![9]));
+
+    append(&log, "other", 6, 4);
+    assert_eq!(read(&mut follow_from(&log, Some(3), &["mine"])), Ok(vec![7, 9]));
+    let mut too_old = follow_from(&log, Some(2), &["mine"]);
+    assert_eq!(read(&mut too_old), Err(Trimmed { cursor: Position(2) }));
+    assert_eq!(read(&mut follow_from(&log, Some(13), &["mine"])), Ok(vec![]));
 }
 
 #[test]
@@ -145,11 +209,13 @@ async fn nobody_is_woken_by_a_room_that_it_did_not_name() {
     ticker.abort();
 }
 
-/// What is done to a log of 30 entries; a room is its number, no rooms are all of them.
+/// What is done to a log of 30 entries; a room is its number, no rooms are all of them. Who follows comes back to
+/// a place before the head, or comes anew.
 #[derive(Debug, Clone)]
 enum Step {
     Append(u8, usize),
-    Follow(BTreeSet<u8>),
+    Ban(Option<u8>),
+    Follow(BTreeSet<u8>, Option<Nth>),
     Unfollow(Nth),
     Read(Nth, usize),
     Tell,
@@ -158,7 +224,9 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0..6_u8, 1..12_usize).prop_map(|(room, count)| Step::Append(room, count)),
-        2 => collection::btree_set(0..6_u8, 0..4).prop_map(Step::Follow),
+        1 => proptest::option::of(0..6_u8).prop_map(Step::Ban),
+        2 => (collection::btree_set(0..6_u8, 0..4), any::<Option<Nth>>())
+            .prop_map(|(rooms, back)| Step::Follow(rooms, back)),
         1 => any::<Nth>().prop_map(Step::Unfollow),
         4 => (any::<Nth>(), 1..20_usize).prop_map(|(who, max)| Step::Read(who, max)),
         2 => Just(Step::Tell),
@@ -173,20 +241,26 @@ struct Modelled {
 }
 
 impl Modelled {
-    fn wants(&self, room: u8) -> bool {
-        self.rooms.is_empty() || self.rooms.contains(&room)
+    fn wants(&self, room: Option<u8>) -> bool {
+        self.rooms.is_empty() || room.is_some_and(|room| self.rooms.contains(&room))
     }
 
     /// Reads, and says whether it goes on.
     fn read(&mut self, max: usize, oldest: u64) -> bool {
+        let before = self.follower.position();
         let Ok(records) = self.follower.read(max) else {
-            assert!(self.due[0] < oldest, "nothing was lost: {:?} of {oldest}", self.due);
+            let lost = |next: u64| next < oldest;
+            let has_lost = self.due.front().is_some_and(|next| lost(*next));
+            let may_have = self.follower.is_behind() && lost(before.0 + 1);
+            assert!(has_lost || may_have, "nothing was lost: {:?} of {oldest}", self.due);
             return false;
         };
         assert!(records.len() <= max);
         for record in records {
             assert_eq!(Some(record.position().0), self.due.pop_front());
         }
+        let next = self.due.front().copied().unwrap_or(u64::MAX);
+        assert!(before <= self.follower.position() && self.follower.position().0 < next);
         true
     }
 }
@@ -199,23 +273,31 @@ proptest! {
         steps in collection::vec(step(), 1..80),
     ) {
         let log = Arc::new(MemoryLog::new(LogLimits { events: 30, bytes: 1 << 20 }));
-        let (mut head, mut modelled) = (0_u64, Vec::<Modelled>::new());
+        let (mut happened, mut modelled) = (Vec::<(u64, Option<u8>)>::new(), Vec::<Modelled>::new());
         for step in steps {
-            let oldest = head.saturating_sub(30) + 1;
+            let oldest = (happened.len() as u64).saturating_sub(30) + 1;
+            let before = happened.len();
             match step {
                 Step::Append(room, count) => {
-                    for position in append(&log, &room.to_string(), 0, count) {
-                        head = position;
-                        for one in modelled.iter_mut().filter(|one| one.wants(room)) {
-                            one.due.push_back(position);
-                        }
-                    }
+                    let positions = append(&log, &room.to_string(), 0, count);
+                    happened.extend(positions.into_iter().map(|position| (position, Some(room))));
                 }
-                Step::Follow(rooms) => {
+                Step::Ban(room) => {
+                    let name = room.map(|room| room.to_string());
+                    happened.push((append_ban(&log, name.as_deref()), room));
+                }
+                Step::Follow(rooms, back) => {
                     let names: Vec<_> = rooms.iter().map(u8::to_string).collect();
                     let names: Vec<_> = names.iter().map(String::as_str).collect();
-                    let follower = follow(&log, &names);
-                    modelled.push(Modelled { follower, rooms, due: VecDeque::new() });
+                    let back = back.map(|back| back.index(happened.len() + 1));
+                    let follower = follow_from(&log, back.map(|back| back as u64), &names);
+                    let mut one = Modelled { follower, rooms, due: VecDeque::new() };
+                    for (position, room) in &happened[back.unwrap_or(happened.len())..] {
+                        if one.wants(*room) {
+                            one.due.push_back(*position);
+                        }
+                    }
+                    modelled.push(one);
                 }
                 Step::Tell => log.tell(),
                 Step::Unfollow(_) | Step::Read(..) if modelled.is_empty() => {}
@@ -227,12 +309,21 @@ proptest! {
                     }
                 }
             }
+            for (position, room) in &happened[before..] {
+                for one in modelled.iter_mut().filter(|one| one.wants(*room)) {
+                    one.due.push_back(*position);
+                }
+            }
         }
         log.tell();
-        let oldest = head.saturating_sub(30) + 1;
+        let head = happened.len() as u64;
         for mut one in modelled {
-            let whole = one.read(100, oldest);
-            prop_assert_eq!(whole, one.due.is_empty());
+            let oldest = head.saturating_sub(30) + 1;
+            let mut whole = one.read(100, oldest);
+            if whole && one.follower.position().0 < head {
+                whole = one.read(100, oldest);
+            }
+            prop_assert!(!whole || one.due.is_empty() && one.follower.position().0 == head);
         }
         prop_assert!(log.kept.lock().index.is_empty());
     }

@@ -116,14 +116,15 @@ async function watch(request) {
   return {
     async next() {
       for (;;) {
-        // buf prints each event as an object over several lines.
+        // buf prints each message as an object over several lines. Bookmarks are passed over.
         const end = text.indexOf("\n}\n");
-        if (end >= 0) {
-          const event = JSON.parse(text.slice(0, end + 2));
-          text = text.slice(end + 3);
-          return event;
+        if (end < 0) {
+          await once(buf.stdout, "data");
+          continue;
         }
-        await once(buf.stdout, "data");
+        const { event } = JSON.parse(text.slice(0, end + 2));
+        text = text.slice(end + 3);
+        if (event) return event;
       }
     },
     stop: () => buf.kill(),
