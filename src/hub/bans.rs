@@ -1,7 +1,7 @@
 //! Who is kept out: the bans behind one lock, and what becomes of those whom a new one meets.
 //!
-//! A ban stands before those are looked for whom it meets. Whoever connects, joins or registers shows who it is before
-//! it asks for bans. So one of the two always finds the other.
+//! A ban stands before those are looked for whom it meets. Whoever connects or joins shows who it is before it asks for
+//! bans, and whoever registers does both at once. So one of the two always finds the other.
 
 use std::{
     net::IpAddr,
@@ -19,7 +19,7 @@ use crate::{
     ban::{Ban, BanId, Bans, Command, Denied},
     config::limits,
     event::Cause,
-    id::RoomId,
+    id::{ClientId, RoomId},
     journal::Decision,
     room::{Identity, LeaveReason},
 };
@@ -37,31 +37,36 @@ impl Hub {
     ///
     /// # Errors
     /// [`Denied::TooMany`].
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn ban(&self, bans: Vec<Arc<Ban>>) -> Result<(), Denied> {
-        self.let_stand(&bans)?;
-        bans.iter().for_each(|ban| self.enforce(ban));
+        self.ban_all(bans, None).await
+    }
+
+    /// The same, where the caller sees to one of those whom they meet.
+    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
+    pub(super) async fn ban_all(
+        &self,
+        bans: Vec<Arc<Ban>>,
+        but: Option<ClientId>,
+    ) -> Result<(), Denied> {
+        let now = SystemTime::now();
+        self.bans.commit(self, Command::Create(bans.clone()), administrator(), now)?;
+        for ban in bans {
+            self.enforce(&ban, |client| Some(client.id) != but && client.is_met_by(&ban));
+        }
         Ok(())
     }
 
-    /// From now on nobody new comes past them.
-    pub(super) fn let_stand(&self, bans: &[Arc<Ban>]) -> Result<(), Denied> {
-        let create = Command::Create(bans.to_vec());
-        self.bans.commit(self, create, administrator(), SystemTime::now())
-    }
-
-    /// Sends those away whom a ban meets that stands.
-    pub(super) fn enforce(&self, ban: &Ban) {
+    fn enforce(&self, ban: &Ban, is_met: impl Fn(&Client) -> bool) {
         let text = ban.reason.as_deref();
         let Some(room_id) = &ban.room_id else {
             return self.clients.for_each(|client| {
-                if client.is_met_by(ban) {
+                if is_met(client) {
                     self.disconnect(client, Ending::Banned, text);
                 }
             });
         };
         let Some(cell) = self.directory.find(room_id) else { return };
-        for client in cell.members(|client, _| client.is_met_by(ban)) {
+        for client in cell.members(is_met) {
             self.unseat(&client, &cell, LeaveReason::Banned, text);
         }
     }
@@ -113,6 +118,29 @@ impl BanBook {
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.count.load(Ordering::SeqCst)
+    }
+
+    /// Has somebody go by other names, which `publish` shows to everybody, unless a ban stands against these. Both
+    /// under the lock: a ban that comes later finds the new names, and a refusal never hid the old ones from any.
+    ///
+    /// # Errors
+    /// Which ban that is.
+    pub(super) fn admit(
+        &self,
+        room_id: Option<&RoomId>,
+        identity: &Identity,
+        address: IpAddr,
+        now: SystemTime,
+        publish: impl FnOnce(),
+    ) -> Result<(), Arc<Ban>> {
+        let bans = self.bans.read();
+        match bans.against(room_id, identity.user_id.as_ref(), address, now) {
+            Some(ban) => Err(Arc::clone(ban)),
+            None => {
+                publish();
+                Ok(())
+            }
+        }
     }
 
     /// Whether one stands between somebody and a room, or the server.

@@ -3,6 +3,8 @@
 //! Deciding, sequencing, applying and announcing are one critical section here, since the memory journal
 //! never waits. A cell that closed stays closed; whoever finds one asks the directory for another.
 
+mod orders;
+
 use std::{mem, sync::Arc, time::SystemTime};
 
 use parking_lot::Mutex;
@@ -13,7 +15,8 @@ use super::{
     rate::{Announced, Rates},
 };
 use crate::{
-    event::{Cause, Position},
+    ban::Ban,
+    event::Cause,
     id::{ClientId, RoomId},
     journal::Decision,
     protocol::{Announcement, Frame, Joined, RequestId},
@@ -61,6 +64,17 @@ pub(super) struct Departed {
 /// The cell's room ended. Another cell may stand in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CellClosed;
+
+/// Why somebody took no seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotSeated {
+    /// The room does not want it.
+    Denied(Denied),
+    /// Its connection is at its end.
+    Ending,
+    /// See [`CellClosed`].
+    CellClosed,
+}
 
 /// Why a signal went nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,85 +133,46 @@ impl RoomCell {
         hub: &Hub,
         arrival: &Arrival,
         now: SystemTime,
-    ) -> Result<Result<(), Denied>, CellClosed> {
+    ) -> Result<(), NotSeated> {
         let mut inner = self.inner.lock();
         if inner.closed {
-            return Err(CellClosed);
+            return Err(NotSeated::CellClosed);
         }
+        // Both asked under the room's lock: a ban or an end that comes later finds the client seated.
         let joined = if arrival.client.outbox.is_ending() {
-            Err(Denied::NotAMember)
+            Err(NotSeated::Ending)
         } else {
-            // Asked under the room's lock: a ban that comes later finds the client seated.
             let command = arrival.command(hub, &self.id, now);
             let cause = Cause::Client(arrival.client.id);
-            inner.commit(hub, command, cause, Some(arrival), now)
+            let joined = inner.commit(hub, command, cause, Some(arrival), now);
+            joined.map_err(NotSeated::Denied)
         };
         // Where nobody came in, nobody would ever close it.
         inner.closed |= !inner.room.exists();
-        Ok(joined)
+        joined
     }
 
-    /// A member goes by other names, unless a ban stands against these.
+    /// A member goes by other names, which `publish` shows to everybody, unless a ban stands against these.
+    ///
+    /// # Errors
+    /// Which ban that is.
     pub(super) fn rename(
         &self,
         hub: &Hub,
         client: &Client,
-        identity: Identity,
+        identity: &Identity,
         now: SystemTime,
-    ) -> Result<(), Denied> {
+        publish: impl FnOnce(),
+    ) -> Result<(), Arc<Ban>> {
         let mut inner = self.inner.lock();
-        let banned = hub.bans.meet(Some(&self.id), &identity, client.address, now);
-        let command = Command::Rename { client_id: client.id, identity, banned };
-        inner.commit(hub, command, Cause::Client(client.id), None, now)
-    }
-
-    /// Makes the room ahead of its members.
-    pub(super) fn create(
-        &self,
-        hub: &Hub,
-        settings: Settings,
-        now: SystemTime,
-    ) -> Result<Result<Summary, Denied>, CellClosed> {
-        let mut inner = self.inner.lock();
-        if inner.closed {
-            return Err(CellClosed);
-        }
-        let command = Command::Create { settings };
-        let created = inner.commit(hub, command, Cause::administrator(), None, now);
-        Ok(created.and_then(|()| inner.room.summary().ok_or(Denied::NoSuchRoom)))
-    }
-
-    /// Changes what holds for the room, and shows it as that left it.
-    pub(super) fn settle(
-        &self,
-        hub: &Hub,
-        command: Command,
-        now: SystemTime,
-    ) -> Result<Summary, Denied> {
-        let mut inner = self.inner.lock();
-        inner.commit(hub, command, Cause::administrator(), None, now)?;
-        inner.room.summary().ok_or(Denied::NoSuchRoom)
-    }
-
-    /// Ends the room, and returns who sat in it.
-    pub(super) fn close(
-        &self,
-        hub: &Hub,
-        settled_at: Option<Position>,
-        now: SystemTime,
-    ) -> Result<Vec<Arc<Client>>, Denied> {
-        let mut inner = self.inner.lock();
-        let clients = inner.clients.clone();
-        inner.commit(hub, Command::Close { settled_at }, Cause::administrator(), None, now)?;
-        Ok(clients)
-    }
-
-    /// Ends the room if it was empty for long enough. Returns whether it is closed.
-    pub(super) fn expire(&self, hub: &Hub, now: SystemTime) -> bool {
-        let mut inner = self.inner.lock();
-        let expired = inner.commit(hub, Command::Expire, Cause::Timer, None, now);
-        expired.expect("the end of a time is never denied");
-        inner.closed
+        hub.bans.admit(Some(&self.id), identity, client.address, now, || {
+            publish();
+            let (client_id, identity) = (client.id, identity.clone());
+            let command = Command::Rename { client_id, identity, banned: false };
+            // Whoever lost its seat a moment ago has nobody to tell.
+            let _: Result<(), Denied> =
+                inner.commit(hub, command, Cause::Client(client.id), None, now);
+        })
     }
 
     /// Frees a seat. It cannot fail, so it needs no answer and can run while a task unwinds. Returns
@@ -209,12 +184,7 @@ impl RoomCell {
         reason: LeaveReason,
         now: SystemTime,
     ) -> Departed {
-        let mut inner = self.inner.lock();
-        let had_a_seat = inner.room.seat_of(client_id).is_some();
-        let leave = Command::Leave { client_id, reason };
-        let cause = reason.cause(client_id);
-        inner.commit(hub, leave, cause, None, now).expect("a departure is never denied");
-        Departed { had_a_seat, closed: inner.closed }
+        self.inner.lock().depart(hub, client_id, reason, now)
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -224,13 +194,6 @@ impl RoomCell {
     /// Whether this client sits here.
     pub(super) fn seats(&self, client_id: ClientId) -> bool {
         self.inner.lock().room.seat_of(client_id).is_some()
-    }
-
-    /// Who of its members is meant.
-    pub(super) fn members(&self, is_meant: impl Fn(&Client, &Member) -> bool) -> Vec<Arc<Client>> {
-        let inner = self.inner.lock();
-        let seats = inner.clients.iter().zip(inner.room.members());
-        seats.filter(|(client, member)| is_meant(client, member)).map(|(c, _)| c.clone()).collect()
     }
 
     /// Hands a signal to one room-mate.
@@ -257,20 +220,6 @@ impl RoomCell {
         }
         Ok(())
     }
-
-    /// Hands a message to every member but those who are left out, and counts them.
-    pub(super) fn announce(
-        &self,
-        frame: &Frame,
-        is_left_out: impl Fn(ClientId) -> bool,
-    ) -> Result<usize, CellClosed> {
-        let inner = self.inner.lock();
-        if !inner.room.exists() {
-            return Err(CellClosed);
-        }
-        let meant = inner.clients.iter().filter(|client| !is_left_out(client.id));
-        Ok(meant.map(|client| client.push(Entry::Frame(frame.clone()))).count())
-    }
 }
 
 impl Arrival {
@@ -286,6 +235,20 @@ impl Arrival {
 }
 
 impl Inner {
+    fn depart(
+        &mut self,
+        hub: &Hub,
+        client_id: ClientId,
+        reason: LeaveReason,
+        now: SystemTime,
+    ) -> Departed {
+        let had_a_seat = self.room.seat_of(client_id).is_some();
+        let leave = Command::Leave { client_id, reason };
+        let cause = reason.cause(client_id);
+        self.commit(hub, leave, cause, None, now).expect("a departure is never denied");
+        Departed { had_a_seat, closed: self.closed }
+    }
+
     fn commit(
         &mut self,
         hub: &Hub,

@@ -107,7 +107,7 @@ impl Hub {
     /// Says goodbye to every client and ends its connection; whoever comes later is sent away at once.
     pub fn send_away(&self) {
         self.drain.0.send_modify(|progress| {
-            // Whoever follows a drain is told how it ended.
+            // The end of a drain is why it stops, and what those who follow it are to see.
             if progress.stage != Stage::Drained {
                 progress.stage = Stage::Stopping;
             }
@@ -138,16 +138,9 @@ impl Hub {
             let elapsed = order.begun.elapsed();
             let due = part(all, elapsed, order.window);
             let stays = all - due;
-            // Asked for each step: a drain may be cancelled, and another one begun.
-            if self.drain.0.borrow().stage != Stage::Draining
-                || self.drain.0.borrow().begun != order.begun
-            {
+            let step = leaving.split_off(stays.min(leaving.len()));
+            if !self.send_away_in(order, &step) {
                 return;
-            }
-            for client in leaving.split_off(stays.min(leaving.len())) {
-                if let Some(client) = client.upgrade() {
-                    say_goodbye(&client, order.window);
-                }
             }
             let left = self.clients.count();
             let is_over =
@@ -166,6 +159,18 @@ impl Hub {
                 return;
             }
         }
+    }
+
+    /// Says goodbye to these, unless the drain was cancelled, and maybe another one begun. Who cancels it waits for this,
+    /// so that nobody is sent away afterwards.
+    fn send_away_in(&self, drain: Progress, clients: &[Weak<Client>]) -> bool {
+        let now = self.drain.0.borrow();
+        let goes_on = now.stage == Stage::Draining && now.begun == drain.begun;
+        if goes_on {
+            let clients = clients.iter().filter_map(Weak::upgrade);
+            clients.for_each(|client| say_goodbye(&client, drain.window));
+        }
+        goes_on
     }
 
     fn in_random_order(&self) -> Vec<Weak<Client>> {
@@ -221,7 +226,10 @@ fn say_goodbye(client: &Arc<Client>, window: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn the_window_follows_the_number_of_clients() {
@@ -239,5 +247,19 @@ mod tests {
         }
         assert_eq!(part(0, window / 2, window), 0);
         assert_eq!(part(3, Duration::ZERO, Duration::ZERO), 3);
+    }
+
+    #[tokio::test]
+    async fn a_drain_that_is_over_is_told_as_that_when_the_server_stops_for_it() {
+        let config = Config::try_parse_from(["signalpost"]).unwrap();
+        let hub = Arc::new(Hub::new(Arc::new(config)));
+        let mut progress = hub.drain(None);
+        progress.mark_unchanged();
+        tokio::select! {
+            () = hub.run() => {}
+            () = hub.drained() => hub.send_away(),
+        }
+        assert_eq!(progress.borrow().stage, Stage::Drained);
+        assert_eq!(hub.cancel_drain(), Err(NotDraining));
     }
 }

@@ -151,11 +151,7 @@ impl Outbox {
         if queue.ending.is_some() {
             return Pushed { flush: Flush::Scheduled, is_heavy: false };
         }
-        let before = queue.bytes;
-        queue.bytes += entry.weight();
-        self.count(before, queue.bytes);
-        let spare = || SPARES.with_borrow_mut(Vec::pop).unwrap_or_default();
-        queue.entries.get_or_insert_with(spare).0.push_back(entry);
+        self.append(&mut queue, entry);
         let scheduled = mem::replace(&mut queue.scheduled, true);
         if queue.is_over(self.hub.keep.half) {
             let holds = match cause {
@@ -184,7 +180,21 @@ impl Outbox {
 
     /// Ends the connection, by its own task. The first reason stands, unless what came later is more urgent.
     pub fn end(&self, ending: Ending) {
+        self.end_locked(self.queue.lock(), ending);
+    }
+
+    /// The same after a last word, unless the connection is at its end already. Returns whether that is said.
+    pub(super) fn end_after(&self, word: Entry, ending: Ending) -> bool {
         let mut queue = self.queue.lock();
+        let is_said = queue.ending.is_none();
+        if is_said {
+            self.append(&mut queue, word);
+        }
+        self.end_locked(queue, ending);
+        is_said
+    }
+
+    fn end_locked(&self, mut queue: MutexGuard<'_, Queue>, ending: Ending) {
         if queue.ending.is_some_and(|first| first.urgency() >= ending.urgency()) {
             return;
         }
@@ -315,6 +325,14 @@ impl Outbox {
     /// Notes that its client's socket took so many bytes.
     pub fn sent(&self, bytes: u64) {
         self.hub.metrics.sent(bytes);
+    }
+
+    fn append(&self, queue: &mut Queue, entry: Entry) {
+        let before = queue.bytes;
+        queue.bytes += entry.weight();
+        self.count(before, queue.bytes);
+        let spare = || SPARES.with_borrow_mut(Vec::pop).unwrap_or_default();
+        queue.entries.get_or_insert_with(spare).0.push_back(entry);
     }
 
     /// Lets everybody go whom it holds back, without its lock, if it is down to a quarter.

@@ -6,7 +6,7 @@ use super::{Client, Ending, Hub, NotFound, cell::RoomCell, outbox::Entry};
 use crate::{
     ban::{self, Ban},
     id::{ClientId, RoomId},
-    protocol::{CloseCode, Code, Reply},
+    protocol::{CloseCode, Code, Frame, Reply},
     room::LeaveReason,
 };
 
@@ -46,7 +46,6 @@ impl Hub {
     ///
     /// # Errors
     /// [`NotRemoved`]: nothing was done then.
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn disconnect_client(
         &self,
         id: ClientId,
@@ -59,10 +58,9 @@ impl Hub {
             return Ok(Vec::new());
         };
         let bans = self.bans_of(&client, reason, keep_out)?;
-        self.let_stand(&bans)?;
+        // A ban from a room would free its seat only, and it shall hear of this once.
+        self.ban_all(bans.clone(), Some(id)).await?;
         self.disconnect(&client, Ending::Banned, reason);
-        // Others may go by the same name, or come from the same address.
-        bans.iter().for_each(|ban| self.enforce(ban));
         Ok(bans)
     }
 
@@ -129,43 +127,27 @@ impl Hub {
         reason: LeaveReason,
         text: Option<&str>,
     ) -> bool {
-        let departed = cell.depart(self, client.id, reason, SystemTime::now());
+        let code = if reason == LeaveReason::Banned { Code::Banned } else { Code::Removed };
+        let word = removed(code, text, Some(cell.id()));
+        let departed = cell.unseat(self, client, reason, word, SystemTime::now());
         if departed.closed {
             self.directory.forget(cell);
         }
         if departed.had_a_seat {
-            let code = if reason == LeaveReason::Banned { Code::Banned } else { Code::Removed };
-            self.tell_removed(client, code, text, Some(cell.id()));
+            self.metrics.refusal(code);
         }
         departed.had_a_seat
     }
 
     /// Ends a connection for good: its seat is free, and it cannot take another one.
     pub(super) fn disconnect(&self, client: &Arc<Client>, ending: Ending, text: Option<&str>) {
+        let code = if ending == Ending::Banned { Code::Banned } else { Code::Removed };
         let seat = self.seat_of(client);
-        self.disconnect_from(seat.as_ref().map(|cell| cell.id()), client, ending, text);
-    }
-
-    /// The same, where it is known in which room it sits or just sat.
-    pub(super) fn disconnect_from(
-        &self,
-        room_id: Option<&RoomId>,
-        client: &Arc<Client>,
-        ending: Ending,
-        text: Option<&str>,
-    ) {
-        let code = if ending == Ending::Banned {
-            Code::Banned
-        } else if ending == Ending::RoomClosed {
-            Code::RoomClosed
-        } else {
-            Code::Removed
-        };
-        if !client.outbox.is_ending() {
-            self.tell_removed(client, code, text, room_id);
-        }
+        let word = removed(code, text, seat.as_ref().map(|cell| cell.id()));
         // Before the seat is freed: whoever is about to take one asks for this after it showed where.
-        client.outbox.end(ending);
+        if client.outbox.end_after(Entry::Frame(word), ending) {
+            self.metrics.refusal(code);
+        }
         if let Some(cell) = client.seat() {
             let now = SystemTime::now();
             if cell.depart(self, client.id, ending.leave_reason(), now).closed {
@@ -173,24 +155,19 @@ impl Hub {
             }
         }
     }
-    fn tell_removed(
-        &self,
-        client: &Arc<Client>,
-        code: Code,
-        reason: Option<&str>,
-        room_id: Option<&RoomId>,
-    ) {
-        let usual = || {
-            if code == Code::Banned {
-                "Banned by an administrator"
-            } else if code == Code::RoomClosed {
-                CloseCode::RoomClosed.reason()
-            } else {
-                CloseCode::Removed.reason()
-            }
-        };
-        let reason = reason.unwrap_or_else(usual);
-        self.metrics.refusal(code);
-        client.push(Entry::Frame(Reply::Removed { code, reason, room_id }.encode()));
-    }
+}
+
+/// What somebody hears whom an administrator removes, in these words or the usual ones.
+pub(super) fn removed(code: Code, reason: Option<&str>, room_id: Option<&RoomId>) -> Frame {
+    let usual = || {
+        if code == Code::Banned {
+            "Banned by an administrator"
+        } else if code == Code::RoomClosed {
+            CloseCode::RoomClosed.reason()
+        } else {
+            CloseCode::Removed.reason()
+        }
+    };
+    let reason = reason.unwrap_or_else(usual);
+    Reply::Removed { code, reason, room_id }.encode()
 }

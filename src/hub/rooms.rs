@@ -3,14 +3,16 @@
 use std::{num::NonZeroUsize, sync::Arc, time::SystemTime};
 
 use super::{
-    Ending, Hub, NotFound,
+    Hub, NotFound,
     cell::{CellClosed, RoomCell},
     directory::TooManyRooms,
+    removal::removed,
 };
 use crate::{
     config::limits,
     event::Position,
     id::RoomId,
+    protocol::Code,
     room::{Command, Denied, Member, Room, Settings, Summary, Update},
 };
 
@@ -174,11 +176,9 @@ impl Hub {
         settled_at: Option<Position>,
     ) -> Result<(), NotChanged> {
         let cell = self.directory.find(room_id).ok_or(NotChanged::NotFound)?;
-        let members = cell.close(self, settled_at, SystemTime::now())?;
+        let word = removed(Code::RoomClosed, reason, Some(room_id));
+        cell.close(self, settled_at, &word, SystemTime::now())?;
         self.directory.forget(&cell);
-        for client in members {
-            self.disconnect_from(Some(room_id), &client, Ending::RoomClosed, reason);
-        }
         Ok(())
     }
 

@@ -2,7 +2,11 @@
 
 mod seat;
 
-use std::{mem, sync::Arc, time::Instant};
+use std::{
+    mem,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -14,10 +18,13 @@ use super::{
     rate::{Meter, Over, milliseconds},
 };
 use crate::{
+    ban::Ban,
     id::{ClientId, RoomId, UserId},
     metrics::{Closing, Message},
-    protocol::{self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind},
-    room::LeaveReason,
+    protocol::{
+        self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind, UserIdJson,
+    },
+    room::{Denied, Identity, LeaveReason},
 };
 
 /// Ends with its value: whatever way the connection goes, dropping this frees the seat and the name.
@@ -204,12 +211,6 @@ impl Session {
         self.depart(reason);
     }
 
-    /// Whether a room's members can bear to hear of another change.
-    fn may_change(&self, cell: &RoomCell) -> Result<(), Rejected> {
-        let hub = self.hub();
-        cell.announces_more(&hub.rates, hub.heartbeat.now()).map_err(room_is_busy)
-    }
-
     /// Takes a change out of the client's allowance.
     fn change(&mut self) -> Result<(), Rejected> {
         self.meter.change(&self.client.outbox.hub.rates).map_err(|ticks| {
@@ -219,6 +220,32 @@ impl Session {
             let text = "You join or register too often; try again shortly";
             Rejected::rate_limited(text, milliseconds(ticks))
         })
+    }
+
+    fn register(
+        &mut self,
+        identity: Identity,
+        request_id: Option<&RequestId>,
+    ) -> Result<(), Rejected> {
+        let own_id = || self.client.id.to_string().parse().expect("a UUID is a short text");
+        let user_id = identity.user_id.clone().unwrap_or_else(own_id);
+        let identity = Identity { user_id: Some(user_id.clone()), ..identity };
+        let shown = UserIdJson::from(&user_id);
+        let names = Arc::new(Names { identity: identity.clone(), user_id: shown });
+        let seat = self.seat.clone().filter(|cell| cell.seats(self.client.id));
+        if let Some(cell) = &seat {
+            self.may_change(cell)?;
+        }
+        let (hub, now) = (self.hub(), SystemTime::now());
+        let publish = || self.client.publish_names(Some(Arc::clone(&names)));
+        let admitted = match &seat {
+            Some(cell) => cell.rename(hub, &self.client, &identity, now, publish),
+            None => hub.bans.admit(None, &identity, self.client.address, now, publish),
+        };
+        admitted.map_err(|ban| banned(&ban))?;
+        self.names = Some(names);
+        self.reply(&Reply::Registered { user_id: &user_id, request_id });
+        Ok(())
     }
 
     fn signal(
@@ -280,9 +307,9 @@ impl Drop for Session {
     }
 }
 
-fn room_is_busy(ticks: u32) -> Rejected {
-    let text = "So many come and go in the room that its members would hear of nothing else";
-    Rejected::rate_limited(text, milliseconds(ticks))
+fn banned(ban: &Ban) -> Rejected {
+    let text = ban.reason.as_deref().map_or_else(|| Denied::Banned.to_string(), str::to_owned);
+    Rejected::new(Code::Banned, text)
 }
 
 fn not_in_room() -> Rejected {

@@ -4,22 +4,27 @@
 #![allow(dead_code, unreachable_pub, reason = "each test and fuzz target uses its own part")]
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
+#[path = "session_admin.rs"]
+mod admin;
+#[path = "session_bans.rs"]
+mod bans;
 #[path = "session_look.rs"]
 mod look;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     future::Future,
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
+use bans::ModelledBan;
 use clap::Parser;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 use signalpost::{
     config::Config,
-    hub::{Audience, Hub, Session},
+    hub::{Ending, Hub, Session},
     id::RoomId,
     journal::Follower,
     protocol::{Request, parse},
@@ -58,6 +63,7 @@ struct Play {
     rooms: BTreeMap<&'static str, Modelled>,
     events: Follower,
     replayed: BTreeMap<RoomId, Room>,
+    bans: Vec<ModelledBan>,
 }
 
 struct Client {
@@ -69,11 +75,13 @@ struct Client {
     due: Vec<Value>,
 }
 
-#[derive(Default)]
 struct Modelled {
     /// Slots, in join order.
     members: Vec<u8>,
     locked: bool,
+    max_members: usize,
+    /// Also while it is empty.
+    stays: bool,
 }
 
 impl Play {
@@ -91,12 +99,13 @@ impl Play {
             rooms: BTreeMap::new(),
             events,
             replayed: BTreeMap::new(),
+            bans: Vec::new(),
         }
     }
 
     fn step(&mut self, [what, who, which]: [u8; 3], text: &str) {
         let (slot, room) = (who % SLOTS, ROOMS[usize::from(which) % ROOMS.len()]);
-        match what % 12 {
+        match what % 24 {
             0 | 1 => self.connect(slot),
             2 => self.disconnect(slot, which),
             3 | 4 => self.join(slot, room, METADATA[usize::from(which / 4) % 2].clone()),
@@ -105,11 +114,19 @@ impl Play {
             7 => self.signal(
                 slot,
                 which % SLOTS,
-                ["offer", "answer", "candidate"][usize::from(what / 12) % 3],
+                ["offer", "answer", "candidate"][usize::from(what / 24) % 3],
             ),
             8 => self.message(slot, (which % (SLOTS + 1) < SLOTS).then_some(which % SLOTS)),
             9 => self.lock(room, who % 2 == 0),
             10 => self.broadcast(slot, room, which),
+            12 | 13 => self.create_room(room, who),
+            14 => self.update_room(room, who),
+            15 => self.delete_room(room),
+            16 => self.remove_client(slot, (which % 2 == 0).then_some(room)),
+            17 | 18 => self.disconnect_client(slot, which),
+            19 | 20 => self.ban(room, who, which),
+            21 | 22 => self.lift_ban(which),
+            23 => self.broadcast_to_rooms(slot, which),
             _ if which % 2 == 0 => self.look(),
             _ => self.babble(slot, text),
         }
@@ -118,12 +135,16 @@ impl Play {
     fn connect(&mut self, slot: u8) {
         let connected = self.clients.iter().flatten().count();
         let Some(client @ None) = self.clients.get_mut(usize::from(slot)) else { return };
-        let session = self.hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None);
+        let session = self.hub.connect(bans::address(slot).into(), None);
         assert_eq!(session.is_ok(), connected < MAX_CLIENTS);
         let Ok(session) = session else { return };
         let id = session.client().id.to_string();
         let due = vec![json!({"type": "welcome", "clientId": id})];
         *client = Some(Client { session, id, names: None, room: None, metadata: Value::Null, due });
+        if self.is_banned(None, None, slot) {
+            self.hears(slot, json!({"type": "removed", "code": "banned", "roomId": null}));
+            self.goes(slot, Ending::Banned);
+        }
     }
 
     fn disconnect(&mut self, slot: u8, how: u8) {
@@ -145,9 +166,12 @@ impl Play {
             return;
         }
         let current = self.client(slot).room;
+        let user_id = self.client(slot).names.as_ref().map(|(user_id, _)| user_id.clone());
+        let is_banned = self.is_banned(Some(name), user_id.as_deref(), slot);
         let refusal = match self.rooms.get(name) {
             _ if current == Some(name) => None,
-            Some(room) if room.members.len() >= MAX_MEMBERS => Some("room-full"),
+            _ if is_banned => Some("banned"),
+            Some(room) if room.members.len() >= room.max_members => Some("room-full"),
             Some(room) if room.locked => Some("room-locked"),
             None if self.rooms.len() >= MAX_ROOMS => Some("unavailable"),
             _ => None,
@@ -170,7 +194,12 @@ impl Play {
         let mut joined = self.client(slot).shown();
         joined["type"] = json!("user-joined");
         self.tell(name, slot, &joined);
-        let room = self.rooms.entry(name).or_default();
+        let room = self.rooms.entry(name).or_insert(Modelled {
+            members: Vec::new(),
+            locked: false,
+            max_members: MAX_MEMBERS,
+            stays: false,
+        });
         let (others, info) = (room.members.clone(), room.shown());
         room.members.push(slot);
         let peers: Vec<_> = others.iter().map(|other| self.client(*other).shown()).collect();
@@ -206,6 +235,12 @@ impl Play {
         let client = self.client(slot);
         let names = (user_id.unwrap_or(&client.id).to_owned(), display_name.map(str::to_owned));
         let names = Some(names);
+        let room = client.room;
+        let user_id = &names.as_ref().unwrap().0;
+        if self.is_banned(room, Some(user_id), slot) {
+            return self.hears(slot, json!({"type": "error", "code": "banned"}));
+        }
+        let client = self.client(slot);
         let has_changed = client.names != names;
         client.names = names;
         let (user_id, mut updated) = (client.user_id(), client.shown());
@@ -256,43 +291,6 @@ impl Play {
         }
     }
 
-    fn lock(&mut self, name: &'static str, locked: bool) {
-        let answer = ready(self.hub.lock_room(&name.parse().unwrap(), locked, None));
-        let Some(room) = self.rooms.get_mut(name) else { return assert!(answer.is_err()) };
-        assert_eq!(answer.unwrap().settings.locked, locked);
-        if std::mem::replace(&mut room.locked, locked) != locked {
-            let updated = json!({"type": "room-updated", "room": room.shown()});
-            self.tell(name, SLOTS, &updated);
-        }
-    }
-
-    fn broadcast(&mut self, slot: u8, name: &'static str, whom: u8) {
-        let content = RawValue::from_string("[1]".to_owned()).unwrap();
-        let (audience, reached): (_, Vec<u8>) = match whom / 3 % 3 {
-            0 => (Audience::Everyone, (0..SLOTS).collect()),
-            1 => {
-                let room = self.rooms.get(name);
-                let members = room.map_or_else(Vec::new, |room| room.members.clone());
-                (Audience::Rooms([name.parse().unwrap()].into()), members)
-            }
-            _ => (Audience::Client(self.id(slot).parse().unwrap()), vec![slot]),
-        };
-        let is_everyone = matches!(audience, Audience::Everyone);
-        let there = |slot: &u8| self.clients[usize::from(*slot)].is_some();
-        let reached: Vec<_> = reached.into_iter().filter(there).collect();
-        let expected = (is_everyone || !reached.is_empty()).then_some(reached.len());
-        assert_eq!(
-            self.hub
-                .broadcast(&audience, &BTreeSet::new(), &content)
-                .ok()
-                .map(|reached| reached.clients),
-            expected
-        );
-        for slot in reached {
-            self.hears(slot, json!({"type": "broadcast", "content": [1]}));
-        }
-    }
-
     /// Something that is no request, or a ping: what else a fuzzer may say is said by the other steps.
     fn babble(&mut self, slot: u8, text: &str) {
         let Some(client) = &mut self.clients[usize::from(slot)] else { return };
@@ -323,7 +321,7 @@ impl Play {
     fn unseat(&mut self, slot: u8, user_id: &Value, id: &str, name: &'static str, reason: &str) {
         let room = self.rooms.get_mut(name).unwrap();
         room.members.retain(|member| *member != slot);
-        if room.members.is_empty() {
+        if room.members.is_empty() && !room.stays {
             self.rooms.remove(name);
         }
         self.tell(name, slot, &left(user_id, id, reason));
@@ -369,7 +367,7 @@ impl Client {
 
 impl Modelled {
     fn shown(&self) -> Value {
-        json!({"locked": self.locked, "maxMembers": MAX_MEMBERS, "metadata": {}})
+        json!({"locked": self.locked, "maxMembers": self.max_members, "metadata": {}})
     }
 }
 

@@ -10,25 +10,32 @@ use signalpost::{
     room::{Room, Settings},
 };
 
-use super::{MAX_MEMBERS, Play};
+use super::{MAX_MEMBERS, Play, bans::in_order};
 
 impl Play {
     /// Everything that can be seen is as the model has it.
     pub(super) fn look(&mut self) {
         for client in self.clients.iter_mut().flatten() {
-            assert_eq!(heard(&client.session), std::mem::take(&mut client.due));
+            let due = std::mem::take(&mut client.due);
+            assert_eq!(in_order(heard(&client.session)), in_order(due));
         }
-        let (listed, more) = self.hub.rooms(None, NonZeroUsize::new(10).unwrap(), "", |_| true);
-        let shown: Vec<_> = listed
+        let (rooms, more) = self.hub.rooms(None, NonZeroUsize::new(10).unwrap(), "", |_| true);
+        let shown = |settings: &Settings| (settings.locked, settings.max_members);
+        let listed: Vec<_> = rooms
             .iter()
-            .map(|room| (room.id.as_str(), room.member_count, room.settings.locked))
+            .map(|room| (room.id.as_str(), room.member_count, shown(&room.settings)))
             .collect();
         let expected: Vec<_> = self
             .rooms
             .iter()
-            .map(|(name, room)| (*name, room.members.len(), room.locked))
+            .map(|(name, room)| (*name, room.members.len(), (room.locked, room.max_members)))
             .collect();
-        assert_eq!((shown, more), (expected, None));
+        assert_eq!((listed, more), (expected, None));
+        let bans = self.hub.bans(None, usize::MAX, |_| true);
+        let bans: Vec<_> = bans.iter().map(|ban| ban.id).collect();
+        let mut expected: Vec<_> = self.bans.iter().map(|ban| ban.id).collect();
+        expected.sort();
+        assert_eq!(bans, expected);
         self.look_at_clients();
         self.replay();
         for (name, modelled) in &self.rooms {
@@ -95,7 +102,7 @@ impl Play {
 }
 
 /// What is due to a client, without words for people and what `welcome` says of the server.
-fn heard(session: &Session) -> Vec<Value> {
+pub(super) fn heard(session: &Session) -> Vec<Value> {
     let (outbox, mut batch) = (&session.client().outbox, Vec::new());
     assert!(!matches!(outbox.take_due(&mut batch, usize::MAX), Due::End(_)));
     outbox.acknowledge();
@@ -106,6 +113,7 @@ fn heard(session: &Session) -> Vec<Value> {
             "welcome" => fields.retain(|name, _| ["type", "clientId"].contains(&&**name)),
             "error" => drop(fields.remove("message")),
             "join-error" => drop(fields.remove("error")),
+            "removed" => drop(fields.remove("reason")),
             _ => {}
         }
         message

@@ -1,64 +1,20 @@
-//! How a session takes its names and its seat, and gives the seat up.
-//!
-//! Both are shown to others before they hold: an administrator who ends the connection or makes a ban in that moment
-//! finds them, or is found.
+//! How a session takes its seat, and gives it up.
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::Session;
+use super::{Session, banned, not_in_room};
 use crate::{
-    ban::Ban,
     hub::{
-        cell::{Arrival, CellClosed, Departed, RoomCell},
-        client::Names,
+        cell::{Arrival, Departed, NotSeated, RoomCell},
         directory::TooManyRooms,
+        rate::milliseconds,
     },
     id::RoomId,
-    protocol::{Code, Rejected, Reply, RequestId, UserIdJson},
+    protocol::{Code, Rejected, Reply, RequestId},
     room::{Denied, Identity, LeaveReason},
 };
 
 impl Session {
-    pub(super) fn register(
-        &mut self,
-        identity: Identity,
-        request_id: Option<&RequestId>,
-    ) -> Result<(), Rejected> {
-        let own_id = || self.client.id.to_string().parse().expect("a UUID is a short text");
-        let user_id = identity.user_id.clone().unwrap_or_else(own_id);
-        let identity = Identity { user_id: Some(user_id.clone()), ..identity };
-        let names = Names { identity: identity.clone(), user_id: UserIdJson::from(&user_id) };
-        let seat = self.seat.clone().filter(|cell| cell.seats(self.client.id));
-        if let Some(cell) = &seat {
-            self.may_change(cell)?;
-        }
-        let before = self.names.replace(Arc::new(names));
-        // Before bans are asked for: one that comes later finds the names.
-        self.client.publish_names(self.names.clone());
-        let renamed = self.rename(identity);
-        if renamed.is_err() {
-            self.client.publish_names(before.clone());
-            self.names = before;
-        } else {
-            self.reply(&Reply::Registered { user_id: &user_id, request_id });
-        }
-        renamed
-    }
-
-    fn rename(&self, identity: Identity) -> Result<(), Rejected> {
-        let (hub, now) = (self.hub(), SystemTime::now());
-        let address = self.client.address;
-        if let Some(ban) = hub.bans.against(None, &identity, address, now) {
-            return Err(banned(&ban));
-        }
-        let Some(cell) = &self.seat else { return Ok(()) };
-        match cell.rename(hub, &self.client, identity.clone(), now) {
-            Err(Denied::Banned) => Err(self.denied(Denied::Banned, Some(cell.id()), &identity)),
-            // Whoever lost its seat a moment ago has nobody to tell.
-            _ => Ok(()),
-        }
-    }
-
     /// Check, leave, join: a refusal by the new room leaves the old seat as it was.
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub(super) async fn take_seat(
@@ -94,18 +50,23 @@ impl Session {
             let cell = hub.cell(room_id).map_err(|TooManyRooms| too_many_rooms())?;
             // Before it is asked whether the connection is at its end: whoever ends it finds the seat.
             self.client.publish_seat(Some(&cell));
-            match cell.join(&hub, arrival, SystemTime::now()) {
-                Ok(Ok(())) => {
+            let refusal = match cell.join(&hub, arrival, SystemTime::now()) {
+                Ok(()) => {
                     self.seat = Some(cell);
                     return Ok(());
                 }
-                Ok(Err(denied)) => {
-                    hub.directory.forget_if_closed(&cell);
-                    return Err(self.denied(denied, Some(room_id), &arrival.identity));
+                Err(NotSeated::Denied(denied)) => {
+                    self.denied(denied, Some(room_id), &arrival.identity)
                 }
-                // Its last member left meanwhile, and took the room along.
-                Err(CellClosed) => hub.directory.forget(&cell),
-            }
+                Err(NotSeated::Ending) => not_in_room(),
+                Err(NotSeated::CellClosed) => {
+                    // Its last member left meanwhile, and took the room along.
+                    hub.directory.forget(&cell);
+                    continue;
+                }
+            };
+            hub.directory.forget_if_closed(&cell);
+            return Err(refusal);
         }
     }
 
@@ -128,7 +89,12 @@ impl Session {
     }
 
     /// Says a room's refusal in words for people: those of the ban, where it is one.
-    fn denied(&self, denied: Denied, room_id: Option<&RoomId>, identity: &Identity) -> Rejected {
+    pub(super) fn denied(
+        &self,
+        denied: Denied,
+        room_id: Option<&RoomId>,
+        identity: &Identity,
+    ) -> Rejected {
         let (hub, now) = (self.hub(), SystemTime::now());
         let ban = (denied == Denied::Banned)
             .then(|| hub.bans.against(room_id, identity, self.client.address, now));
@@ -157,15 +123,21 @@ impl Session {
         had_a_seat.then_some(cell)
     }
 
-    pub(super) fn sits_in(&self, room_id: &RoomId) -> bool {
+    /// Whether a room's members can bear to hear of another change.
+    pub(super) fn may_change(&self, cell: &RoomCell) -> Result<(), Rejected> {
+        let hub = self.hub();
+        cell.announces_more(&hub.rates, hub.heartbeat.now()).map_err(room_is_busy)
+    }
+
+    fn sits_in(&self, room_id: &RoomId) -> bool {
         let seat = self.seat.as_ref().filter(|cell| cell.id() == room_id);
         seat.is_some_and(|cell| cell.seats(self.client.id))
     }
 }
 
-fn banned(ban: &Ban) -> Rejected {
-    let text = ban.reason.as_deref().map_or_else(|| Denied::Banned.to_string(), str::to_owned);
-    Rejected::new(Code::Banned, text)
+fn room_is_busy(ticks: u32) -> Rejected {
+    let text = "So many come and go in the room that its members would hear of nothing else";
+    Rejected::rate_limited(text, milliseconds(ticks))
 }
 
 fn too_many_rooms() -> Rejected {

@@ -6,7 +6,10 @@ use clap::Parser;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{config::Config, hub::Due, room::Identity};
+use crate::{
+    config::Config,
+    hub::{Due, KeepOut},
+};
 
 fn hub() -> Arc<Hub> {
     let flags = ["signalpost", "--rate-limit", "0"];
@@ -157,4 +160,26 @@ async fn a_client_and_its_room_do_not_outlive_its_session() {
     let cell = Arc::downgrade(&session.client.seat().unwrap());
     drop(session);
     assert!(client.upgrade().is_none() && cell.upgrade().is_none());
+}
+
+#[tokio::test]
+async fn who_is_at_its_end_takes_no_seat_and_leaves_no_room_behind() {
+    let hub = hub();
+    let mut session = hub.connect(Ipv4Addr::LOCALHOST.into(), None).unwrap();
+    let wish = session.receive(&join("r").to_string()).unwrap();
+    hub.disconnect_client(session.client.id, None, None).await.unwrap();
+    session.join(wish).await;
+    assert_eq!(hub.counts().rooms, 0);
+}
+
+#[tokio::test]
+async fn who_is_ended_and_banned_from_its_room_hears_so_once() {
+    let hub = hub();
+    let session = member(&hub, "r").await;
+    let keep_out = KeepOut { user_id: false, address: true, room_only: true, until: None };
+    let id = session.client.id;
+    assert_eq!(hub.disconnect_client(id, Some("spam"), Some(keep_out)).await.unwrap().len(), 1);
+    let banned = json!({"type": "removed", "code": "banned", "reason": "spam", "roomId": "r"});
+    assert_eq!(heard(&session), [banned]);
+    assert_eq!(hub.counts().rooms, 0);
 }

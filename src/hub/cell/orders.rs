@@ -1,0 +1,107 @@
+//! What administrators do to a room and to those who sit in it.
+
+use std::{sync::Arc, time::SystemTime};
+
+use super::{CellClosed, Departed, RoomCell};
+use crate::{
+    event::{Cause, Position},
+    hub::{Client, Ending, Hub, outbox::Entry},
+    id::ClientId,
+    protocol::{Code, Frame},
+    room::{Command, Denied, LeaveReason, Settings, Summary},
+};
+
+impl RoomCell {
+    /// Makes the room ahead of its members.
+    pub(in crate::hub) fn create(
+        &self,
+        hub: &Hub,
+        settings: Settings,
+        now: SystemTime,
+    ) -> Result<Result<Summary, Denied>, CellClosed> {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Err(CellClosed);
+        }
+        let command = Command::Create { settings };
+        let created = inner.commit(hub, command, Cause::administrator(), None, now);
+        Ok(created.and_then(|()| inner.room.summary().ok_or(Denied::NoSuchRoom)))
+    }
+
+    /// Changes what holds for the room, and shows it as that left it.
+    pub(in crate::hub) fn settle(
+        &self,
+        hub: &Hub,
+        command: Command,
+        now: SystemTime,
+    ) -> Result<Summary, Denied> {
+        let mut inner = self.inner.lock();
+        inner.commit(hub, command, Cause::administrator(), None, now)?;
+        inner.room.summary().ok_or(Denied::NoSuchRoom)
+    }
+
+    /// Ends the room, and the connections of its members after this `word`.
+    pub(in crate::hub) fn close(
+        &self,
+        hub: &Hub,
+        settled_at: Option<Position>,
+        word: &Frame,
+        now: SystemTime,
+    ) -> Result<(), Denied> {
+        let mut inner = self.inner.lock();
+        let clients = inner.clients.clone();
+        inner.commit(hub, Command::Close { settled_at }, Cause::administrator(), None, now)?;
+        // Under the room's lock, so that none of them takes another seat first.
+        for client in clients {
+            if client.outbox.end_after(Entry::Frame(word.clone()), Ending::RoomClosed) {
+                hub.metrics.refusal(Code::RoomClosed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the room if it was empty for long enough. Returns whether it is closed.
+    pub(in crate::hub) fn expire(&self, hub: &Hub, now: SystemTime) -> bool {
+        let mut inner = self.inner.lock();
+        let expired = inner.commit(hub, Command::Expire, Cause::Timer, None, now);
+        expired.expect("the end of a time is never denied");
+        inner.closed
+    }
+
+    /// Frees the seat of somebody who did not ask for it, and is told so with `word` before it can take another seat.
+    pub(in crate::hub) fn unseat(
+        &self,
+        hub: &Hub,
+        client: &Arc<Client>,
+        reason: LeaveReason,
+        word: Frame,
+        now: SystemTime,
+    ) -> Departed {
+        let mut inner = self.inner.lock();
+        let departed = inner.depart(hub, client.id, reason, now);
+        if departed.had_a_seat {
+            client.push(Entry::Frame(word));
+        }
+        departed
+    }
+
+    /// Who of its members is meant.
+    pub(in crate::hub) fn members(&self, is_meant: impl Fn(&Client) -> bool) -> Vec<Arc<Client>> {
+        let inner = self.inner.lock();
+        inner.clients.iter().filter(|client| is_meant(client)).cloned().collect()
+    }
+
+    /// Hands a message to every member but those who are left out, and counts them.
+    pub(in crate::hub) fn announce(
+        &self,
+        frame: &Frame,
+        is_left_out: impl Fn(ClientId) -> bool,
+    ) -> Result<usize, CellClosed> {
+        let inner = self.inner.lock();
+        if !inner.room.exists() {
+            return Err(CellClosed);
+        }
+        let meant = inner.clients.iter().filter(|client| !is_left_out(client.id));
+        Ok(meant.map(|client| client.push(Entry::Frame(frame.clone()))).count())
+    }
+}

@@ -1,0 +1,138 @@
+//! The log of a storm, told again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
+    sync::Arc,
+};
+
+use signalpost::{
+    ban::{Ban, BanId, Bans, Change as BanChange, Event as BanEvent},
+    event::{Cause, Position},
+    hub::Hub,
+    id::RoomId,
+    journal::{Entry, Follower, Record},
+    room::{Change, Event, LeaveReason, Room, Settings},
+};
+
+/// All that the log tells of rooms and bans, up to some entry of it.
+pub(crate) struct Told {
+    pub(crate) rooms: BTreeMap<RoomId, Room>,
+    pub(crate) bans: Bans,
+    pub(crate) position: Position,
+    /// Why seats were freed, and whether a room's time ran out.
+    pub(crate) endings: BTreeSet<&'static str>,
+    new_room: Arc<Settings>,
+    /// Who just gave up a seat for another one in the same room: such a join admits nobody new.
+    rejoins: bool,
+}
+
+impl Told {
+    pub(crate) fn nothing(hub: &Hub) -> Self {
+        let new_room = Arc::new(Settings {
+            max_members: hub.limits().members,
+            locked: false,
+            metadata: "{}".into(),
+            empty_timeout: std::time::Duration::ZERO,
+        });
+        Self {
+            rooms: BTreeMap::new(),
+            bans: Bans::new(10_000),
+            position: Position::ZERO,
+            endings: BTreeSet::new(),
+            new_room,
+            rejoins: false,
+        }
+    }
+
+    /// The next entry, which must follow the one before, and break no rule.
+    pub(crate) fn tell(&mut self, record: &Record) {
+        assert_eq!(record.log_prev, self.position, "a gap in the log");
+        self.position = record.position();
+        match &record.entry {
+            Entry::Room { id, event } => self.tell_of_room(id, event),
+            Entry::Ban(event) => self.tell_of_ban(event),
+        }
+    }
+
+    fn tell_of_room(&mut self, id: &RoomId, event: &Event) {
+        let vacant = || Room::vacant(id.clone(), Arc::clone(&self.new_room));
+        let room = self.rooms.entry(id.clone()).or_insert_with(vacant);
+        assert_eq!(room.version(), event.prev, "a gap in {id}");
+        match &event.change {
+            Change::Created { .. } => assert!(!room.exists()),
+            Change::Joined(member) => {
+                let Settings { max_members, locked, .. } = room.settings();
+                assert!(room.exists() && room.seat_of(member.client_id).is_none());
+                assert!(self.rejoins || room.members().len() < *max_members, "{id} is full");
+                assert!(self.rejoins || !locked, "{id} is locked");
+            }
+            Change::Left { client_id, reason, .. } => {
+                assert!(room.seat_of(*client_id).is_some());
+                self.endings.insert(reason.as_str());
+            }
+            Change::Closed => {
+                assert_eq!(room.members().len(), 0);
+                self.endings.extend((event.cause == Cause::Timer).then_some("timer"));
+            }
+            _ => assert!(room.exists()),
+        }
+        self.rejoins = matches!(event.change, Change::Left { reason: LeaveReason::Rejoined, .. });
+        room.apply(event);
+    }
+
+    fn tell_of_ban(&mut self, event: &BanEvent) {
+        assert_eq!(self.bans.version(), event.prev, "a gap in the bans");
+        self.bans.apply(event);
+    }
+
+    /// It ends as the hub is now.
+    pub(crate) fn agrees_with(&self, hub: &Hub) {
+        let most = NonZeroUsize::new(1000).unwrap();
+        let (rooms, _) = hub.rooms(None, most, "", |_| true);
+        let told = self.rooms.values().filter_map(Room::summary);
+        let shown = |room: &signalpost::room::Summary| format!("{room:?}");
+        assert_eq!(
+            rooms.iter().map(shown).collect::<Vec<_>>(),
+            told.map(|r| shown(&r)).collect::<Vec<_>>()
+        );
+        for room in rooms {
+            let (_, members) = hub.room(&room.id).unwrap();
+            let told: Vec<_> = self.rooms[&room.id].members().cloned().collect();
+            assert_eq!(members, told);
+        }
+        let seated: usize = self.rooms.values().map(|room| room.members().len()).sum();
+        assert_eq!(hub.counts().members, seated);
+        assert_eq!(hub.counts().rooms, self.rooms.values().filter(|room| room.exists()).count());
+        assert_eq!(hub.counts().bans, self.bans.len());
+    }
+}
+
+/// All that is in the log and was not read yet.
+pub(crate) fn read(follower: &mut Follower) -> Vec<Arc<Record>> {
+    follower.catch_up();
+    let mut all = Vec::new();
+    loop {
+        let batch = follower.read(1000).unwrap();
+        if batch.is_empty() {
+            return all;
+        }
+        all.extend(batch);
+    }
+}
+
+/// The ban that an entry lets stand.
+pub(crate) fn made(record: &Record) -> Option<&Arc<Ban>> {
+    match &record.entry {
+        Entry::Ban(BanEvent { change: BanChange::Created(ban), .. }) => Some(ban),
+        _ => None,
+    }
+}
+
+/// The ban that an entry ends.
+pub(crate) fn ended(record: &Record) -> Option<BanId> {
+    match &record.entry {
+        Entry::Ban(BanEvent { change: BanChange::Deleted(ban), .. }) => Some(ban.id),
+        _ => None,
+    }
+}
