@@ -1,18 +1,13 @@
 // The admin API from a gRPC client that is not ours: buf curl, by reflection alone.
 
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
+import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { startServer } from "../pages/harness.js";
-
-const BUF = fileURLToPath(new URL("../node_modules/.bin/buf", import.meta.url));
-const OVER_GRPC = ["curl", "--http2-prior-knowledge", "--protocol", "grpc"];
-const SERVICE = "signalpost.admin.v1.AdminService";
+import { BUF, OVER_GRPC, SERVICE, call as callOf, stream } from "./buf.js";
+import { connect } from "./people.js";
 
 /** @type {import("../pages/harness.js").Server} */
 let server;
@@ -38,8 +33,9 @@ test("health says SERVING, for the server and for the API", async () => {
 });
 
 test("a room is listed, shown, locked and spoken to, and its events are seen in order", async () => {
-  const watching = await watch({ roomIds: ["standup"] });
-  const ann = await connect();
+  const watching = stream(server, `${SERVICE}/WatchEvents`, { roomIds: ["standup"] });
+  assert.ok("bookmark" in (await watching.next()), "the stream is in place");
+  const ann = await connect(server);
   await ann.request({ type: "register", userId: "ann" }, "registered");
   await ann.request({ type: "join", roomId: "standup", metadata: { b: 1, a: 2 } }, "joined");
 
@@ -52,7 +48,7 @@ test("a room is listed, shown, locked and spoken to, and its events are seen in 
   assert.equal(room.members[0].metadataJson, '{"b":1,"a":2}');
 
   assert.equal((await call(`${SERVICE}/LockRoom`, { roomId: "standup", locked: true })).locked, true);
-  const bob = await connect();
+  const bob = await connect(server);
   const refused = await bob.request({ type: "join", roomId: "standup" }, "join-error");
   assert.deepEqual(refused, { type: "join-error", error: "Room is locked", code: "room-locked" });
 
@@ -67,7 +63,9 @@ test("a room is listed, shown, locked and spoken to, and its events are seen in 
   await ann.request({ type: "leave", roomId: "standup" }, "left");
   let position = 0;
   for (const what of ["created", "joined", "locked", "left", "closed"]) {
-    const event = await watching.next();
+    let { event } = await watching.next();
+    // Bookmarks come in quiet moments.
+    while (!event) ({ event } = await watching.next());
     assert.ok(what in event, `${what} in ${JSON.stringify(event)}`);
     assert.equal(event.roomId, "standup");
     assert.ok(Number(event.position) > position, "positions rise");
@@ -93,71 +91,6 @@ test("what is wrong is said by code", async () => {
 });
 
 /** @param {string} method @param {object} request */
-async function call(method, request) {
-  const { stdout } = await promisify(execFile)(BUF, [
-    ...OVER_GRPC, "--data", JSON.stringify(request), `http://${server.adminAddress}/${method}`,
-  ]);
-  return JSON.parse(stdout);
-}
-
-/**
- * Follows events; resolved once the server has answered that it shows them.
- * @param {object} request
- */
-async function watch(request) {
-  const url = `http://${server.adminAddress}/${SERVICE}/WatchEvents`;
-  const buf = spawn(BUF, [...OVER_GRPC, "--verbose", "--data", JSON.stringify(request), url]);
-  for await (const line of createInterface({ input: buf.stderr })) {
-    if (line.includes("HTTP/2.0 200") && line.includes("(#2)")) break;
-  }
-  buf.stderr.resume();
-  let text = "";
-  buf.stdout.on("data", (chunk) => (text += chunk));
-  return {
-    async next() {
-      for (;;) {
-        // buf prints each message as an object over several lines. Bookmarks are passed over.
-        const end = text.indexOf("\n}\n");
-        if (end < 0) {
-          await once(buf.stdout, "data");
-          continue;
-        }
-        const { event } = JSON.parse(text.slice(0, end + 2));
-        text = text.slice(end + 3);
-        if (event) return event;
-      }
-    },
-    stop: () => buf.kill(),
-  };
-}
-
-async function connect() {
-  const socket = new WebSocket(`${server.url.replace("http", "ws")}/ws`);
-  /** @type {any[]} */
-  const unread = [];
-  const arrived = new EventTarget();
-  socket.onmessage = ({ data }) => {
-    unread.push(JSON.parse(data));
-    arrived.dispatchEvent(new Event("message"));
-  };
-  /** @param {string} type */
-  const next = async (type) => {
-    for (;;) {
-      while (unread.length > 0) {
-        const message = unread.shift();
-        if (message.type === type) return message;
-      }
-      await new Promise((resolve) => arrived.addEventListener("message", resolve, { once: true }));
-    }
-  };
-  const { clientId: id } = await next("welcome");
-  return {
-    id,
-    next,
-    /** @param {object} message @param {string} reply */
-    request: (message, reply) => {
-      socket.send(JSON.stringify(message));
-      return next(reply);
-    },
-  };
+function call(method, request) {
+  return callOf(server, method, request);
 }
