@@ -25,6 +25,7 @@ main() {
   count "client units" node_sums npm run --silent --prefix "$browser" unit
   count "calls of 50" node_sums npm run --silent --prefix "$browser" calls
   count "gRPC by buf curl" node_sums npm run --silent --prefix "$browser" grpc
+  count "examples" node_sums npm run --silent --prefix "$browser" examples
   count "pages in Chromium" node_sums npm run --silent --prefix "$browser" browser
   echo "$passed passed, $failed failed"
   [ "$failed" -eq 0 ]
@@ -45,11 +46,25 @@ install_missing() {
   command -v valgrind >/dev/null || packages+=(valgrind)
   # Where it is often no part of the PATH.
   [ -x /usr/sbin/nginx ] || packages+=(nginx)
+  # Debian has the parts of `venv` in a package of their own.
+  python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
   [ ${#packages[@]} -eq 0 ] || apt_install "${packages[@]}"
-  # The lock file is older than what it installed, unless it changed since.
-  if [ ! "$browser/node_modules/.package-lock.json" -nt "$browser/package-lock.json" ]; then
-    check "npm packages" npm ci --prefix "$browser" --no-audit --no-fund
+  # A lock file is older than what it installed, unless it changed since.
+  local folder
+  for folder in "$browser" examples; do
+    if [ ! "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ]; then
+      check "npm packages of $folder" npm ci --prefix "$folder" --no-audit --no-fund
+    fi
+  done
+  if [ ! examples/.venv/installed -nt examples/requirements.txt ]; then
+    check "Python packages of examples" install_python_packages
   fi
+}
+
+install_python_packages() {
+  python3 -m venv --clear examples/.venv &&
+    examples/.venv/bin/pip install --quiet --require-hashes --requirement examples/requirements.txt &&
+    touch examples/.venv/installed
 }
 
 apt_install() {

@@ -13,7 +13,7 @@ import { chromium } from "playwright-core";
 /**
  * @typedef {import("playwright-core").Browser} Browser
  * @typedef {import("playwright-core").Page} Page
- * @typedef {{ url: string, address: string, adminAddress: string, stop: (signal?: NodeJS.Signals) => Promise<void> }} Server
+ * @typedef {{ url: string, address: string, adminAddress: string, ended: Promise<any[]>, stop: (signal?: NodeJS.Signals) => Promise<void> }} Server
  */
 
 const SERVER = serverBinary();
@@ -23,10 +23,11 @@ const LOCALHOST_ONLY = "MAP * ~NOTFOUND, EXCLUDE localhost";
 /**
  * @param {string[]} args
  * @param {string} address where to listen; any free port unless told
+ * @param {string} adminAddress likewise for administrators
  * @returns {Promise<Server>}
  */
-export async function startServer(args = [], address = "127.0.0.1:0") {
-  const server = spawn(SERVER, ["--listen", address, "--admin-listen", "127.0.0.1:0", ...args], {
+export async function startServer(args = [], address = "127.0.0.1:0", adminAddress = "127.0.0.1:0") {
+  const server = spawn(SERVER, ["--listen", address, "--admin-listen", adminAddress, ...args], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, SIGNALPOST_LOG: "warn" },
   });
@@ -43,6 +44,7 @@ export async function startServer(args = [], address = "127.0.0.1:0") {
     url: `http://localhost:${port}`,
     address: `127.0.0.1:${port}`,
     adminAddress: `127.0.0.1:${adminPort}`,
+    ended,
     stop: async (signal = "SIGTERM") => {
       server.kill(signal);
       await ended;

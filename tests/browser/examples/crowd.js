@@ -1,0 +1,87 @@
+// Clients that come and go, and an administrator beside them: what a mirror has to keep up with.
+
+import assert from "node:assert/strict";
+
+import { SERVICE, call } from "../grpc/buf.js";
+import { connect } from "../grpc/people.js";
+
+/** @typedef {import("../pages/harness.js").Server} Server */
+/** @typedef {Awaited<ReturnType<typeof connect>> & { roomId?: string }} Person */
+
+// One of them is no name for a property of a JavaScript object.
+const ROOMS = ["standup", "retro", "会议", "__proto__", "quiet room"];
+const PEOPLE = 16;
+
+/** @param {Server} server @param {number} [seed] */
+export function crowd(server, seed = 1) {
+  const random = numbers(seed);
+  /** @type {Person[]} */
+  const people = [];
+  let churns = 0;
+
+  /** People come, change rooms, go and vanish; an administrator makes, changes, locks and ends rooms. @param {number} steps */
+  async function churn(steps) {
+    const turn = `${seed}-${(churns += 1)}`;
+    while (people.length < PEOPLE) people.push(await connect(server));
+    await Promise.all([administrate(turn), ...people.map((_, at) => move(at, steps))]);
+  }
+
+  /** @param {number} at @param {number} steps */
+  async function move(at, steps) {
+    for (let step = 0; step < steps; step += 1) {
+      const person = people[at];
+      const what = random(10);
+      if (what === 0) {
+        person.close();
+        people[at] = await connect(server);
+      } else if (person.roomId) {
+        await person.request({ type: "leave", roomId: person.roomId }, "left");
+        person.roomId = undefined;
+      } else {
+        const roomId = ROOMS[random(ROOMS.length)];
+        const { type } = await person.request({ type: "join", roomId }, "joined", "join-error");
+        if (type === "joined") person.roomId = roomId;
+      }
+    }
+  }
+
+  /** @param {string} turn */
+  async function administrate(turn) {
+    const [ended, kept] = [`ended-${turn}`, `kept-${turn}`];
+    const doomed = await connect(server);
+    await doomed.request({ type: "join", roomId: ended }, "joined");
+    await admin("CreateRoom", { roomId: kept, room: { maxMembers: 3, emptyTimeout: "3600s" } });
+    await admin("LockRoom", { roomId: kept, locked: true });
+    await admin("UpdateRoom", { room: { roomId: kept, metadataJson: '{"topic": "mirrors"}' } });
+    await admin("DeleteRoom", { roomId: ended });
+    assert.equal((await doomed.closed).code, 4502);
+  }
+
+  /** @param {string} method @param {object} request */
+  const admin = (method, request) => call(server, `${SERVICE}/${method}`, request);
+  return { churn };
+}
+
+/** The rooms as an administrator is shown them, in the form of the mirrors' file. @param {Server} server */
+export async function rosters(server) {
+  const { rooms = [] } = await call(server, `${SERVICE}/ListRooms`, { pageSize: 1000 });
+  const shown = await Promise.all(rooms.map(async (/** @type {any} */ { roomId }) => {
+    const room = await call(server, `${SERVICE}/GetRoom`, { roomId });
+    return [roomId, {
+      max_members: room.maxMembers,
+      locked: room.locked ?? false,
+      metadata_json: room.metadataJson,
+      members: (room.members ?? []).map((/** @type {any} */ { clientId }) => clientId).sort(),
+    }];
+  }));
+  return Object.fromEntries(shown);
+}
+
+/** Numbers below what is asked, as if by chance, and the same each time. @param {number} seed */
+function numbers(seed) {
+  let state = seed;
+  return (/** @type {number} */ below) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 16) % below;
+  };
+}
