@@ -35,11 +35,11 @@ export function crowd(server, seed = 1) {
         person.close();
         people[at] = await connect(server);
       } else if (person.roomId) {
-        await person.request({ type: "leave", roomId: person.roomId }, "left");
+        await person.leave(person.roomId);
         person.roomId = undefined;
       } else {
         const roomId = ROOMS[random(ROOMS.length)];
-        const { type } = await person.request({ type: "join", roomId }, "joined", "join-error");
+        const { type } = await person.join(roomId);
         if (type === "joined") person.roomId = roomId;
       }
     }
@@ -49,7 +49,7 @@ export function crowd(server, seed = 1) {
   async function administrate(turn) {
     const [ended, kept] = [`ended-${turn}`, `kept-${turn}`];
     const doomed = await connect(server);
-    await doomed.request({ type: "join", roomId: ended }, "joined");
+    await doomed.join(ended);
     await admin("CreateRoom", { roomId: kept, room: { maxMembers: 3, emptyTimeout: "3600s" } });
     await admin("LockRoom", { roomId: kept, locked: true });
     await admin("UpdateRoom", { room: { roomId: kept, metadataJson: '{"topic": "mirrors"}' } });

@@ -38,7 +38,7 @@ before(async () => {
 after(() => rmSync(STUBS, { recursive: true }));
 
 for (const [name, file, command] of MIRRORS) {
-  test(`${name}: the file ends equal to the server's rosters`, async () => {
+  test(`${name}: the file ends equal to the server's rosters`, { timeout: 5 * PATIENCE_MS }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "mirror-"));
     const path = join(folder, "rooms.json");
     let server = await startServer(["--rate-limit", "0"]);

@@ -49,7 +49,7 @@ test("a room is listed, shown, locked and spoken to, and its events are seen in 
 
   assert.equal((await call(`${SERVICE}/LockRoom`, { roomId: "standup", locked: true })).locked, true);
   const bob = await connect(server);
-  const refused = await bob.request({ type: "join", roomId: "standup" }, "join-error");
+  const refused = await bob.join("standup");
   assert.deepEqual(refused, { type: "join-error", error: "Room is locked", code: "room-locked" });
 
   const heard = ann.next("broadcast");
@@ -60,7 +60,7 @@ test("a room is listed, shown, locked and spoken to, and its events are seen in 
   assert.deepEqual(await call(`${SERVICE}/Broadcast`, { everyone: true, content: { deep: [null, true, 42] } }), { reached: 2 });
   assert.deepEqual((await toAll).content, { deep: [null, true, 42] });
 
-  await ann.request({ type: "leave", roomId: "standup" }, "left");
+  await ann.leave("standup");
   let position = 0;
   for (const what of ["created", "joined", "locked", "left", "closed"]) {
     let { event } = await watching.next();
