@@ -19,6 +19,7 @@ main() {
   check "instruction budget" benches/check.sh
   check "buf lint" "$bin/buf" lint proto
   check "buf format" "$bin/buf" format --diff --exit-code proto
+  check "buf breaking" "$bin/buf" breaking proto --against proto/released.binpb
   check "types of the client" npm run --silent --prefix "$browser" check
   SIGNALPOST_BIN=$(target_folder)/debug/signalpost
   export SIGNALPOST_BIN
