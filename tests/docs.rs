@@ -308,6 +308,21 @@ fn every_limit_names_a_test_that_is_there() {
         format!("at once, scrapes among them | {},", limits::ADMIN_CALLS),
         format!("request | {} s to arrive", limits::ADMIN_REQUEST.as_secs()),
         format!("answer | {} s to be taken", limits::ADMIN_ANSWER.as_secs()),
+        format!("{} rooms, {} KiB", limits::WATCHED_ROOMS, limits::WATCHED_NAMES_BYTES >> 10),
+        format!("{} users | INVALID", limits::WATCHED_USERS),
+        format!("names in all of them | {} MiB", limits::WATCHED_BYTES >> 20),
+        format!("until they are taken | {}; where", limits::SNAPSHOTS),
+        format!("{} s without progress | others", limits::SNAPSHOT_LEFT.as_secs()),
+        format!("that the log passes | {} |", limits::SNAPSHOT_ATTEMPTS),
+        format!("message of a snapshot | {} MiB", limits::SNAPSHOT_PAGE_BYTES >> 20),
+        format!("without news | {} s", limits::WATCHED_QUIET.as_secs()),
+        format!("of a page | {}; {} unless", limits::MAX_PAGE_SIZE, limits::PAGE_SIZE),
+        format!("filter | {} bytes", limits::FILTER_BYTES),
+        format!("people are told | {} characters", limits::REASON_CHARS),
+        format!("leaves out | {} each", limits::BROADCAST_NAMES),
+        format!("empty | {} days", limits::LONGEST_EMPTY_ROOM.as_secs() / 86_400),
+        format!("`request_id` | {} characters", limits::REQUEST_ID_CHARS),
+        format!("every {} clients, at least", limits::DRAINED_A_SECOND),
     ] {
         assert!(LIMITS.contains(&stated), "{stated}");
     }
