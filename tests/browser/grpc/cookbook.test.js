@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { startServer } from "../pages/harness.js";
-import { BUF, OVER_GRPC, SERVICE, answers, call } from "./buf.js";
+import { BUF, OVER_GRPC, SERVICE, answers, call, stream } from "./buf.js";
 import { connect, member, turnedAway } from "./people.js";
 
 const DOCUMENT = readFileSync(new URL("../../../docs/admin.md", import.meta.url), "utf8");
@@ -215,9 +215,12 @@ const TASKS = {
 
     const ann = await member(server);
     const away = ann.next("going-away");
-    await call(server, `${SERVICE}/Drain`, { window: "1s" }).catch(() => {});
+    const ending = stream(server, `${SERVICE}/Drain`, { window: "1s" });
     await away;
     assert.equal((await ann.closed).code, 1001);
+    do told = await ending.next();
+    while (told.state === "STATE_DRAINING");
+    assert.equal(told.state, "STATE_DRAINED");
     assert.deepEqual(await server.ended, [0, null], "the process leaves with 0");
   },
 };
