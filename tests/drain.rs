@@ -215,6 +215,27 @@ async fn a_drain_goes_on_without_its_caller_and_serves_on_when_it_is_cancelled()
     }
 }
 
+#[tokio::test]
+async fn a_stop_in_the_middle_of_a_drain_is_told_as_that() {
+    let mut server = TestServer::start();
+    let mut admin = server.admin().await;
+    let mut client = server.client().await;
+    let mut progress = admin.drain(over(Duration::from_secs(3600))).await.unwrap().into_inner();
+    assert_eq!(next(&mut progress).await.clients_left, 1);
+    server.begin_stop();
+    let status = loop {
+        if let Err(status) = within(progress.message()).await {
+            break status;
+        }
+    };
+    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(status.get_error_details().error_info().unwrap().reason, "GOING_AWAY");
+    // Nobody waits for the drain's window.
+    client.hear_of("going-away").await;
+    assert_eq!(client.closed().await, Some(1001));
+    server.stop().await;
+}
+
 fn connect(hub: &Arc<Hub>) -> Session {
     hub.connect(Ipv4Addr::LOCALHOST.into(), None).unwrap()
 }

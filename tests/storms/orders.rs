@@ -201,7 +201,11 @@ fn order(hub: &Arc<Hub>, random: &mut Rng, clock: &Runtime) {
                     room_only: random.bool(),
                     until: None,
                 };
-                let _ = ready(hub.disconnect_client(id, None, random.bool().then_some(keep_out)));
+                let keep_out = random.bool().then_some(keep_out);
+                if ready(hub.disconnect_client(id, None, keep_out)).is_ok() {
+                    let report = hub.client(id);
+                    assert!(report.is_none_or(|client| client.room_id.is_none()), "it sits again");
+                }
             }
         }
         10 => {
