@@ -105,12 +105,14 @@ impl Hub {
         reason: Option<&str>,
     ) -> Result<(), NotRemoved> {
         let client = self.clients.find(id).ok_or(NotFound::Client)?;
-        let cell = self.seat_of(&client).filter(|cell| room_id.is_none_or(|id| cell.id() == id));
-        let cell = cell.ok_or(NotRemoved::NotInRoom)?;
-        match self.unseat(&client, &cell, LeaveReason::Removed, reason) {
-            true => Ok(()),
-            false => Err(NotRemoved::NotInRoom),
+        let is_meant = |cell: &Arc<RoomCell>| room_id.is_none_or(|id| cell.id() == id);
+        // It may have moved to another room meanwhile.
+        while let Some(cell) = self.seat_of(&client).filter(is_meant) {
+            if self.unseat(&client, &cell, LeaveReason::Removed, reason) {
+                return Ok(());
+            }
         }
+        Err(NotRemoved::NotInRoom)
     }
 
     /// The room that a client sits in.
