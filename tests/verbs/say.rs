@@ -9,7 +9,7 @@ use signalpost::admin::pb::{
 
 use super::{
     fails,
-    support::{Client, TestServer},
+    support::{Client, TestServer, events::Events},
 };
 
 fn to_rooms(room_ids: &[&str], exclude: &[&Client]) -> BroadcastRequest {
@@ -84,6 +84,7 @@ async fn the_server_says_what_it_takes_and_has() {
          --rate-limit 50 --log-events 100 --log-bytes 1000000 --outbox-messages 99",
     );
     let mut admin = server.admin().await;
+    let _watching = Events::all(&mut admin).await;
     let (_a, _b) = (server.member("r").await, server.client().await);
     let info = admin.get_server_info(GetServerInfoRequest {}).await.unwrap().into_inner();
     assert_eq!((&*info.version, info.state()), (env!("CARGO_PKG_VERSION"), State::Serving));
@@ -96,5 +97,5 @@ async fn the_server_says_what_it_takes_and_has() {
     assert!(limits.max_room_members >= 7 && limits.outbox_bytes > 0 && limits.kept_bytes > 0);
     let counts = info.counts.unwrap();
     assert_eq!((counts.clients, counts.rooms, counts.members, counts.bans), (2, 1, 1, 0));
-    assert_eq!(counts.events, 2);
+    assert_eq!((counts.watchers, counts.events), (1, 2));
 }
