@@ -1,7 +1,7 @@
 //! Who is kept out: the bans behind one lock, and what becomes of those whom a new one meets.
 //!
-//! A ban stands before those are looked for whom it meets. Whoever connects or joins shows who it is before it asks for
-//! bans, and whoever registers does both at once. So one of the two always finds the other.
+//! A ban stands before those are looked for whom it meets. Whoever connects shows who it is before it asks for bans; whoever
+//! joins or registers does so while no ban can come in between. So one of the two always finds the other.
 
 use std::{
     net::IpAddr,
@@ -120,8 +120,21 @@ impl BanBook {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Has somebody go by other names, which `publish` shows to everybody, unless a ban stands against these. Both
-    /// under the lock: a ban that comes later finds the new names, and a refusal never hid the old ones from any.
+    /// Does what depends on whether a ban stands between somebody and a room, or the server, and on which. It stands or
+    /// not until that is done: no other one comes between the question and what `act` shows or puts into the log.
+    pub(super) fn decide<T>(
+        &self,
+        room_id: Option<&RoomId>,
+        identity: &Identity,
+        address: IpAddr,
+        now: SystemTime,
+        act: impl FnOnce(Option<&Arc<Ban>>) -> T,
+    ) -> T {
+        let bans = self.bans.read();
+        act(bans.against(room_id, identity.user_id.as_ref(), address, now))
+    }
+
+    /// Has somebody go by other names, which `publish` shows to everybody, unless a ban stands against these.
     ///
     /// # Errors
     /// Which ban that is.
@@ -133,14 +146,13 @@ impl BanBook {
         now: SystemTime,
         publish: impl FnOnce(),
     ) -> Result<(), Arc<Ban>> {
-        let bans = self.bans.read();
-        match bans.against(room_id, identity.user_id.as_ref(), address, now) {
+        self.decide(room_id, identity, address, now, |ban| match ban {
             Some(ban) => Err(Arc::clone(ban)),
             None => {
                 publish();
                 Ok(())
             }
-        }
+        })
     }
 
     /// Whether one stands between somebody and a room, or the server.

@@ -124,7 +124,8 @@ impl RoomCell {
     /// What the room would say to an arrival now. Nothing changes.
     pub(super) fn ask(&self, hub: &Hub, arrival: &Arrival, now: SystemTime) -> Result<(), Denied> {
         let inner = self.inner.lock();
-        inner.room.decide(arrival.command(hub, &self.id, now), now).map(drop)
+        let banned = hub.bans.meet(Some(&self.id), &arrival.identity, arrival.client.address, now);
+        inner.room.decide(arrival.command(banned), now).map(drop)
     }
 
     /// Seats a client, unless the room refuses.
@@ -142,9 +143,11 @@ impl RoomCell {
         let joined = if arrival.client.outbox.is_ending() {
             Err(NotSeated::Ending)
         } else {
-            let command = arrival.command(hub, &self.id, now);
-            let cause = Cause::Client(arrival.client.id);
-            let joined = inner.commit(hub, command, cause, Some(arrival), now);
+            let Arrival { client, identity, .. } = arrival;
+            let joined = hub.bans.decide(Some(&self.id), identity, client.address, now, |ban| {
+                let command = arrival.command(ban.is_some());
+                inner.commit(hub, command, Cause::Client(client.id), Some(arrival), now)
+            });
             joined.map_err(NotSeated::Denied)
         };
         // Where nobody came in, nobody would ever close it.
@@ -223,13 +226,13 @@ impl RoomCell {
 }
 
 impl Arrival {
-    fn command(&self, hub: &Hub, room_id: &RoomId, now: SystemTime) -> Command {
+    fn command(&self, banned: bool) -> Command {
         let Self { client, identity, metadata, .. } = self;
         Command::Join {
             client_id: client.id,
             identity: identity.clone(),
             metadata: metadata.clone(),
-            banned: hub.bans.meet(Some(room_id), identity, client.address, now),
+            banned,
         }
     }
 }

@@ -71,7 +71,7 @@ fn nobody_who_is_banned_sits_anywhere_until_the_ban_ends() {
     for record in log::read(&mut follower) {
         let before = record.log_prev;
         nobody_sits(&told, &returned, &standing, before, &addresses);
-        breaks_no(&standing, &record, &returned, &addresses);
+        breaks_no(&standing, &record, &addresses);
         told.tell(&record);
         standing.extend(log::made(&record).cloned());
         standing.retain(|ban: &Arc<Ban>| Some(ban.id) != log::ended(&record));
@@ -187,15 +187,11 @@ fn nobody_sits(
     }
 }
 
-fn breaks_no(
-    standing: &[Arc<Ban>],
-    record: &Record,
-    returned: &BTreeMap<BanId, Position>,
-    addresses: &HashMap<ClientId, IpAddr>,
-) {
+/// From a ban's own place in the log on, nobody takes a seat or a name that it is against.
+fn breaks_no(standing: &[Arc<Ban>], record: &Record, addresses: &HashMap<ClientId, IpAddr>) {
     let Entry::Room { id, event } = &record.entry else { return };
     let (Change::Joined(member) | Change::Renamed { member, .. }) = &event.change else { return };
-    for ban in standing.iter().filter(|ban| returned[&ban.id] < event.position) {
+    for ban in standing {
         assert!(!is_for(ban, id) || !meets(ban, member, addresses), "{event:?} against {ban:?}");
     }
 }
