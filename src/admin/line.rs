@@ -22,6 +22,9 @@ use crate::config::limits;
 /// anything else speaks HTTP/1, and has one answer.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// What the head of an HTTP/1 request ends with (RFC 9112, section 2.1).
+const HEAD_END: u32 = u32::from_be_bytes(*b"\r\n\r\n");
+
 /// See the module. It fails where the caller does not say at first what it wants, or leaves an answer lying.
 #[derive(Debug)]
 pub(super) struct Line<S> {
@@ -30,6 +33,8 @@ pub(super) struct Line<S> {
     /// How many bytes came.
     heard: usize,
     is_http1: bool,
+    /// The last four of them.
+    last: u32,
     timer: Pin<Box<Sleep>>,
     _place: Share,
 }
@@ -77,6 +82,7 @@ impl<S> Line<S> {
             caller: Arc::new(caller),
             heard: 0,
             is_http1: false,
+            last: 0,
             timer: Box::pin(sleep(limits::HANDSHAKE)),
             _place: place,
         }
@@ -101,6 +107,7 @@ impl<S> Line<S> {
         let preface = PREFACE.get(self.heard..).unwrap_or_default();
         self.is_http1 |= preface.iter().zip(bytes).any(|(expected, byte)| expected != byte);
         self.heard = self.heard.saturating_add(bytes.len());
+        self.last = bytes.iter().fold(self.last, |last, byte| last << 8 | u32::from(*byte));
         if self.is_http1 && self.heard > limits::ADMIN_HEADER_BYTES as usize {
             return Err(io::ErrorKind::InvalidData.into());
         }
@@ -157,6 +164,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         self.hear(&buffer.filled()[before..])?;
+        let is_at_end = read.is_ready() && buffer.filled().len() == before;
+        if is_at_end && self.is_http1 && self.last == HEAD_END {
+            // Who has asked and says no more may still listen: hyper would take it for gone, and answer nothing.
+            return Poll::Pending;
+        }
         read
     }
 }

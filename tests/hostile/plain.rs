@@ -72,6 +72,20 @@ async fn three_paths_are_answered_under_names_of_this_machine_and_nothing_else()
     assert!(answer(&pipes, "GET /healthz HTTP/1.1\r\n\r\n").await.starts_with("HTTP/1.1 421 "));
 }
 
+#[tokio::test]
+async fn who_says_no_more_after_its_request_is_answered() {
+    let pipes = serve_pipes();
+    for path in ["/healthz", "/metrics"] {
+        let mut client = open(&pipes, 1 << 20);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        client.write_all(request.as_bytes()).await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut answer = String::new();
+        within(client.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_http1_head_that_stands_still_or_trickles_is_not_waited_for() {
     let pipes = serve_pipes();
