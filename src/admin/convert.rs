@@ -44,7 +44,9 @@ pub(super) fn span(
     span: prost_types::Duration,
     longest: Duration,
 ) -> Result<Duration, Faults> {
-    let span = Duration::try_from(span).ok().filter(|span| *span <= longest);
+    let is_normal = (0..1_000_000_000).contains(&span.nanos);
+    let span = is_normal.then(|| Duration::try_from(span).ok()).flatten();
+    let span = span.filter(|span| *span <= longest);
     span.ok_or_else(|| {
         Faults::of(field, format!("must be between 0 and {} seconds", longest.as_secs()))
     })

@@ -181,6 +181,10 @@ async fn an_address_is_kept_out_with_its_whole_network() {
     connect("192.0.2.8").await.join("r").await;
 }
 
+fn odd(seconds: i64, nanos: i32) -> prost_types::Duration {
+    prost_types::Duration { seconds, nanos }
+}
+
 #[tokio::test]
 async fn a_ban_that_makes_no_sense_is_not_made() {
     let server = TestServer::start();
@@ -198,6 +202,12 @@ async fn a_ban_that_makes_no_sense_is_not_made() {
         (Some(Ban { reason: "x".repeat(257), ..eve.clone() }), "ban.reason"),
         (
             Some(Ban { expiration: Some(Expiration::Ttl(seconds(0).unwrap())), ..eve.clone() }),
+            "ban.ttl",
+        ),
+        // No duration has a part of a second that is negative beside a whole one, or that is a second.
+        (Some(Ban { expiration: Some(Expiration::Ttl(odd(1, -1))), ..eve.clone() }), "ban.ttl"),
+        (
+            Some(Ban { expiration: Some(Expiration::Ttl(odd(0, 1_500_000_000))), ..eve.clone() }),
             "ban.ttl",
         ),
         (

@@ -99,7 +99,8 @@ fn expiration(ban: &pb::Ban, now: SystemTime) -> Result<Option<SystemTime>, Faul
         None => Ok(None),
         Some(Expiration::Ttl(ttl)) => until("ban.ttl", *ttl, now).map(Some),
         Some(Expiration::ExpireTime(time)) => {
-            let end = SystemTime::try_from(*time).ok();
+            let is_normal = (0..1_000_000_000).contains(&time.nanos);
+            let end = is_normal.then(|| SystemTime::try_from(*time).ok()).flatten();
             let from_now = end.and_then(|end| end.duration_since(now).ok());
             match from_now.filter(|from_now| is_some_time(*from_now)) {
                 Some(_) => Ok(end),
