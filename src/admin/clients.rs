@@ -1,17 +1,15 @@
 //! The calls about connected clients.
 
-use std::time::SystemTime;
-
 use tonic::Status;
 
 use super::{
     convert::{self, ban, client, named},
-    pb::{self, disconnect_client_request::BanOptions},
+    pb,
     problem::{Faults, Problem, Reason},
     service::Service,
 };
 use crate::{
-    hub::{KeepOut, NotFound, NotRemoved},
+    hub::{NotFound, NotRemoved},
     id::ClientId,
 };
 
@@ -30,12 +28,7 @@ impl Service {
         &self,
         request: &pb::DisconnectClientRequest,
     ) -> Result<pb::DisconnectClientResponse, Status> {
-        let (id, reason, keep_out) = Faults::gather(|faults| {
-            let id = faults.merge(named("client_id", &request.client_id));
-            let reason = faults.merge(convert::reason("reason", &request.reason));
-            let keep_out = faults.merge(request.ban.as_ref().map(keep_out).transpose());
-            Some((id?, reason?, keep_out?))
-        })?;
+        let (id, reason, keep_out) = client::ending(request)?;
         let ended = self.hub.disconnect_client(id, reason, keep_out).await;
         let bans = ended.map_err(|error| Problem::from(error).with("client_id", id))?;
         tracing::info!(client_id = %id, bans = bans.len(), "an administrator ended a connection");
@@ -61,17 +54,6 @@ impl Service {
         tracing::info!(client_id = %id, "an administrator took a client's seat");
         self.shown(id)
     }
-}
-
-fn keep_out(options: &BanOptions) -> Result<KeepOut, Faults> {
-    let BanOptions { user_id, address, room_only, ttl } = *options;
-    let mut faults = Faults::default();
-    if !user_id && !address {
-        faults.add("ban", "must have user_id or address, or both");
-    }
-    let now = SystemTime::now();
-    let until = faults.merge(ttl.map(|ttl| ban::until("ban.ttl", ttl, now)).transpose());
-    faults.or(|| Some(KeepOut { user_id, address, room_only, until: until? }))
 }
 
 impl From<NotRemoved> for Problem {

@@ -138,6 +138,12 @@ impl Faults {
         Problem { faults, ..Problem::new(reason, message) }
     }
 
+    /// These, and those of another reading of the same request.
+    pub(super) fn and<T>(mut self, value: Result<T, Self>) -> Self {
+        self.merge(value);
+        self
+    }
+
     /// A fault of `field`.
     pub(super) fn add(&mut self, field: &str, description: impl fmt::Display) {
         self.0.push(FieldViolation::new(field, description.to_string()));

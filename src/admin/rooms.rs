@@ -11,6 +11,7 @@ use super::{
 use crate::{
     hub::{NotChanged, NotMade},
     id::RoomId,
+    room::Settings,
 };
 
 impl Service {
@@ -26,12 +27,19 @@ impl Service {
         &self,
         request: &pb::CreateRoomRequest,
     ) -> Result<pb::Room, Status> {
-        let limits = self.hub.limits();
-        let (room_id, settings) = room::new_room(request, limits.members, limits.most_members)?;
+        let (room_id, settings) = self.read_new_room(request)?;
         let made = self.hub.create_room(&room_id, settings).await;
         let room = made.map_err(|error| Problem::from(error).with("room_id", &room_id))?;
         tracing::info!(%room_id, "an administrator made a room");
         Ok(room::room(&room, self.etags))
+    }
+
+    pub(super) fn read_new_room(
+        &self,
+        request: &pb::CreateRoomRequest,
+    ) -> Result<(RoomId, Settings), Faults> {
+        let limits = self.hub.limits();
+        room::new_room(request, limits.members, limits.most_members)
     }
 
     pub(super) async fn change_room(

@@ -1,5 +1,8 @@
 //! What administrators say to clients.
 
+use std::collections::BTreeSet;
+
+use serde_json::value::RawValue;
 use tonic::Status;
 
 use super::{
@@ -8,25 +11,32 @@ use super::{
     problem::{Faults, Problem},
     service::Service,
 };
+use crate::{hub::Audience, id::ClientId};
 
 impl Service {
     pub(super) fn say(
         &self,
         request: &pb::BroadcastRequest,
     ) -> Result<pb::BroadcastResponse, Status> {
-        let pb::BroadcastRequest { target, body, exclude, .. } = request;
-        let most = self.hub.max_message_bytes();
-        let (audience, content, excluded) = Faults::gather(|faults| {
-            let audience = faults.merge(broadcast::audience(target.as_ref()));
-            let content = faults.merge(broadcast::content(body.as_ref()));
-            let excluded = faults.merge(broadcast::excluded(exclude));
-            if content.as_ref().is_some_and(|content| content.get().len() > most) {
-                faults.add("content", format!("must be at most {most} bytes of JSON"));
-            }
-            Some((audience?, content?, excluded?))
-        })?;
+        let (audience, content, excluded) = self.read_broadcast(request)?;
         let reached = self.hub.broadcast(&audience, &excluded, &content).map_err(Problem::from)?;
         tracing::info!(reached = reached.clients, "an administrator sent a broadcast");
         Ok(broadcast::reached(&reached))
+    }
+
+    pub(super) fn read_broadcast(
+        &self,
+        request: &pb::BroadcastRequest,
+    ) -> Result<(Audience, Box<RawValue>, BTreeSet<ClientId>), Faults> {
+        let pb::BroadcastRequest { target, body, exclude, .. } = request;
+        let most = self.hub.max_message_bytes();
+        let mut faults = Faults::default();
+        let audience = faults.merge(broadcast::audience(target.as_ref()));
+        let content = faults.merge(broadcast::content(body.as_ref()));
+        let excluded = faults.merge(broadcast::excluded(exclude));
+        if content.as_ref().is_some_and(|content| content.get().len() > most) {
+            faults.add("content", format!("must be at most {most} bytes of JSON"));
+        }
+        faults.or(|| Some((audience?, content?, excluded?)))
     }
 }

@@ -1,6 +1,6 @@
 //! `signalpost.admin.v1.AdminService`, as `admin.proto` describes it: each call, and where it is dealt with.
 
-use std::{mem, pin::Pin, sync::Arc};
+use std::{mem, pin::Pin, sync::Arc, time::SystemTime};
 
 use futures_util::Stream;
 use prost::Message;
@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
-    convert::named,
+    convert::{ban, client, named},
     etag::Etags,
     pb,
-    problem::{Problem, Reason},
+    problem::{Faults, Problem, Reason},
     quota::Quota,
     request_ids::{RequestId, RequestIds},
     served::admin_service_server::AdminService,
@@ -59,7 +59,8 @@ impl AdminService for Service {
 
     async fn create_room(&self, request: Request<pb::CreateRoomRequest>) -> Answer<pb::Room> {
         let mut request = request.into_inner();
-        let id = request_id(&mut request.request_id)?;
+        let text = mem::take(&mut request.request_id);
+        let id = request_id(&text, || self.read_new_room(&request))?;
         let made = self.make_room(&request);
         self.request_ids.once("CreateRoom", &id, &request, made).await.map(Response::new)
     }
@@ -92,7 +93,8 @@ impl AdminService for Service {
         request: Request<pb::DisconnectClientRequest>,
     ) -> Answer<pb::DisconnectClientResponse> {
         let mut request = request.into_inner();
-        let id = request_id(&mut request.request_id)?;
+        let text = mem::take(&mut request.request_id);
+        let id = request_id(&text, || client::ending(&request))?;
         let ended = self.end_client(&request);
         self.request_ids.once("DisconnectClient", &id, &request, ended).await.map(Response::new)
     }
@@ -114,7 +116,8 @@ impl AdminService for Service {
 
     async fn create_ban(&self, request: Request<pb::CreateBanRequest>) -> Answer<pb::Ban> {
         let mut request = request.into_inner();
-        let id = request_id(&mut request.request_id)?;
+        let text = mem::take(&mut request.request_id);
+        let id = request_id(&text, || ban::new_ban(&request, SystemTime::now()))?;
         let made = self.keep_out(&request);
         self.request_ids.once("CreateBan", &id, &request, made).await.map(Response::new)
     }
@@ -128,7 +131,8 @@ impl AdminService for Service {
         request: Request<pb::BroadcastRequest>,
     ) -> Answer<pb::BroadcastResponse> {
         let mut request = request.into_inner();
-        let id = request_id(&mut request.request_id)?;
+        let text = mem::take(&mut request.request_id);
+        let id = request_id(&text, || self.read_broadcast(&request))?;
         let said = async { self.say(&request) };
         self.request_ids.once("Broadcast", &id, &request, said).await.map(Response::new)
     }
@@ -178,7 +182,10 @@ impl Service {
     }
 }
 
-/// Takes it out of its request: the rest of that is what must be the same.
-fn request_id(text: &mut String) -> Result<RequestId, Problem> {
-    Ok(named("request_id", &mem::take(text))?)
+/// Taken out of its request: the rest of that is what must be the same. Where it is at fault, so may be what `read` reads.
+fn request_id<T>(
+    text: &str,
+    read: impl FnOnce() -> Result<T, Faults>,
+) -> Result<RequestId, Problem> {
+    Ok(named("request_id", text).map_err(|faults: Faults| faults.and(read()))?)
 }

@@ -1,5 +1,7 @@
 //! Calls that are made again with their request_id act once.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use signalpost::admin::pb::{
     Ban, BroadcastRequest, CreateBanRequest, CreateRoomRequest, DeleteBanRequest,
@@ -8,6 +10,9 @@ use signalpost::admin::pb::{
     broadcast_request::{Body, Target},
     disconnect_client_request::BanOptions,
 };
+
+use tonic::Status;
+use tonic_types::StatusExt;
 
 use super::{NOBODY, fails, support::TestServer};
 
@@ -129,4 +134,45 @@ async fn the_same_call_many_times_at_once_acts_once() {
         answers.push(super::support::within(call).await.unwrap());
     }
     assert!(answers.iter().all(|answer| *answer == answers[0]));
+}
+
+#[tokio::test]
+async fn a_request_id_that_is_too_long_hides_no_other_fault() {
+    let server = TestServer::start();
+    let mut admin = server.admin().await;
+    let request_id = "x".repeat(65);
+    let mut faults = BTreeSet::new();
+    let mut of = |status: Status| {
+        let violations = status.get_error_details().bad_request().unwrap().field_violations.clone();
+        faults.extend(violations.into_iter().map(|fault| fault.field));
+    };
+    let room = Room { max_members: 99_999, metadata_json: "{".into(), ..Default::default() };
+    let make = CreateRoomRequest {
+        room: Some(room),
+        request_id: request_id.clone(),
+        ..Default::default()
+    };
+    of(admin.create_room(make).await.unwrap_err());
+    let ban = CreateBanRequest { ban: Some(Ban::default()), request_id: request_id.clone() };
+    of(admin.create_ban(ban).await.unwrap_err());
+    let say = BroadcastRequest {
+        exclude: vec!["x".into()],
+        request_id: request_id.clone(),
+        ..Default::default()
+    };
+    of(admin.broadcast(say).await.unwrap_err());
+    let end = DisconnectClientRequest { client_id: "x".into(), request_id, ..Default::default() };
+    of(admin.disconnect_client(end).await.unwrap_err());
+    let expected = [
+        "ban.subject",
+        "body",
+        "client_id",
+        "exclude",
+        "request_id",
+        "room.max_members",
+        "room.metadata_json",
+        "room_id",
+        "target",
+    ];
+    assert_eq!(faults, expected.map(str::to_owned).into());
 }

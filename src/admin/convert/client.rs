@@ -1,7 +1,16 @@
 //! Connected clients.
 
-use super::{count, duration, timestamp};
-use crate::{admin::pb, hub::Report};
+use std::time::SystemTime;
+
+use super::{ban, count, duration, named, reason, timestamp};
+use crate::{
+    admin::{
+        pb::{self, disconnect_client_request::BanOptions},
+        problem::Faults,
+    },
+    hub::{KeepOut, Report},
+    id::ClientId,
+};
 
 pub(in crate::admin) fn client(client: &Report) -> pb::Client {
     let identity = &client.identity;
@@ -21,4 +30,26 @@ pub(in crate::admin) fn client(client: &Report) -> pb::Client {
         queue_bytes: u64::try_from(client.queue_bytes).unwrap_or(u64::MAX),
         round_trip: client.round_trip.and_then(duration),
     }
+}
+
+/// Whose connection a request ends, in which words, and how it is kept out.
+pub(in crate::admin) fn ending(
+    request: &pb::DisconnectClientRequest,
+) -> Result<(ClientId, Option<&str>, Option<KeepOut>), Faults> {
+    let mut faults = Faults::default();
+    let id = faults.merge(named("client_id", &request.client_id));
+    let reason = faults.merge(reason("reason", &request.reason));
+    let keep_out = faults.merge(request.ban.as_ref().map(keep_out).transpose());
+    faults.or(|| Some((id?, reason?, keep_out?)))
+}
+
+fn keep_out(options: &BanOptions) -> Result<KeepOut, Faults> {
+    let BanOptions { user_id, address, room_only, ttl } = *options;
+    let mut faults = Faults::default();
+    if !user_id && !address {
+        faults.add("ban", "must have user_id or address, or both");
+    }
+    let now = SystemTime::now();
+    let until = faults.merge(ttl.map(|ttl| ban::until("ban.ttl", ttl, now)).transpose());
+    faults.or(|| Some(KeepOut { user_id, address, room_only, until: until? }))
 }
