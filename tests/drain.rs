@@ -296,6 +296,17 @@ async fn clients_are_sent_away_evenly_over_the_window() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_drain_ends_once_all_are_gone_of_their_own_accord() {
+    let (hub, sessions) = hub(3);
+    let begun = Instant::now();
+    let mut progress = hub.drain(Some(limits::LONGEST_DRAIN));
+    drop(sessions);
+    progress.wait_for(|progress| progress.stage == Stage::Drained).await.unwrap();
+    assert_eq!((progress.borrow().left, progress.borrow().gone), (0, 3));
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_drain_waits_for_those_who_do_not_go_and_no_longer_than_it_may() {
     let (hub, sessions) = hub(2);
     let window = Duration::from_secs(5);

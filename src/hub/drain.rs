@@ -143,8 +143,9 @@ impl Hub {
                 return;
             }
             let left = self.clients.count();
+            // Nobody comes in: once all are gone, whoever they were, there is nothing to wait for.
             let is_over =
-                leaving.is_empty() && (left == 0 || elapsed >= order.window + limits::CLOSE);
+                left == 0 || leaving.is_empty() && elapsed >= order.window + limits::CLOSE;
             self.drain.0.send_if_modified(|progress| {
                 let goes_on = progress.stage == Stage::Draining && progress.begun == order.begun;
                 if goes_on {
