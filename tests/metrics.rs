@@ -23,7 +23,8 @@ use serde_json::{json, value::RawValue};
 use signalpost::{
     admin::pb::{
         DisconnectClientRequest, LockRoomRequest, WatchEventsRequest,
-        disconnect_client_request::BanOptions,
+        admin_service_client::AdminServiceClient, disconnect_client_request::BanOptions,
+        watch_events_request::Start,
     },
     event::Position,
     hub::{Audience, Hub},
@@ -40,6 +41,7 @@ use tokio_tungstenite::{
     connect_async,
     tungstenite::{Error, Message},
 };
+use tonic::transport::Endpoint;
 
 const DOCUMENT: &str = include_str!("../docs/metrics.md");
 
@@ -352,6 +354,25 @@ async fn a_watcher_that_does_not_read_lags() {
     let families = scrape(&server).await;
     let lag = value(&families, "signalpost_watcher_lag_events", &[]);
     assert!((1000.0..4001.0).contains(&lag), "{lag} of 4001 events");
+}
+
+#[tokio::test]
+async fn a_watcher_counts_while_it_takes_its_snapshot() {
+    let server = TestServer::with("--rate-limit 0 --max-members 60");
+    let mut members = Vec::new();
+    for _ in 0..60 {
+        let mut member = server.client().await;
+        member.ask(json!({"type": "join", "roomId": "r", "metadata": "x".repeat(2000)})).await;
+        members.push(member);
+    }
+    // More than it lets through unread.
+    let url = format!("http://{}", server.addresses.admin);
+    let narrow = Endpoint::new(url).unwrap().initial_stream_window_size(65_535);
+    let mut admin = AdminServiceClient::connect(narrow).await.unwrap();
+    let snapshot = WatchEventsRequest { start: Some(Start::Snapshot(true)), ..Default::default() };
+    let _unread = admin.watch_events(snapshot).await.unwrap().into_inner();
+    let families = scrape(&server).await;
+    assert_eq!(value(&families, "signalpost_watchers", &[]), 1.0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -76,11 +76,12 @@ impl Watching {
         let journal = self.hub.journal();
         let Wish { rooms, filter, start } =
             Wish::read(request, self.cursors, journal.head(), &self.names)?;
-        let tail = |follower| Tail::new(Arc::clone(self), follower).map(Stage::Tail);
+        let (own, counted) = (Arc::clone(self), self.hub.metrics.watcher(journal.head()));
+        let tail = |follower, counted| Tail::new(Arc::clone(self), follower, counted);
         let stage = match start {
-            Start::Snapshot => Stage::Snapshot(Snapshot::new(Arc::clone(self), rooms)),
-            Start::Now => tail(journal.follow(rooms))?,
-            Start::After(cursor) => tail(journal.follow_from(cursor, rooms))?,
+            Start::Snapshot => Stage::Snapshot(Snapshot::new(own, rooms, counted)),
+            Start::Now => Stage::Tail(tail(journal.follow(rooms), counted)?),
+            Start::After(cursor) => Stage::Tail(tail(journal.follow_from(cursor, rooms), counted)?),
         };
         let watcher = Watcher { stage, filter, _place: place };
         Ok(unfold(Some(watcher), async |watcher| {

@@ -81,9 +81,9 @@ pub const WATCHED_NAME_OVERHEAD: usize = 256;
 /// After how long without any other message a `WatchEvents` is told where it stands.
 pub const WATCHED_QUIET: Duration = Duration::from_secs(15);
 /// Most snapshots of `WatchEvents` that are kept at a time until their callers have taken them; others wait.
-pub const SNAPSHOTS: usize = 4;
+pub const SNAPSHOTS: usize = 8;
 /// How long a snapshot is left to a caller that takes nothing of it, while another one waits.
-pub const SNAPSHOT_LEFT: Duration = Duration::from_secs(30);
+pub const SNAPSHOT_LEFT: Duration = Duration::from_secs(5);
 /// Most bytes of rooms in one message of a snapshot.
 pub const SNAPSHOT_PAGE_BYTES: usize = 1 << 20;
 /// How often a snapshot is begun that the log passes before it is whole.

@@ -21,6 +21,7 @@ use crate::{
     config::limits,
     id::RoomId,
     journal::{Entry, Follower},
+    metrics,
 };
 
 /// Rooms that are copied without a pause.
@@ -32,6 +33,8 @@ pub(super) struct Snapshot {
     watching: Arc<Watching>,
     named: Option<BTreeSet<RoomId>>,
     whole: Option<Whole>,
+    /// Until the tail has it.
+    counted: Option<metrics::Watcher>,
     /// The bytes of the page that its caller has not taken yet.
     page: Option<Share>,
 }
@@ -54,8 +57,12 @@ pub(super) enum Part {
 
 impl Snapshot {
     /// Without names, of all rooms.
-    pub(super) fn new(watching: Arc<Watching>, named: Option<BTreeSet<RoomId>>) -> Self {
-        Self { watching, named, whole: None, page: None }
+    pub(super) fn new(
+        watching: Arc<Watching>,
+        named: Option<BTreeSet<RoomId>>,
+        counted: metrics::Watcher,
+    ) -> Self {
+        Self { watching, named, whole: None, counted: Some(counted), page: None }
     }
 
     pub(super) async fn next(&mut self, filter: &Filter) -> Result<Part, Status> {
@@ -77,7 +84,8 @@ impl Snapshot {
             whole.rooms.with(|rooms| rooms.take_page(etags, |member| filter.shows(member)))?;
         let Some(page) = page else {
             let Whole { follower, count, .. } = self.whole.take().expect("just seen");
-            let mut tail = Tail::new(Arc::clone(&self.watching), follower)?;
+            let counted = self.counted.take().expect("a snapshot ends once");
+            let mut tail = Tail::new(Arc::clone(&self.watching), follower, counted)?;
             let end = tail.snapshot_end(count);
             return Ok(Part::End(tail, end));
         };

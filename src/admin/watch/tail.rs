@@ -34,10 +34,14 @@ pub(super) struct Tail {
 
 impl Tail {
     /// Fails at once where the log has lost something that would follow.
-    pub(super) fn new(watching: Arc<Watching>, mut follower: Follower) -> Result<Self, Status> {
+    pub(super) fn new(
+        watching: Arc<Watching>,
+        mut follower: Follower,
+        counted: metrics::Watcher,
+    ) -> Result<Self, Status> {
         let cursor = follower.position();
         let batch = follower.read(BATCH).map_err(expired)?.into();
-        let counted = watching.hub.metrics.watcher(cursor);
+        counted.stands_at(cursor);
         let quiet = Quiet::new();
         Ok(Self { watching, follower, batch, cursor, is_told: false, quiet, counted })
     }
