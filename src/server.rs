@@ -12,7 +12,7 @@ use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Durati
 use tokio::{
     net::TcpListener,
     task::JoinSet,
-    time::{interval, timeout},
+    time::{Instant, interval, timeout},
 };
 
 use crate::{
@@ -167,16 +167,18 @@ impl Server {
         http.draining.cancel();
         hub.send_away();
         http.tasks.close();
-        let drain = Duration::from_secs(config.drain_seconds);
+        let (begun, drain) = (Instant::now(), Duration::from_secs(config.drain_seconds));
         if timeout(drain * 8 / 10, http.tasks.wait()).await.is_err() {
             tracing::warn!(left = http.tasks.len(), "some connections did not end in time");
             drop(end);
             // Others run these tasks: what they have to say of the seats is not said yet.
             let _ = timeout(drain / 10, http.tasks.wait()).await;
         }
-        // Watchers last, so that they see everyone leave.
+        // Watchers last, so that they see everyone leave. What they have not read by the end is lost for good.
+        hub.end_empty();
         watching.cancel();
-        if timeout(drain / 10, administering.join_next()).await.is_err() {
+        let left = drain.saturating_sub(begun.elapsed()).max(drain / 10);
+        if timeout(left, administering.join_next()).await.is_err() {
             tracing::warn!("some admin calls did not end in time");
         }
     }

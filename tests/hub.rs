@@ -13,6 +13,7 @@ mod taking;
 
 use std::{
     collections::BTreeSet,
+    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -24,8 +25,11 @@ use std::{
 
 use serde_json::{Value, json};
 use signalpost::{
+    event::Cause,
     hub::{Audience, Client, Due, Ending, Entry, Hub, Session},
-    room::LeaveReason,
+    id::RoomId,
+    journal,
+    room::{Change, LeaveReason, Settings},
 };
 use taking::Taking;
 
@@ -309,4 +313,44 @@ fn nothing_is_said_to_a_client_before_its_welcome() {
     }
     speaking.store(false, Ordering::Relaxed);
     administrator.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_room_is_not_to_be_found_once_its_time_is_over_though_no_timer_has_looked() {
+    let hub = hub("");
+    let room: RoomId = "r".parse().unwrap();
+    let settings = Settings {
+        max_members: 1,
+        locked: true,
+        metadata: "{}".into(),
+        empty_timeout: Duration::from_millis(1),
+    };
+    let mut follower = hub.journal().follow(None);
+    let over = || thread::sleep(Duration::from_millis(2));
+    hub.create_room(&room, settings.clone()).await.unwrap();
+    over();
+    assert!(hub.rooms(None, NonZeroUsize::MIN, "", |_| true).0.is_empty());
+    assert!(hub.room(&room).is_err());
+    hub.create_room(&room, settings.clone()).await.unwrap();
+    over();
+    assert!(hub.lock_room(&room, false, None).await.is_err());
+    hub.create_room(&room, settings).await.unwrap();
+    over();
+    let _member = member(&hub, "r").await;
+    assert!(!hub.room(&room).unwrap().0.settings.locked, "it is another room");
+    assert_eq!(hub.counts().rooms, 1);
+
+    follower.catch_up();
+    let records = follower.read(100).unwrap();
+    let seen = records.iter().map(|record| {
+        let journal::Entry::Room { event, .. } = &record.entry else { panic!("{record:?}") };
+        match (&event.change, &event.cause) {
+            (Change::Created { .. }, _) => "created",
+            (Change::Closed, Cause::Timer) => "closed",
+            (Change::Joined(_), _) => "joined",
+            other => panic!("{other:?}"),
+        }
+    });
+    let expected = [["created", "closed"]; 3].concat();
+    assert_eq!(seen.collect::<Vec<_>>(), [&expected[..], &["created", "joined"]].concat());
 }

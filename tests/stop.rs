@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use signalpost::{
     admin::pb::{
-        BroadcastRequest,
+        BroadcastRequest, CreateRoomRequest,
         admin_service_client::AdminServiceClient,
         broadcast_request::{Body, Target},
         event::What,
@@ -20,7 +20,7 @@ use support::{Client, PATIENCE, TestServer, config, events::Events, within};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::Instant,
+    time::{Instant, sleep},
 };
 use tonic::{Code, Status, transport::Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -130,4 +130,32 @@ async fn a_stop_does_not_wait_for_ever() {
     let began = Instant::now();
     server.stop().await;
     assert!(began.elapsed() < PATIENCE / 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watcher_that_is_behind_sees_everything_before_the_end() {
+    let mut server = TestServer::with("--rate-limit 0");
+    let made = CreateRoomRequest { room_id: "made ahead".into(), ..Default::default() };
+    server.admin().await.create_room(made).await.unwrap();
+    // It takes little at a time.
+    let url = format!("http://{}", server.addresses.admin);
+    let narrow = Endpoint::new(url).unwrap().initial_stream_window_size(65_535);
+    let mut admin = AdminServiceClient::connect(narrow).await.unwrap();
+    let mut events = Events::all(&mut admin).await;
+    let mut member = server.client().await;
+    let join = json!({"type": "join", "roomId": "r", "metadata": "x".repeat(2000)});
+    for _ in 0..500 {
+        member.ask(join.clone()).await;
+    }
+    server.begin_stop();
+    assert_eq!(member.closed().await, Some(1001));
+    // As long as a stop once waited for those who watch.
+    sleep(Duration::from_millis(1500)).await;
+    let (seen, ended) = to_the_end(&mut events).await;
+    assert_eq!(ended.code(), Code::Unavailable, "{ended}");
+    let of = |what: fn(&What) -> bool| seen.iter().filter(|seen| what(seen)).count();
+    assert_eq!(of(|what| matches!(what, What::Joined(_))), 500);
+    assert_eq!(of(|what| matches!(what, What::Left(_))), 500);
+    assert_eq!(of(|what| matches!(what, What::Closed(_))), 2, "the one that was made ahead too");
+    server.stop().await;
 }

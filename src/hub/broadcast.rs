@@ -47,7 +47,7 @@ impl Hub {
         match audience {
             Audience::Rooms(rooms) => {
                 for room_id in rooms {
-                    let cell = self.directory.find(room_id).ok_or(CellClosed);
+                    let cell = self.find(room_id).ok_or(CellClosed);
                     match cell.and_then(|cell| cell.announce(&frame, is_left_out)) {
                         Ok(clients) => reached.clients += clients,
                         Err(CellClosed) => reached.missing.push(room_id.clone()),

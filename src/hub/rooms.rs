@@ -56,7 +56,7 @@ impl Hub {
     ) -> (Vec<Summary>, Option<RoomId>) {
         let mut rooms = Vec::new();
         let mut last = after.cloned();
-        let mut left = limits::ROOMS_LOOKED_AT;
+        let (mut left, now) = (limits::ROOMS_LOOKED_AT, SystemTime::now());
         loop {
             // One more than there is room for tells whether it is the last page.
             let wanted = (max.get() + 1 - rooms.len()).min(left + 1);
@@ -67,8 +67,9 @@ impl Hub {
                     return (rooms, last);
                 }
                 left -= 1;
-                // It may have closed since.
-                rooms.extend(cell.summary().filter(&keep));
+                // It may have closed since, or its time may be over.
+                let is_over = |room: &Summary| room.expires_at.is_some_and(|at| at <= now);
+                rooms.extend(cell.summary().filter(|room| !is_over(room) && keep(room)));
                 last = Some(cell.id().clone());
             }
             if exhausted {
@@ -82,7 +83,7 @@ impl Hub {
     /// # Errors
     /// [`NotFound::Room`].
     pub fn room(&self, room_id: &RoomId) -> Result<(Summary, Vec<Arc<Member>>), NotFound> {
-        let cell = self.directory.find(room_id).ok_or(NotFound::Room)?;
+        let cell = self.find(room_id).ok_or(NotFound::Room)?;
         cell.roster().ok_or(NotFound::Room)
     }
 
@@ -128,7 +129,26 @@ impl Hub {
     pub(super) fn cell(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, TooManyRooms> {
         let defaults = || Arc::clone(&self.new_room);
         let vacant = || RoomCell::vacant(room_id.clone(), defaults(), &self.rates);
-        self.directory.find_or_insert(room_id, vacant)
+        loop {
+            let cell = self.directory.find_or_insert(room_id, vacant)?;
+            if !self.is_over(&cell) {
+                return Ok(cell);
+            }
+        }
+    }
+
+    /// A room's cell, if there is one.
+    pub(super) fn find(&self, room_id: &RoomId) -> Option<Arc<RoomCell>> {
+        self.directory.find(room_id).filter(|cell| !self.is_over(cell))
+    }
+
+    /// Whether a room's end has come, be it by its time a moment ago: then it is not to be found any more.
+    fn is_over(&self, cell: &Arc<RoomCell>) -> bool {
+        let is_over = cell.expire(self, SystemTime::now());
+        if is_over {
+            self.directory.forget(cell);
+        }
+        is_over
     }
 
     /// Changes a room's settings, if they are those of `settled_at`, and shows it as it is then.
@@ -159,7 +179,7 @@ impl Hub {
 
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     async fn settle(&self, room_id: &RoomId, command: Command) -> Result<Summary, NotChanged> {
-        let cell = self.directory.find(room_id).ok_or(NotChanged::NotFound)?;
+        let cell = self.find(room_id).ok_or(NotChanged::NotFound)?;
         Ok(cell.settle(self, command, SystemTime::now())?)
     }
 
@@ -175,20 +195,33 @@ impl Hub {
         reason: Option<&str>,
         settled_at: Option<Position>,
     ) -> Result<(), NotChanged> {
-        let cell = self.directory.find(room_id).ok_or(NotChanged::NotFound)?;
+        let cell = self.find(room_id).ok_or(NotChanged::NotFound)?;
         let word = removed(Code::RoomClosed, reason, Some(room_id));
         cell.close(self, settled_at, &word, SystemTime::now())?;
         self.directory.forget(&cell);
         Ok(())
     }
 
+    /// Ends the rooms in which nobody sits, as the server stops: those who mirror them see them go.
+    pub fn end_empty(&self) {
+        let mut last = None;
+        loop {
+            let cells = self.directory.page(last.as_ref(), "", EXPIRED_AT_ONCE);
+            let Some(cell) = cells.last() else { return };
+            last = Some(cell.id().clone());
+            for cell in &cells {
+                if cell.end_empty(self, SystemTime::now()) {
+                    self.directory.forget(cell);
+                }
+            }
+        }
+    }
+
     /// Ends the rooms that were empty for as long as they may be.
     pub(super) fn end_empty_rooms(&self, now: SystemTime) {
         for room_id in self.timers.due(now, EXPIRED_AT_ONCE) {
-            let Some(cell) = self.directory.find(&room_id) else { continue };
-            if cell.expire(self, now) {
-                self.directory.forget(&cell);
-            }
+            // Looking for it ends it.
+            let _ = self.find(&room_id);
         }
     }
 }

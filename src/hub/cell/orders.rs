@@ -63,8 +63,20 @@ impl RoomCell {
     /// Ends the room if it was empty for long enough. Returns whether it is closed.
     pub(in crate::hub) fn expire(&self, hub: &Hub, now: SystemTime) -> bool {
         let mut inner = self.inner.lock();
-        let expired = inner.commit(hub, Command::Expire, Cause::Timer, None, now);
-        expired.expect("the end of a time is never denied");
+        if inner.room.expires_at().is_some_and(|at| at <= now) {
+            let expired = inner.commit(hub, Command::Expire, Cause::Timer, None, now);
+            expired.expect("the end of a time is never denied");
+        }
+        inner.closed
+    }
+
+    /// Ends the room if nobody sits in it, since the server stops. Returns whether it is closed.
+    pub(in crate::hub) fn end_empty(&self, hub: &Hub, now: SystemTime) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.room.exists() && inner.clients.is_empty() {
+            let close = Command::Close { settled_at: None };
+            inner.commit(hub, close, Cause::Server, None, now).expect("it exists");
+        }
         inner.closed
     }
 

@@ -74,7 +74,7 @@ impl Session {
     fn ask(&self, room_id: &RoomId, arrival: &Arrival) -> Result<(), Rejected> {
         let (hub, now) = (self.hub(), SystemTime::now());
         let Arrival { identity, .. } = arrival;
-        match hub.directory.find(room_id) {
+        match hub.find(room_id) {
             Some(cell) => {
                 self.may_change(&cell)?;
                 let answer = cell.ask(hub, arrival, now);
