@@ -144,10 +144,18 @@ impl Hub {
     /// Ends a connection for good: its seat is free, and it cannot take another one.
     pub(super) fn disconnect(&self, client: &Arc<Client>, ending: Ending, text: Option<&str>) {
         let code = if ending == Ending::Banned { Code::Banned } else { Code::Removed };
-        let seat = self.seat_of(client);
-        let word = removed(code, text, seat.as_ref().map(|cell| cell.id()));
-        // Before the seat is freed: whoever is about to take one asks for this after it showed where.
-        if client.outbox.end_after(Entry::Frame(word), ending) {
+        // It may move on before its room's lock is taken: then it is looked for again.
+        while let Some(cell) = self.seat_of(client) {
+            let word = removed(code, text, Some(cell.id()));
+            if cell.disconnect(self, client, ending, (code, word), SystemTime::now()) {
+                if cell.is_closed() {
+                    self.directory.forget(&cell);
+                }
+                return;
+            }
+        }
+        // Before its seat is looked for: whoever is about to take one asks for this after it showed where.
+        if client.outbox.end_after(Entry::Frame(removed(code, text, None)), ending) {
             self.metrics.refusal(code);
         }
         if let Some(cell) = client.seat() {

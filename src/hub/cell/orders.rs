@@ -97,6 +97,26 @@ impl RoomCell {
         departed
     }
 
+    /// Ends a member's connection after this word, with its code, and frees its seat. Returns whether it sits here.
+    pub(in crate::hub) fn disconnect(
+        &self,
+        hub: &Hub,
+        client: &Arc<Client>,
+        ending: Ending,
+        (code, word): (Code, Frame),
+        now: SystemTime,
+    ) -> bool {
+        let mut inner = self.inner.lock();
+        let sits_here = inner.room.seat_of(client.id).is_some();
+        if sits_here {
+            if client.outbox.end_after(Entry::Frame(word), ending) {
+                hub.metrics.refusal(code);
+            }
+            inner.depart(hub, client.id, ending.leave_reason(), now);
+        }
+        sits_here
+    }
+
     /// Who of its members is meant.
     pub(in crate::hub) fn members(&self, is_meant: impl Fn(&Client) -> bool) -> Vec<Arc<Client>> {
         let inner = self.inner.lock();
