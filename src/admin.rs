@@ -4,6 +4,8 @@
 mod bans;
 mod clients;
 mod convert;
+pub mod credentials;
+mod door;
 mod etag;
 mod filter;
 mod gate;
@@ -19,6 +21,7 @@ mod rooms;
 mod say;
 mod server;
 mod service;
+mod token_file;
 mod watch;
 
 use std::{
@@ -35,12 +38,14 @@ use tonic::{service::Routes, transport::Server};
 use tonic_health::pb::health_server::HealthServer;
 
 pub use health::Health;
+pub use token_file::{TokenFile, TokenFileError};
 
 use crate::{
     config::limits,
     hub::Hub,
     metrics::{Process, Source},
 };
+use door::Door;
 use gate::Gate;
 use line::Line;
 use plain::Plain;
@@ -75,6 +80,7 @@ pub struct Admin {
     health: Health,
     /// Who has figures for `/metrics`.
     sources: Vec<Arc<dyn Source>>,
+    door: Door,
     /// Ends every stream of events or of health once it has shown what happened before.
     pub closing: CancellationToken,
 }
@@ -83,13 +89,21 @@ impl Admin {
     /// Speaks for `hub`.
     pub fn new(hub: Arc<Hub>) -> Self {
         let sources = vec![Arc::clone(&hub) as Arc<dyn Source>, Arc::new(Process)];
-        Self { hub, health: Health::default(), sources, closing: CancellationToken::new() }
+        let (health, closing) = (Health::default(), CancellationToken::new());
+        Self { hub, health, sources, door: Door::new(None), closing }
     }
 
     /// The same, with figures from elsewhere.
     #[must_use]
     pub fn exposing(mut self, source: Arc<dyn Source>) -> Self {
         self.sources.push(source);
+        self
+    }
+
+    /// The same, for those whom the file names.
+    #[must_use]
+    pub fn asking(mut self, file: Option<TokenFile>) -> Self {
+        self.door = Door::new(file);
         self
     }
 
@@ -110,7 +124,7 @@ impl Admin {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { hub, health, sources, closing } = self;
+        let Self { hub, health, sources, door, closing } = self;
         health.set(true).await;
         let places = Quota::new(hub.capacity().administrators);
         // A broadcast may be as long as a browser's message. A number takes a few times as much in protobuf as
@@ -123,7 +137,7 @@ impl Admin {
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
         };
-        let plain = Plain::new(health.clone(), sources);
+        let plain = Plain::new(health.clone(), sources, door.is_kept());
         let health = health.service(closing.clone());
         let health = HealthServer::new(health).max_decoding_message_size(limits::ADMIN_NAME_BYTES);
         let service = AdminServiceServer::new(Service::new(hub, closing));
@@ -148,7 +162,7 @@ impl Admin {
             .initial_stream_window_size(limits::ADMIN_WINDOW_BYTES)
             .initial_connection_window_size(limits::ADMIN_WINDOW_BYTES)
             .http2_max_header_list_size(limits::ADMIN_HEADER_BYTES)
-            .serve_with_incoming_shutdown(Gate::new(routes, plain, all), lines, shutdown)
+            .serve_with_incoming_shutdown(Gate::new(door, routes, plain, all), lines, shutdown)
             .await
     }
 }

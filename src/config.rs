@@ -4,6 +4,7 @@ mod address;
 mod base_path;
 mod capacity;
 mod contradiction;
+mod door;
 mod environment;
 mod frame_ancestor;
 mod ice;
@@ -27,6 +28,7 @@ use ipnet::IpNet;
 pub use base_path::BasePath;
 pub use capacity::Capacity;
 pub use contradiction::Contradiction;
+pub use door::{ADMIN_TOKEN_PREFIX, AdminDoor};
 pub use frame_ancestor::FrameAncestor;
 pub use ice::IceServer;
 pub use limits::{LogLimits, OutboxLimits};
@@ -37,7 +39,7 @@ pub use limits::{LogLimits, OutboxLimits};
     name = "signalpost",
     version,
     max_term_width = 100,
-    after_help = "`signalpost bench` load-tests a server; see `signalpost bench --help`."
+    after_help = "`signalpost bench` load-tests a server, `signalpost gen-token` makes tokens; see their --help."
 )]
 pub struct Config {
     /// Where browsers connect: IP:PORT, or a port alone. May be given more than once.
@@ -53,6 +55,10 @@ pub struct Config {
     /// Where administrators connect with gRPC. Only loopback: the admin API has no credentials yet.
     #[arg(long, env = "SIGNALPOST_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051", value_parser = address::parse)]
     pub admin_listen: SocketAddr,
+
+    /// Who may administer, and by what they show it.
+    #[command(flatten)]
+    pub admin_door: AdminDoor,
 
     /// The certificate chain (PEM) for https and wss, which browsers want for cameras anywhere but on localhost.
     /// SIGHUP reads it and its key anew.

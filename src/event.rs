@@ -1,8 +1,11 @@
 //! What everything that is sequenced has in common: its place in the order, and who or what brought it about.
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{fmt, str::FromStr, sync::Arc, time::SystemTime};
 
-use crate::id::ClientId;
+use crate::{
+    config::{ADMIN_TOKEN_PREFIX, limits},
+    id::{ClientId, is_longer},
+};
 
 /// A place in the log of all events. Positions only rise; zero stands before the first.
 ///
@@ -53,5 +56,31 @@ impl Cause {
     /// An administrator, whoever it is.
     pub fn administrator() -> Self {
         Self::Administrator("".into())
+    }
+}
+
+/// An administrator's name, as credentials vouch for it; an empty one where nobody is asked for them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Administrator(Arc<str>);
+
+impl FromStr for Administrator {
+    type Err = &'static str;
+
+    /// Letters, digits and `.`, `_`, `-` and `@`; at most [`limits::LABEL_CHARS`].
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let fits = |c: char| c.is_alphanumeric() || "._-@".contains(c);
+        if text.is_empty() || is_longer(text, limits::LABEL_CHARS) || !text.chars().all(fits) {
+            return Err("must have a name of at most 64 letters, digits and . _ - @");
+        }
+        if text.contains(ADMIN_TOKEN_PREFIX) {
+            return Err("must have a name that is not a token");
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for Administrator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }

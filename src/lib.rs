@@ -50,6 +50,7 @@
 //! # What an administrator asks for
 //!
 //! ```text
+//! admin/door         who makes the call, and whether they may
 //! admin/gate         a place for the call, and bounds on what it takes
 //! admin/service      which file deals with it; admin/request_ids: a retry acts once
 //! admin/convert      protobuf to our own types, with every field at fault named
@@ -64,7 +65,7 @@
 //!
 //! # Who may know whom
 //!
-//! `main → {server, bench} → {http, admin} → ws → hub → metrics → {protocol, journal} → {room, ban} → event → id →
+//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal} → {room, ban} → event → id →
 //! config`. Nothing names what stands left of it; a test holds this.
 //!
 //! # Invariants
@@ -116,6 +117,7 @@ pub mod ban;
 pub mod bench;
 pub mod config;
 pub mod event;
+pub mod gen_token;
 pub mod http;
 pub mod hub;
 pub mod id;

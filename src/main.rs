@@ -12,6 +12,7 @@ use std::{
 use signalpost::{
     bench,
     config::{BasePath, Config},
+    gen_token,
     server::{Addresses, Certificate, Server},
     telemetry,
 };
@@ -24,8 +25,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == "bench") {
-        return load(bench::Options::from_words(words));
+    match words.next() {
+        Some(word) if word == "bench" => return load(bench::Options::from_words(words)),
+        Some(word) if word == "gen-token" => return make(gen_token::Options::from_words(words)),
+        _ => {}
     }
     let config = match Config::from_command_line() {
         Ok(config) => config,
@@ -84,6 +87,23 @@ fn load(options: Result<bench::Options, clap::Error>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `signalpost gen-token`: the token, and the server's line for it. Programs take one line each.
+fn make(options: Result<gen_token::Options, clap::Error>) -> ExitCode {
+    let made = match options {
+        Ok(options) => options.make(),
+        Err(answer) if !answer.use_stderr() => answer.exit(),
+        Err(fault) => {
+            let fault = one_line(&fault.render().to_string());
+            let _ = writeln!(io::stderr(), "signalpost gen-token: {fault} (see its --help)");
+            return ExitCode::from(2);
+        }
+    };
+    let written = writeln!(io::stdout(), "{}\n{}", made.token, made.line);
+    let hint = "The first line is the token, which is shown this once; the second one goes to --admin-token-file.";
+    let _ = writeln!(io::stderr(), "{hint}");
+    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Done at the first SIGINT or SIGTERM. The second ends the process at once, for those in a hurry.

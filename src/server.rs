@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    admin::{Admin, Health},
+    admin::{Admin, Health, TokenFile, TokenFileError},
     config::{Config, Contradiction},
     http::Http,
     hub::{Hub, Stage},
@@ -33,6 +33,7 @@ pub struct Server {
     certificate: Option<Certificate>,
     admin: Admin,
     admin_listener: TcpListener,
+    token_file: Option<TokenFile>,
     addresses: Addresses,
 }
 
@@ -66,6 +67,9 @@ pub enum StartError {
     /// A certificate or key that cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A file of administrators that cannot be used.
+    #[error(transparent)]
+    TokenFile(#[from] TokenFileError),
     /// A folder that is not there.
     #[error("--client-dir {0:?} holds no index.html; name the folder of the browser client")]
     ClientDir(String),
@@ -87,6 +91,8 @@ impl Server {
             return Err(StartError::ClientDir(folder.display().to_string()));
         }
         let certificate = Certificate::of(&config)?;
+        let token_file = config.admin_door.admin_token_file.as_deref();
+        let token_file = token_file.map(TokenFile::open).transpose()?;
         let listeners = listener::bind_all(&config)?;
         let admin_listener = listener::bind("--admin-listen", config.admin_listen)?;
 
@@ -103,7 +109,7 @@ impl Server {
         let hub = Arc::new(Hub::new(Arc::clone(&config)));
         let http = Arc::new(Http::new(Arc::clone(&hub), Arc::clone(&config)));
         let refusals = Arc::clone(&http.refusals);
-        let admin = Admin::new(Arc::clone(&hub)).exposing(refusals);
+        let admin = Admin::new(Arc::clone(&hub)).exposing(refusals).asking(token_file.clone());
         let addresses = Addresses {
             http: listeners
                 .iter()
@@ -113,7 +119,17 @@ impl Server {
             secure: certificate.is_some(),
             admin: admin_listener.local_addr().expect("bound"),
         };
-        Ok(Self { config, hub, http, listeners, certificate, admin, admin_listener, addresses })
+        Ok(Self {
+            config,
+            hub,
+            http,
+            listeners,
+            certificate,
+            admin,
+            admin_listener,
+            token_file,
+            addresses,
+        })
     }
 
     /// Where it can be reached, with the real ports.
@@ -130,14 +146,15 @@ impl Server {
     /// connection ends with this call, or right after if that is cut short; only an administrator's lasts for as long
     /// as it leaves an answer unread, or its own half of a call open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { config, hub, http, listeners, certificate, admin, admin_listener, .. } = self;
+        let Self { config, hub, http, listeners, certificate, .. } = self;
+        let Self { admin, admin_listener, token_file, .. } = self;
         let end = End { hub: Arc::clone(&hub), http: Arc::clone(&http) };
         let (health, watching) = (admin.health(), admin.closing.clone());
         let _unwatched = watching.clone().drop_guard();
         let mut parts = JoinSet::new();
         let ticking = Arc::clone(&hub);
         parts.spawn(async move { ticking.run().await });
-        parts.spawn(say_refusals(Arc::clone(&http)));
+        parts.spawn(say_refusals(Arc::clone(&http), token_file));
         parts.spawn(show_health(Arc::clone(&hub), admin.health()));
         let mut accepting = JoinSet::new();
         let entrance = Entrance::new(Arc::clone(&config), Arc::clone(&http), certificate);
@@ -217,10 +234,11 @@ async fn show_health(hub: Arc<Hub>, health: Health) {
 }
 
 /// What peers can bring about however often is said once a second.
-async fn say_refusals(http: Arc<Http>) {
+async fn say_refusals(http: Arc<Http>, token_file: Option<TokenFile>) {
     let mut seconds = interval(Duration::from_secs(1));
     loop {
         seconds.tick().await;
         http.refusals.say();
+        token_file.iter().for_each(TokenFile::say_refusals);
     }
 }

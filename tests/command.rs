@@ -42,6 +42,34 @@ fn what_is_refused_shows_what_cannot_be_seen() {
 }
 
 #[test]
+fn a_token_is_shown_once_and_its_line_does_not_hold_it() {
+    let made = |words: &[&str]| {
+        let output = signalpost().arg("gen-token").args(words).output().unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), lines, said)
+    };
+    let (code, lines, said) = made(&["admin", "ops", "--role", "viewer"]);
+    let (token, line) = lines.trim_end().split_once('\n').unwrap();
+    assert_eq!(code, Some(0));
+    // 256 bits in base64.
+    assert_eq!(token.strip_prefix("sp_admin_").unwrap().len(), 43);
+    assert!(line.starts_with("ops viewer sha256:") && line.len() == 18 + 64, "{line}");
+    assert!(!line.contains(token) && !said.contains(token));
+    assert_ne!(made(&["admin", "ops", "--role", "viewer"]).1, lines);
+    for (words, mend) in [
+        (&["admin", "ops"][..], "--role"),
+        (&["admin", "a b", "--role", "admin"], "at most 64 letters"),
+        (&["admin", "ops", "--role", "boss"], "viewer"),
+        (&[], "admin"),
+    ] {
+        let (code, lines, said) = made(words);
+        assert_eq!((code, &*lines), (Some(2), ""), "{words:?}");
+        assert!(said.contains(mend), "{words:?}: {said}");
+    }
+}
+
+#[test]
 fn a_hangup_reloads_the_certificate_and_never_ends_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("both.pem");

@@ -1,4 +1,4 @@
-//! Where every call comes in: it takes its place among the others or is refused, its request is counted as it
+//! Where every call comes in: it passes the door, takes its place among the others or is refused, its request is counted as it
 //! arrives, and it ends in time.
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use hyper::{
-    Request, Response,
+    HeaderMap, Request, Response,
     body::{Frame, SizeHint},
 };
 use tokio::time::timeout;
@@ -23,6 +23,7 @@ use tonic::{
 };
 
 use super::{
+    door::{Door, access_of},
     line::{Answer, Caller},
     plain::{self, Plain},
     problem::{Problem, Reason, explain},
@@ -42,6 +43,7 @@ const STANDING: [&str; 5] = [
 /// See the module.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
+    door: Door,
     routes: Routes,
     plain: Arc<Plain>,
     standing: Arc<Quota>,
@@ -51,8 +53,9 @@ pub(super) struct Gate {
 
 impl Gate {
     /// All requests on their way take `bytes` at most.
-    pub(super) fn new(routes: Routes, plain: Plain, bytes: usize) -> Self {
+    pub(super) fn new(door: Door, routes: Routes, plain: Plain, bytes: usize) -> Self {
         Self {
+            door,
             routes: routes.prepare(),
             plain: Arc::new(plain),
             standing: Quota::new(limits::WATCHERS),
@@ -86,12 +89,17 @@ impl Gate {
     fn answer_plainly(
         &self,
         caller: &Arc<Caller>,
-        request: Request<Body>,
+        mut request: Request<Body>,
     ) -> BoxFuture<Response<Body>, Infallible> {
         if plain::is_http1(request.version()) {
             caller.answers_once();
         }
+        let access = plain::access_of(request.uri().path());
+        let admitted = self.door.admit(access, caller, request.headers_mut());
         let (request, _) = request.into_parts();
+        if let Err(problem) = admitted {
+            return Box::pin(ready(Ok(plain::refused(&request, &problem.into()))));
+        }
         let Some(place) = self.pass(caller) else {
             return Box::pin(ready(Ok(plain::busy(&request))));
         };
@@ -99,7 +107,7 @@ impl Gate {
         let plain = Arc::clone(&self.plain);
         Box::pin(async move {
             let response = plain.answer(&request).await;
-            Ok(response.map(|body| Body::new(Placed { body, _place: place })))
+            Ok(response.map(|body| Body::new(Placed { body, withdrawn: None, _place: place })))
         })
     }
 
@@ -118,12 +126,18 @@ impl Service<Request<Body>> for Gate {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let caller = request.extensions().get::<Arc<Caller>>();
         let caller = Arc::clone(caller.expect("every connection is a line"));
         if plain::is_plain(&request) {
             return self.answer_plainly(&caller, request);
         }
+        let access = access_of(request.uri().path());
+        let pass = match self.door.admit(access, &caller, request.headers_mut()) {
+            Ok(pass) => pass,
+            Err(problem) => return Box::pin(refuse(problem)),
+        };
+        request.extensions_mut().insert(pass.administrator.clone());
         let mut place = match self.admit(&caller, request.uri().path()) {
             Ok(place) => place,
             Err(problem) => return Box::pin(refuse(problem)),
@@ -137,11 +151,14 @@ impl Service<Request<Body>> for Gate {
             };
             let mut response = response?;
             explain(response.headers_mut());
-            if let Place::Passing(_, answer) = &mut place {
+            let withdrawn = if let Place::Passing(_, answer) = &mut place {
                 let bytes = response.extensions_mut().remove::<Arc<Share>>();
                 *answer = Some((caller.answer(), bytes));
-            }
-            Ok(response.map(|body| Body::new(Placed { body, _place: place })))
+                None
+            } else {
+                Some(Box::pin(pass.withdrawn()) as Withdrawn)
+            };
+            Ok(response.map(|body| Body::new(Placed { body, withdrawn, _place: place })))
         })
     }
 }
@@ -198,9 +215,13 @@ impl hyper::body::Body for Counted {
     }
 }
 
+/// How a stream ends whose caller may no longer have it.
+type Withdrawn = Pin<Box<dyn Future<Output = Status> + Send>>;
+
 /// An answer that holds its call's place; where it is a stream that ends with an error, that is explained.
 struct Placed {
     body: Body,
+    withdrawn: Option<Withdrawn>,
     _place: Place,
 }
 
@@ -212,6 +233,13 @@ impl hyper::body::Body for Placed {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        let withdrawn = self.withdrawn.as_mut().map(|withdrawn| withdrawn.as_mut().poll(cx));
+        if let Some(Poll::Ready(status)) = withdrawn {
+            (self.withdrawn, self.body) = (None, Body::empty());
+            let mut trailers = HeaderMap::new();
+            status.add_header(&mut trailers)?;
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+        }
         let mut frame = or_pending!(Pin::new(&mut self.body).poll_frame(cx));
         if let Some(Ok(frame)) = &mut frame
             && let Some(trailers) = frame.trailers_mut()

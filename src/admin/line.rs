@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -48,6 +51,8 @@ pub(super) struct Caller {
     pub(super) first: Arc<Quota>,
     /// Bytes of requests.
     pub(super) bytes: Arc<Quota>,
+    /// Calls of which nobody knows who made them.
+    failures: AtomicUsize,
     answers: Mutex<Answers>,
     /// Since when the only answer on a connection of HTTP/1 is due: that ends when it was taken.
     only: OnceLock<Instant>,
@@ -74,6 +79,7 @@ impl<S> Line<S> {
             standing: Quota::new(limits::ADMIN_STREAMS / 2),
             first: Quota::new(1),
             bytes: Quota::new(bytes),
+            failures: AtomicUsize::new(0),
             answers: Mutex::default(),
             only: OnceLock::new(),
         };
@@ -130,6 +136,15 @@ impl Caller {
         self.only.get_or_init(Instant::now);
     }
 
+    /// A call comes without a credential that is taken.
+    pub(super) fn count_failure(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn has_failed_too_often(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) > limits::ADMIN_FAILURES
+    }
+
     fn has_overdue_answer(&self) -> bool {
         let answers = self.answers.lock();
         let oldest = answers.waiting.first_key_value().map(|(_, since)| since);
@@ -161,6 +176,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(cx)?;
+        if self.caller.has_failed_too_often() {
+            return Poll::Ready(Err(io::ErrorKind::PermissionDenied.into()));
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         self.hear(&buffer.filled()[before..])?;

@@ -11,14 +11,14 @@ use hyper::{
     Method, Request, Response, StatusCode, Version,
     header::{
         ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue,
-        X_CONTENT_TYPE_OPTIONS,
+        WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
     http::{request::Parts, uri::Authority},
 };
 use tokio::{sync::Mutex, task::spawn_blocking};
-use tonic::body::Body;
+use tonic::{Code, Status, body::Body};
 
-use super::Health;
+use super::{Health, credentials::Role, door::Access};
 use crate::metrics::{Exposition, Source};
 
 const METRICS: &str = "/metrics";
@@ -31,6 +31,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 #[derive(Debug)]
 pub(super) struct Plain {
     health: Health,
+    /// Whether only those are shown figures who have a credential.
+    is_kept: bool,
     sources: Arc<[Arc<dyn Source>]>,
     /// One scrape at a time, however many ask, and hang up.
     gathering: Arc<Mutex<()>>,
@@ -46,13 +48,14 @@ pub(super) fn is_http1(version: Version) -> bool {
 }
 
 impl Plain {
-    pub(super) fn new(health: Health, sources: Vec<Arc<dyn Source>>) -> Self {
-        Self { health, sources: sources.into(), gathering: Arc::default() }
+    pub(super) fn new(health: Health, sources: Vec<Arc<dyn Source>>, is_kept: bool) -> Self {
+        Self { health, is_kept, sources: sources.into(), gathering: Arc::default() }
     }
 
     /// The answer to a request, whatever its body says.
     pub(super) async fn answer(&self, request: &Parts) -> Response<Body> {
-        if !is_of_this_machine(request) {
+        // A web page has no token to show, under whatever name it comes here.
+        if !self.is_kept && !is_of_this_machine(request) {
             let text = "Ask by an IP address or as localhost.\n";
             return response(request, StatusCode::MISDIRECTED_REQUEST, TEXT, text.to_owned());
         }
@@ -92,6 +95,22 @@ impl Plain {
         // It looks at every client: the threads that relay shall not wait for that.
         spawn_blocking(gather).await.expect("no source panics")
     }
+}
+
+/// What a request asks of its caller: only figures are not for everybody.
+pub(super) fn access_of(path: &str) -> Access {
+    if path == METRICS { Access::For(Role::Viewer) } else { Access::Open }
+}
+
+/// The answer to a request of nobody whom the server knows, or of somebody who may not.
+pub(super) fn refused(request: &Parts, status: &Status) -> Response<Body> {
+    let text = format!("{}\n", status.message());
+    if status.code() == Code::PermissionDenied {
+        return response(request, StatusCode::FORBIDDEN, TEXT, text);
+    }
+    let mut refusal = response(request, StatusCode::UNAUTHORIZED, TEXT, text);
+    refusal.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    refusal
 }
 
 /// The answer to a request for which there is no place.

@@ -8,10 +8,13 @@ use std::{
 
 use clap::{Arg, Command, builder::Resettable, error::ContextKind, error::ContextValue};
 
-use super::ice;
+use super::{door, ice};
 
 /// Stands for what a start-up error, which ends up in logs, must not repeat.
 const HIDDEN: &str = "(not repeated, as it may hold a secret; ICE servers come after --ice-server)";
+/// The same for an administrator's token.
+const HIDDEN_TOKEN: &str =
+    "(not repeated, as it holds a token; --admin-token-file names a file with its SHA-256)";
 
 /// The command line with what the variables say beside it, for flags that it does not give.
 pub(super) fn words(
@@ -59,7 +62,9 @@ pub(super) fn without_empty(
 pub(super) fn shown(mut fault: clap::Error) -> clap::Error {
     let refused = |(kind, value): (ContextKind, &ContextValue)| {
         let text = value.to_string();
-        let shown = if ice::may_hold_secret(&text) {
+        let shown = if door::may_hold_token(&text) {
+            HIDDEN_TOKEN.into()
+        } else if ice::may_hold_secret(&text) {
             HIDDEN.into()
         } else {
             text.escape_debug().to_string()
@@ -71,7 +76,8 @@ pub(super) fn shown(mut fault: clap::Error) -> clap::Error {
     for (kind, text) in fault.context().filter(named).filter_map(refused).collect::<Vec<_>>() {
         fault.insert(kind, ContextValue::String(text));
     }
-    if fault.context().any(|(_, value)| ice::may_hold_secret(&value.to_string())) {
+    let is_secret = |text: &str| ice::may_hold_secret(text) || door::may_hold_token(text);
+    if fault.context().any(|(_, value)| is_secret(&value.to_string())) {
         fault.remove(ContextKind::Suggested);
     }
     fault

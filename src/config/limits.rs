@@ -112,6 +112,13 @@ pub const ADMIN_BYTES: usize = 4 << 20;
 pub const ADMIN_ANSWER_BYTES: usize = 64 << 20;
 /// Longest list of headers of a request to the admin API, in bytes; over HTTP/1, of all that is said.
 pub const ADMIN_HEADER_BYTES: u32 = 8 << 10;
+/// Calls without a credential, or with a wrong one, that are answered on a connection to the admin API; the next one
+/// ends it.
+pub const ADMIN_FAILURES: usize = 10;
+/// Longest file of administrators, in bytes.
+pub const ADMIN_FILE_BYTES: u64 = 256 << 10;
+/// The shortest secret that is taken, in bytes.
+pub const LEAST_SECRET_BYTES: usize = 32;
 /// Longest time for a request to the admin API to arrive and its answer to begin.
 pub const ADMIN_REQUEST: Duration = Duration::from_secs(10);
 /// After which time a call to the admin API that a limit refused may succeed.

@@ -42,6 +42,10 @@ reasons! {
     BadRequest "BAD_REQUEST" InvalidArgument,
     /// The request_id was given to another call.
     RequestIdReused "REQUEST_ID_REUSED" InvalidArgument,
+    /// Nobody whom the server knows: no credential, or a wrong one, or one that is no longer taken.
+    Unauthenticated "UNAUTHENTICATED" Unauthenticated,
+    /// A viewer may not do that.
+    Forbidden "FORBIDDEN" PermissionDenied,
     /// There is no such room.
     RoomNotFound "ROOM_NOT_FOUND" NotFound,
     /// There is no such client.

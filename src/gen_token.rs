@@ -1,0 +1,70 @@
+//! `signalpost gen-token`: makes a secret for somebody who may come in. It is shown once, and kept nowhere.
+
+use std::ffi::OsString;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use clap::{Parser, Subcommand};
+use tokio_rustls::rustls::crypto::ring;
+
+use crate::{
+    admin::credentials::{self, Role},
+    config::ADMIN_TOKEN_PREFIX,
+    event::Administrator,
+};
+
+/// Makes a token, shows it once, and keeps it nowhere.
+#[derive(Debug, Clone, Parser)]
+#[command(
+    name = "signalpost gen-token",
+    bin_name = "signalpost gen-token",
+    max_term_width = 100,
+    arg_required_else_help = false
+)]
+pub struct Options {
+    /// For whom.
+    #[command(subcommand)]
+    pub kind: Kind,
+}
+
+/// For whom a token is.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Kind {
+    /// For an administrator or a backend service: prints the bearer token, and below it the line for the file of
+    /// --admin-token-file, which holds the token's SHA-256 only.
+    Admin {
+        /// Who it is, in events and in the audit log: at most 64 letters, digits and . _ - @.
+        name: Administrator,
+        /// What they may do: see everything, or make every call.
+        #[arg(long)]
+        role: Role,
+    },
+}
+
+/// A token, and what the server needs to know it by.
+#[derive(Debug)]
+pub struct Made {
+    /// The secret.
+    pub token: String,
+    /// The line for the server's file.
+    pub line: String,
+}
+
+impl Options {
+    /// Reads what follows `gen-token` on the command line.
+    ///
+    /// # Errors
+    /// clap's, which is an answer where it is not meant for standard error: `--help`.
+    pub fn from_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from([OsString::from("signalpost gen-token")].into_iter().chain(words))
+    }
+
+    /// Makes what is asked for, of 256 bits from the system's source of randomness.
+    pub fn make(&self) -> Made {
+        let Kind::Admin { name, role } = &self.kind;
+        let mut secret = [0; 32];
+        let random = ring::default_provider().secure_random;
+        random.fill(&mut secret).expect("the system has a source of randomness");
+        let token = format!("{ADMIN_TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
+        Made { line: credentials::line_of(name, *role, &token), token }
+    }
+}
