@@ -21,6 +21,7 @@ mod rooms;
 mod say;
 mod server;
 mod service;
+mod subject;
 mod token_file;
 mod watch;
 
@@ -38,6 +39,7 @@ use tonic::{service::Routes, transport::Server};
 use tonic_health::pb::health_server::HealthServer;
 
 pub use health::Health;
+pub use subject::Peer;
 pub use token_file::{TokenFile, TokenFileError};
 
 use crate::{
@@ -122,7 +124,7 @@ impl Admin {
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), tonic::transport::Error>
     where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: AsyncRead + AsyncWrite + Peer + Unpin + Send + 'static,
     {
         let Self { hub, health, sources, door, closing } = self;
         health.set(true).await;

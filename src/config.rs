@@ -7,6 +7,7 @@ mod contradiction;
 mod door;
 mod environment;
 mod frame_ancestor;
+mod guarded;
 mod ice;
 pub mod limits;
 mod memory;
@@ -30,6 +31,7 @@ pub use capacity::Capacity;
 pub use contradiction::Contradiction;
 pub use door::{ADMIN_TOKEN_PREFIX, AdminDoor};
 pub use frame_ancestor::FrameAncestor;
+pub use guarded::{Unguarded, read_guarded};
 pub use ice::IceServer;
 pub use limits::{LogLimits, OutboxLimits};
 
@@ -52,7 +54,8 @@ pub struct Config {
     #[arg(long, env = "PORT", default_value_t = 8080, value_parser = address::parse_port)]
     pub port: u16,
 
-    /// Where administrators connect with gRPC. Only loopback: the admin API has no credentials yet.
+    /// Where administrators connect with gRPC. Only loopback without --admin-token-file; elsewhere with TLS, unless
+    /// there is --admin-plaintext.
     #[arg(long, env = "SIGNALPOST_ADMIN_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:50051", value_parser = address::parse)]
     pub admin_listen: SocketAddr,
 
@@ -237,9 +240,7 @@ impl Config {
     /// # Errors
     /// The first [`Contradiction`] found.
     pub fn check(&self) -> Result<(), Contradiction> {
-        if !self.admin_listen.ip().to_canonical().is_loopback() {
-            return Err(Contradiction::AdminExposed(self.admin_listen));
-        }
+        self.admin_door.check(self.admin_listen)?;
         if self.proxy_protocol && self.trusted_proxies.is_empty() {
             return Err(Contradiction::NoProxyTrusted);
         }

@@ -50,6 +50,7 @@
 //! # What an administrator asks for
 //!
 //! ```text
+//! server/admin_stream    TLS, where asked for
 //! admin/door         who makes the call, and whether they may
 //! admin/gate         a place for the call, and bounds on what it takes
 //! admin/service      which file deals with it; admin/request_ids: a retry acts once

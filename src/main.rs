@@ -139,7 +139,8 @@ async fn reload_at(mut hangups: Signal, certificate: Option<Certificate>) {
     }
 }
 
-fn greet(Addresses { http, secure, admin }: &Addresses, base_path: &BasePath) -> io::Result<()> {
+fn greet(addresses: &Addresses, base_path: &BasePath) -> io::Result<()> {
+    let Addresses { http, secure, admin, admin_secure, admin_kept } = addresses;
     let mut out = io::stdout().lock();
     let scheme = if *secure { "https" } else { "http" };
     writeln!(out, "Signalpost {}", env!("CARGO_PKG_VERSION"))?;
@@ -159,7 +160,9 @@ fn greet(Addresses { http, secure, admin }: &Addresses, base_path: &BasePath) ->
     }
     writeln!(out, "  admin gRPC  {admin}")?;
     writeln!(out, "Try it: open the video chat in two windows and join the same room, then")?;
-    writeln!(out, "  grpcurl -plaintext {admin} signalpost.admin.v1.AdminService/ListRooms")?;
+    let plain = if *admin_secure { "" } else { "-plaintext " };
+    let token = if *admin_kept { r#"-H "authorization: Bearer $TOKEN" "# } else { "" };
+    writeln!(out, "  grpcurl {plain}{token}{admin} signalpost.admin.v1.AdminService/ListRooms")?;
     out.flush()
 }
 

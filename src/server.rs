@@ -1,14 +1,16 @@
 //! One server: binds its sockets, runs its parts, and takes them down in order.
 
+mod admin_stream;
 mod entrance;
 mod listener;
 mod proxy_protocol;
 mod tls;
 
-pub use tls::{Certificate, TlsError};
+pub use tls::{Certificate, Flags, TlsError};
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use futures_util::StreamExt;
 use tokio::{
     net::TcpListener,
     task::JoinSet,
@@ -21,6 +23,7 @@ use crate::{
     http::Http,
     hub::{Hub, Stage},
 };
+use admin_stream::AdminStream;
 use entrance::Entrance;
 
 /// A server with its sockets bound, which answers once it is [`Server::run`].
@@ -33,6 +36,7 @@ pub struct Server {
     certificate: Option<Certificate>,
     admin: Admin,
     admin_listener: TcpListener,
+    admin_certificate: Option<Certificate>,
     token_file: Option<TokenFile>,
     addresses: Addresses,
 }
@@ -46,6 +50,10 @@ pub struct Addresses {
     pub secure: bool,
     /// By administrators.
     pub admin: SocketAddr,
+    /// Whether they must speak TLS.
+    pub admin_secure: bool,
+    /// Whether they are asked who they are.
+    pub admin_kept: bool,
 }
 
 /// Why a server does not start. Each text names the flag and the mend.
@@ -91,8 +99,8 @@ impl Server {
             return Err(StartError::ClientDir(folder.display().to_string()));
         }
         let certificate = Certificate::of(&config)?;
-        let token_file = config.admin_door.admin_token_file.as_deref();
-        let token_file = token_file.map(TokenFile::open).transpose()?;
+        let admin_certificate = Certificate::of_admin(&config)?;
+        let token_file = TokenFile::of(&config)?;
         let listeners = listener::bind_all(&config)?;
         let admin_listener = listener::bind("--admin-listen", config.admin_listen)?;
 
@@ -118,6 +126,8 @@ impl Server {
                 .expect("bound"),
             secure: certificate.is_some(),
             admin: admin_listener.local_addr().expect("bound"),
+            admin_secure: admin_certificate.is_some(),
+            admin_kept: token_file.is_some(),
         };
         Ok(Self {
             config,
@@ -127,6 +137,7 @@ impl Server {
             certificate,
             admin,
             admin_listener,
+            admin_certificate,
             token_file,
             addresses,
         })
@@ -147,7 +158,7 @@ impl Server {
     /// as it leaves an answer unread, or its own half of a call open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { config, hub, http, listeners, certificate, .. } = self;
-        let Self { admin, admin_listener, token_file, .. } = self;
+        let Self { admin, admin_listener, admin_certificate, token_file, .. } = self;
         let end = End { hub: Arc::clone(&hub), http: Arc::clone(&http) };
         let (health, watching) = (admin.health(), admin.closing.clone());
         let _unwatched = watching.clone().drop_guard();
@@ -165,7 +176,11 @@ impl Server {
         let done = watching.clone();
         let counting = Arc::clone(&http);
         administering.spawn(async move {
-            admin.serve(listener::incoming(admin_listener, counting), done.cancelled()).await
+            let incoming = listener::incoming(admin_listener, counting);
+            let incoming = incoming.map(|stream| {
+                stream.map(|stream| AdminStream::new(stream, admin_certificate.as_ref()))
+            });
+            admin.serve(incoming, done.cancelled()).await
         });
 
         let mut shutdown = pin!(shutdown);

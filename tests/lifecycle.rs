@@ -12,6 +12,7 @@ mod support;
 use std::{
     collections::BTreeMap,
     io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
     process::{Command, Stdio},
     sync::Arc,
     time::Duration,
@@ -234,6 +235,8 @@ fn start_up_faults_are_one_line_that_names_the_flag_and_the_mend() {
     let folder = tempfile::tempdir().unwrap();
     let junk = folder.path().join("junk.pem");
     std::fs::write(&junk, "junk").unwrap();
+    // What others can read is warned of in a line of its own.
+    std::fs::set_permissions(&junk, PermissionsExt::from_mode(0o600)).unwrap();
     let junk = junk.display();
     for (flags, words) in [
         (format!("--listen {taken}"), ["--listen", "in use"]),
@@ -241,7 +244,19 @@ fn start_up_faults_are_one_line_that_names_the_flag_and_the_mend() {
         ("--listen 203.0.113.1:80".into(), ["--listen", "0.0.0.0:80"]),
         ("--listen nonsense".into(), ["--listen", "8080"]),
         ("--port 70000".into(), ["--port", "65535"]),
-        ("--admin-listen 0.0.0.0:0".into(), ["--admin-listen", "loopback"]),
+        ("--admin-listen 0.0.0.0:0".into(), ["--admin-token-file", "loopback"]),
+        (
+            "--admin-listen 0.0.0.0:0 --admin-token-file x".into(),
+            ["--admin-tls-cert", "--admin-plaintext"],
+        ),
+        (
+            format!("--admin-plaintext --admin-tls-cert {junk} --admin-tls-key {junk}"),
+            ["--admin-plaintext", "--admin-tls-cert"],
+        ),
+        ("--admin-plaintext --admin-listen 0.0.0.0:0".into(), ["--admin-token-file", "loopback"]),
+        ("--admin-tls-cert x".into(), ["--admin-tls-key", "required"]),
+        ("--admin-client-ca x".into(), ["--admin-tls-cert", "--admin-token-file"]),
+        (format!("--admin-tls-cert {junk} --admin-tls-key {junk}"), ["--admin-tls-cert", "PEM"]),
         ("--admin-token-file /nowhere".into(), ["--admin-token-file", "a line for each"]),
         (format!("--admin-token-file {junk}"), ["--admin-token-file", "line 1 must have a name"]),
         ("--admin-token-file sp_admin_hunter2".into(), ["--admin-token-file", "list of processes"]),

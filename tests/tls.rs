@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{fs, net::SocketAddr, path::Path, sync::Arc};
+use std::{fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use rcgen::{
     CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519,
@@ -60,6 +60,12 @@ async fn what_cannot_be_used_is_named_with_the_mend() {
         let (cert, key) = made(&KeyPair::generate().unwrap());
         fs::write(file, cert + &key).unwrap();
     }
+    let (old, open) = (folder.path().join("old.pem"), folder.path().join("open.pem"));
+    let (key, mut params) = (KeyPair::generate().unwrap(), CertificateParams::default());
+    params.not_after = rcgen::date_time_ymd(2020, 2, 29);
+    fs::write(&old, params.self_signed(&key).unwrap().pem() + &key.serialize_pem()).unwrap();
+    fs::copy(&good, &open).unwrap();
+    fs::set_permissions(&open, PermissionsExt::from_mode(0o646)).unwrap();
     let fixture = |name: &str| Path::new(FIXTURES).join(name);
     let kinds = ["P-256 or P-384", "Ed25519", "RSA of 2048 to 4096 bits"];
     for (cert, key, words) in [
@@ -68,6 +74,8 @@ async fn what_cannot_be_used_is_named_with_the_mend() {
         (&good, &fixture("encrypted.key.pem"), &["encrypted", "openssl pkey -in"]),
         (&good, &fixture("encrypted-pkcs1.key.pem"), &["encrypted", "openssl pkey -in"]),
         (&fixture("v1.pem"), &fixture("v1.pem"), &["--tls-cert", "version 3"]),
+        (&old, &old, &["--tls-cert", "old.pem", "expired on 2020-02-29"]),
+        (&good, &open, &["--tls-key", "open.pem", "chmod o-w"]),
         (&good, &other, &["--tls-key", "--tls-cert", "other.pem", "own key"]),
         (&fixture("p521.key.pem"), &good, &["--tls-cert", "a certificate chain"]),
         (&good, &fixture("README.md"), &["--tls-key", "a private key"]),

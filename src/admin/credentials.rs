@@ -17,6 +17,7 @@ use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::subject::Subject;
 use crate::{config::limits, event::Administrator};
 
 /// What an administrator may do.
@@ -80,6 +81,22 @@ impl Credentials {
             }
         }
         found.map(|name| (name, self.roles[name]))
+    }
+
+    /// Whose certificate names this.
+    pub(super) fn of_subject(&self, subject: &Subject) -> Option<(&Administrator, Role)> {
+        let fits = |entry: &&Entry| match &entry.proof {
+            Proof::Token(_) => false,
+            Proof::CommonName(name) => subject.common.as_ref() == Some(name),
+            Proof::Subject(name) => subject.distinguished == *name,
+        };
+        let found = self.entries.iter().find(fits).filter(|_| subject.is_valid())?;
+        Some((&found.name, self.roles[&found.name]))
+    }
+
+    /// Whether anybody is to show a certificate.
+    pub(super) fn name_certificates(&self) -> bool {
+        self.entries.iter().any(|entry| !matches!(entry.proof, Proof::Token(_)))
     }
 
     /// What an administrator may do, if there is one of that name.

@@ -17,6 +17,7 @@ use super::{
     credentials::{Credentials, Role},
     line::Caller,
     problem::{Problem, Reason},
+    subject::Subject,
     token_file::TokenFile,
 };
 use crate::event::Administrator;
@@ -59,10 +60,17 @@ impl Door {
             return Ok(Pass { administrator: Administrator::default(), standing: None });
         };
         let credentials = file.credentials();
-        let known = identify(&credentials.borrow(), &given);
+        let known = identify(&credentials.borrow(), &given, caller.subject());
         let Some((administrator, role)) = known else {
             file.count_refusal();
             caller.count_failure();
+            if let (Some(subject), []) = (caller.subject(), &*given) {
+                let subject = &subject.distinguished;
+                tracing::debug!(
+                    subject,
+                    "a certificate names no administrator; give it a line with dn:"
+                );
+            }
             return Err(unknown());
         };
         if role < needed {
@@ -73,8 +81,20 @@ impl Door {
     }
 }
 
-fn identify(credentials: &Credentials, given: &[HeaderValue]) -> Option<(Administrator, Role)> {
-    let [given] = given else { return None };
+/// Whoever shows a token is who the token says; only without any does the connection's certificate count.
+fn identify(
+    credentials: &Credentials,
+    given: &[HeaderValue],
+    subject: Option<&Subject>,
+) -> Option<(Administrator, Role)> {
+    let given = match given {
+        [] => {
+            let (name, role) = credentials.of_subject(subject?)?;
+            return Some((name.clone(), role));
+        }
+        [given] => given,
+        _ => return None,
+    };
     let (scheme, token) = given.as_bytes().split_at_checked("Bearer ".len())?;
     if !scheme.eq_ignore_ascii_case(b"Bearer ") {
         return None;
@@ -100,6 +120,6 @@ impl Pass {
 }
 
 fn unknown() -> Problem {
-    let text = "this call needs `authorization: Bearer TOKEN` with a token that is taken";
+    let text = "this call needs `authorization: Bearer TOKEN` with a token that is taken, or such a certificate";
     Problem::new(Reason::Unauthenticated, text)
 }

@@ -18,7 +18,10 @@ use tokio::{
 };
 use tonic::transport::server::Connected;
 
-use super::quota::{Quota, Share};
+use super::{
+    quota::{Quota, Share},
+    subject::{Peer, Subject},
+};
 use crate::config::limits;
 
 /// What a client of HTTP/2 sends first (RFC 9113, section 3.4). Pings are answered or not from then on. Whoever says
@@ -51,6 +54,8 @@ pub(super) struct Caller {
     pub(super) first: Arc<Quota>,
     /// Bytes of requests.
     pub(super) bytes: Arc<Quota>,
+    /// Whom its certificate names, once anything was read.
+    subject: OnceLock<Option<Subject>>,
     /// Calls of which nobody knows who made them.
     failures: AtomicUsize,
     answers: Mutex<Answers>,
@@ -79,6 +84,7 @@ impl<S> Line<S> {
             standing: Quota::new(limits::ADMIN_STREAMS / 2),
             first: Quota::new(1),
             bytes: Quota::new(bytes),
+            subject: OnceLock::new(),
             failures: AtomicUsize::new(0),
             answers: Mutex::default(),
             only: OnceLock::new(),
@@ -136,6 +142,11 @@ impl Caller {
         self.only.get_or_init(Instant::now);
     }
 
+    /// Whom the certificate names that the connection came with.
+    pub(super) fn subject(&self) -> Option<&Subject> {
+        self.subject.get()?.as_ref()
+    }
+
     /// A call comes without a credential that is taken.
     pub(super) fn count_failure(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
@@ -169,7 +180,7 @@ impl<S> Connected for Line<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
+impl<S: AsyncRead + Peer + Unpin> AsyncRead for Line<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -181,6 +192,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            let subject = || self.stream.certificate().and_then(Subject::of);
+            self.caller.subject.get_or_init(subject);
+        }
         self.hear(&buffer.filled()[before..])?;
         let is_at_end = read.is_ready() && buffer.filled().len() == before;
         if is_at_end && self.is_http1 && self.last == HEAD_END {

@@ -9,7 +9,10 @@ use std::{
 use tokio::sync::watch;
 
 use super::credentials::{BadLine, Credentials};
-use crate::{config::limits, telemetry::Tally};
+use crate::{
+    config::{AdminDoor, Config, Unguarded, read_guarded},
+    telemetry::Tally,
+};
 
 /// Why nobody could be asked for a credential. Each text names the flag and the mend.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +23,14 @@ pub enum TokenFileError {
         /// The flag's value.
         file: PathBuf,
         /// What the system says.
-        error: io::Error,
+        error: Unguarded,
     },
+    /// Certificates would never be asked for.
+    #[error(
+        "--admin-token-file {0:?} has lines with cn: or dn:, and nobody is asked for a certificate; give \
+         --admin-client-ca, or take them out"
+    )]
+    NoClientCa(PathBuf),
     /// What is in it cannot be read.
     #[error("--admin-token-file {file:?}: {fault}")]
     BadLine {
@@ -39,20 +48,24 @@ pub struct TokenFile(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     file: PathBuf,
+    may_name_certificates: bool,
     credentials: watch::Sender<Arc<Credentials>>,
     /// Calls that were refused because nobody knows who they are from.
     refused: Tally,
 }
 
 impl TokenFile {
-    /// Reads it.
+    /// Reads it, if the flags name one.
     ///
     /// # Errors
     /// [`TokenFileError`].
-    pub fn open(file: &Path) -> Result<Self, TokenFileError> {
-        let credentials = watch::Sender::new(read(file)?);
+    pub fn of(config: &Config) -> Result<Option<Self>, TokenFileError> {
+        let AdminDoor { admin_token_file, admin_client_ca, .. } = &config.admin_door;
+        let Some(file) = admin_token_file.clone() else { return Ok(None) };
+        let may_name_certificates = admin_client_ca.is_some();
+        let credentials = watch::Sender::new(read(&file, may_name_certificates)?);
         let refused = Tally::new("calls to the admin API had no credential that is taken");
-        Ok(Self(Arc::new(Inner { file: file.to_owned(), credentials, refused })))
+        Ok(Some(Self(Arc::new(Inner { file, may_name_certificates, credentials, refused }))))
     }
 
     /// Reads it anew. Calls from now on are measured by what it holds, and streams end whose administrator it no
@@ -61,7 +74,7 @@ impl TokenFile {
     /// # Errors
     /// [`TokenFileError`]; then what it held before holds on.
     pub fn reload(&self) -> Result<(), TokenFileError> {
-        self.0.credentials.send_replace(read(&self.0.file)?);
+        self.0.credentials.send_replace(self.0.read()?);
         Ok(())
     }
 
@@ -79,16 +92,21 @@ impl TokenFile {
     }
 }
 
-fn read(file: &Path) -> Result<Arc<Credentials>, TokenFileError> {
-    let unreadable = |error| TokenFileError::Unreadable { file: file.to_owned(), error };
-    let text = read_text(file).map_err(unreadable)?;
-    let bad = |fault| TokenFileError::BadLine { file: file.to_owned(), fault };
-    text.parse().map(Arc::new).map_err(bad)
+impl Inner {
+    fn read(&self) -> Result<Arc<Credentials>, TokenFileError> {
+        read(&self.file, self.may_name_certificates)
+    }
 }
 
-fn read_text(file: &Path) -> io::Result<String> {
-    if std::fs::metadata(file)?.len() > limits::ADMIN_FILE_BYTES {
-        return Err(io::Error::other("it is longer than 256 KiB"));
+fn read(file: &Path, may_name_certificates: bool) -> Result<Arc<Credentials>, TokenFileError> {
+    let unreadable = |error| TokenFileError::Unreadable { file: file.to_owned(), error };
+    let bytes = read_guarded("--admin-token-file", file, true).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(io::Error::other);
+    let text = text.map_err(|error| unreadable(error.into()))?;
+    let bad = |fault| TokenFileError::BadLine { file: file.to_owned(), fault };
+    let credentials: Credentials = text.parse().map_err(bad)?;
+    if credentials.name_certificates() && !may_name_certificates {
+        return Err(TokenFileError::NoClientCa(file.to_owned()));
     }
-    std::fs::read_to_string(file)
+    Ok(Arc::new(credentials))
 }

@@ -7,10 +7,21 @@ use std::net::SocketAddr;
 pub enum Contradiction {
     /// The admin API would be reachable from outside.
     #[error(
-        "--admin-listen {0} is not a loopback address, and the admin API has no credentials yet; \
-         use 127.0.0.1:{port}, and an SSH tunnel from elsewhere", port = .0.port()
+        "--admin-listen {0} is not a loopback address, and nobody is asked there who they are; name administrators \
+         with --admin-token-file, or use 127.0.0.1:{port}, and an SSH tunnel from elsewhere", port = .0.port()
     )]
     AdminExposed(SocketAddr),
+    /// Tokens would pass for everybody to read.
+    #[error(
+        "--admin-listen {0} is not a loopback address, and tokens would go there unencrypted; give --admin-tls-cert \
+         and --admin-tls-key, or --admin-plaintext where a proxy or a private network sees to it"
+    )]
+    AdminUnencrypted(SocketAddr),
+    /// Both cannot be meant.
+    #[error(
+        "--admin-plaintext is for an admin port without TLS; leave it out, or --admin-tls-cert and its key"
+    )]
+    AdminPlaintextAndTls,
     /// The log alone would take what the server may take.
     #[error(
         "--memory-budget {given} is too small for --log-bytes {log_bytes}; use --memory-budget {least} or more, \

@@ -115,8 +115,8 @@ pub const ADMIN_HEADER_BYTES: u32 = 8 << 10;
 /// Calls without a credential, or with a wrong one, that are answered on a connection to the admin API; the next one
 /// ends it.
 pub const ADMIN_FAILURES: usize = 10;
-/// Longest file of administrators, in bytes.
-pub const ADMIN_FILE_BYTES: u64 = 256 << 10;
+/// Longest file of keys, or of those whose keys count, in bytes.
+pub const KEY_FILE_BYTES: u64 = 1 << 20;
 /// The shortest secret that is taken, in bytes.
 pub const LEAST_SECRET_BYTES: usize = 32;
 /// Longest time for a request to the admin API to arrive and its answer to begin.

@@ -1,25 +1,28 @@
-//! The certificate for https and wss, and its renewal while the server runs.
+//! The certificates for https and wss and for the admin API, and their renewal while the server runs.
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use parking_lot::RwLock;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        self, InconsistentKeys, ServerConfig,
+        self, InconsistentKeys, RootCertStore, ServerConfig,
         crypto::{CryptoProvider, ring},
         pki_types::{
             CertificateDer, PrivateKeyDer,
             pem::{self, PemObject},
         },
+        server::{WebPkiClientVerifier, danger::ClientCertVerifier},
         sign::{CertifiedKey, SingleCertAndKey},
     },
 };
+use x509_cert::der::Decode;
 
-use crate::config::Config;
+use crate::config::{Config, Unguarded, read_guarded};
 
 /// Why TLS cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -36,62 +39,137 @@ pub enum TlsError {
         /// What went wrong.
         error: pem::Error,
     },
+    /// A file that cannot be read, or that others can write.
+    #[error("{flag} {file:?}: {error}")]
+    Unguarded {
+        /// The flag.
+        flag: &'static str,
+        /// Its value.
+        file: PathBuf,
+        /// What is wrong with it.
+        error: Unguarded,
+    },
     /// A key under a passphrase.
     #[error(
-        "--tls-key {0:?} is encrypted, and nobody is asked for its passphrase; give what \
-         `openssl pkey -in {0:?} -out plain.pem` makes of it"
+        "{flag} {file:?} is encrypted, and nobody is asked for its passphrase; give what \
+         `openssl pkey -in {file:?} -out plain.pem` makes of it"
     )]
-    Encrypted(PathBuf),
+    Encrypted {
+        /// The flag.
+        flag: &'static str,
+        /// Its value.
+        file: PathBuf,
+    },
     /// A key of a kind that the cryptographic library does not sign with.
     #[error(
-        "--tls-key {0:?} holds a key of a kind that is not taken; taken are ECDSA on P-256 or P-384, Ed25519, \
+        "{flag} {file:?} holds a key of a kind that is not taken; taken are ECDSA on P-256 or P-384, Ed25519, \
          and RSA of 2048 to 4096 bits"
     )]
-    Key(PathBuf),
-    /// A certificate that no browser would take.
+    Key {
+        /// The flag.
+        flag: &'static str,
+        /// Its value.
+        file: PathBuf,
+    },
+    /// A certificate that nobody would take.
     #[error(
-        "--tls-cert {file:?}: its first certificate cannot be used ({error}); it must be X.509 version 3, which \
+        "{flag} {file:?}: its first certificate cannot be used ({error}); it must be X.509 version 3, which \
          `openssl req -x509` or any certificate authority makes"
     )]
     Certificate {
-        /// The flag's value.
+        /// The flag.
+        flag: &'static str,
+        /// Its value.
         file: PathBuf,
         /// What is wrong with it.
         error: rustls::Error,
     },
+    /// A certificate that nobody takes any more.
+    #[error("{flag} {file:?}: its certificate has expired on {expired}; have it renewed")]
+    Expired {
+        /// The flag.
+        flag: &'static str,
+        /// Its value.
+        file: PathBuf,
+        /// When, in UTC.
+        expired: String,
+    },
     /// A key of another certificate.
     #[error(
-        "--tls-key {key:?} is not the key of the first certificate in --tls-cert {cert:?}; give the certificate's \
-         own key, and the server's certificate before those that signed it"
+        "{} {key:?} is not the key of the first certificate in {} {cert:?}; give the certificate's \
+         own key, and the server's certificate before those that signed it", .flags.key, .flags.cert
     )]
     Mismatch {
-        /// `--tls-cert`.
+        /// What the files were given as.
+        flags: Flags,
+        /// The certificate.
         cert: PathBuf,
-        /// `--tls-key`.
+        /// The key.
         key: PathBuf,
     },
 }
 
+/// What a certificate and its key are given as.
+#[derive(Debug, Clone, Copy)]
+pub struct Flags {
+    cert: &'static str,
+    key: &'static str,
+}
+
+const BROWSERS: Flags = Flags { cert: "--tls-cert", key: "--tls-key" };
+const ADMINISTRATORS: Flags = Flags { cert: "--admin-tls-cert", key: "--admin-tls-key" };
+const CLIENT_CA: &str = "--admin-client-ca";
+
 /// The certificate that handshakes are answered with. Clones show the same one.
 #[derive(Debug, Clone)]
-pub struct Certificate(Arc<Files>);
+pub struct Certificate(Arc<Loaded>);
 
-/// Where it comes from, and what was there when it was last read.
+#[derive(Debug)]
+struct Loaded {
+    files: Files,
+    server: RwLock<Arc<ServerConfig>>,
+}
+
+/// Where it comes from.
 #[derive(Debug)]
 struct Files {
+    flags: Flags,
     cert: PathBuf,
     key: PathBuf,
-    loaded: RwLock<Arc<ServerConfig>>,
+    /// Who signs the certificates of those who connect, if they are asked for any.
+    client_ca: Option<PathBuf>,
+    /// What is spoken over it (RFC 7301).
+    protocols: &'static [&'static [u8]],
 }
 
 impl Certificate {
-    /// Reads it, if the flags name one.
+    /// Reads that for browsers, if the flags name one.
     pub(super) fn of(config: &Config) -> Result<Option<Self>, TlsError> {
         let (Some(cert), Some(key)) = (config.tls_cert.clone(), config.tls_key.clone()) else {
             return Ok(None);
         };
-        let loaded = RwLock::new(load(&cert, &key)?);
-        Ok(Some(Self(Arc::new(Files { cert, key, loaded }))))
+        // WebSockets go over HTTP/1.1 here.
+        let protocols: &[&[u8]] = &[b"http/1.1"];
+        let files = Files { flags: BROWSERS, cert, key, client_ca: None, protocols };
+        Self::load(files).map(Some)
+    }
+
+    /// Reads that for administrators, if the flags name one.
+    pub(super) fn of_admin(config: &Config) -> Result<Option<Self>, TlsError> {
+        let door = &config.admin_door;
+        let (Some(cert), Some(key)) = (door.admin_tls_cert.clone(), door.admin_tls_key.clone())
+        else {
+            return Ok(None);
+        };
+        let client_ca = door.admin_client_ca.clone();
+        let protocols: &[&[u8]] = &[b"h2", b"http/1.1"];
+        let files = Files { flags: ADMINISTRATORS, cert, key, client_ca, protocols };
+        Self::load(files).map(Some)
+    }
+
+    fn load(files: Files) -> Result<Self, TlsError> {
+        let server = RwLock::new(files.load()?);
+        Ok(Self(Arc::new(Loaded { files, server })))
     }
 
     /// Reads the files anew. Handshakes from now on show what they hold; connections that are there stay.
@@ -99,60 +177,122 @@ impl Certificate {
     /// # Errors
     /// [`TlsError`]; then the one before it is shown on.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let loaded = load(&self.0.cert, &self.0.key)?;
-        *self.0.loaded.write() = loaded;
+        let server = self.0.files.load()?;
+        *self.0.server.write() = server;
         Ok(())
     }
 
     /// What answers handshakes from now on, up to the next renewal.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(Arc::clone(&self.0.loaded.read()))
+        TlsAcceptor::from(Arc::clone(&self.0.server.read()))
     }
 }
 
-fn load(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
-    let chain = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) })
-        .map_err(|error| unreadable("--tls-cert", cert, "a certificate chain", error))?;
-    let CryptoProvider { key_provider, .. } = ring::default_provider();
-    let signing =
-        key_provider.load_private_key(read_key(key)?).map_err(|_| TlsError::Key(key.to_owned()))?;
-    let certified = CertifiedKey::new(chain, signing);
-    match certified.keys_match() {
-        Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
-            Ok(server_config(certified))
+impl Files {
+    /// A new one for each certificate: no session is resumed that another certificate began.
+    fn load(&self) -> Result<Arc<ServerConfig>, TlsError> {
+        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has cipher suites for both versions");
+        let builder = match &self.client_ca {
+            None => builder.with_no_client_auth(),
+            Some(file) => builder.with_client_cert_verifier(verifier(file)?),
+        };
+        let certified = Arc::new(SingleCertAndKey::from(self.certified()?));
+        let mut server = builder.with_cert_resolver(certified);
+        server.alpn_protocols = self.protocols.iter().map(|name| name.to_vec()).collect();
+        Ok(Arc::new(server))
+    }
+
+    fn certified(&self) -> Result<CertifiedKey, TlsError> {
+        let Self { flags, cert, key, .. } = self;
+        let text = std::fs::read(cert);
+        let text = text.map_err(|error| {
+            unreadable(flags.cert, cert, "a certificate chain", pem::Error::Io(error))
+        })?;
+        let chain = certificates(flags.cert, cert, &text, "a certificate chain")?;
+        if let Some(expired) = expiry(&chain[0]) {
+            return Err(TlsError::Expired { flag: flags.cert, file: cert.clone(), expired });
         }
-        Err(rustls::Error::InconsistentKeys(_)) => {
-            Err(TlsError::Mismatch { cert: cert.to_owned(), key: key.to_owned() })
+        let CryptoProvider { key_provider, .. } = ring::default_provider();
+        let signing = key_provider.load_private_key(read_key(flags.key, key)?);
+        let signing = signing.map_err(|_| TlsError::Key { flag: flags.key, file: key.clone() })?;
+        let certified = CertifiedKey::new(chain, signing);
+        match certified.keys_match() {
+            Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {
+                Ok(certified)
+            }
+            Err(rustls::Error::InconsistentKeys(_)) => {
+                Err(TlsError::Mismatch { flags: *flags, cert: cert.clone(), key: key.clone() })
+            }
+            Err(error) => {
+                Err(TlsError::Certificate { flag: flags.cert, file: cert.clone(), error })
+            }
         }
-        Err(error) => Err(TlsError::Certificate { file: cert.to_owned(), error }),
     }
 }
 
-fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let fault = |error| unreadable("--tls-key", file, "a private key", error);
-    let text = std::fs::read(file).map_err(|error| fault(pem::Error::Io(error)))?;
+/// Takes certificates that one of these authorities has signed, and those who show none: health is open to them, and
+/// tokens are another way in.
+fn verifier(file: &Path) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let what = "the certificates of those who sign administrators' certificates";
+    let text = guarded(CLIENT_CA, file, false)?;
+    let mut roots = RootCertStore::empty();
+    let mut expired = None;
+    for authority in certificates(CLIENT_CA, file, &text, what)? {
+        // The library does not ask.
+        match expiry(&authority) {
+            Some(past) => expired = Some(past),
+            None => roots.add(authority).map_err(|error| TlsError::Certificate {
+                flag: CLIENT_CA,
+                file: file.to_owned(),
+                error,
+            })?,
+        }
+    }
+    if let Some(expired) = expired.filter(|_| roots.is_empty()) {
+        return Err(TlsError::Expired { flag: CLIENT_CA, file: file.to_owned(), expired });
+    }
+    let provider = Arc::new(ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    Ok(verifier.allow_unauthenticated().build().expect("there is an authority"))
+}
+
+/// When a certificate expired, if it did.
+fn expiry(certificate: &[u8]) -> Option<String> {
+    // What is wrong with one that cannot be read is for the library to say.
+    let certificate = x509_cert::Certificate::from_der(certificate).ok()?;
+    let not_after = certificate.tbs_certificate().validity().not_after;
+    (not_after.to_system_time() < SystemTime::now()).then(|| not_after.to_date_time().to_string())
+}
+
+fn certificates(
+    flag: &'static str,
+    file: &Path,
+    text: &[u8],
+    what: &'static str,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    let found = found
+        .and_then(|found| if found.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(found) });
+    found.map_err(|error| unreadable(flag, file, what, error))
+}
+
+fn read_key(flag: &'static str, file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = guarded(flag, file, true)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(|error| {
         // PKCS #8 says so in its label, and the older form in a header (RFC 1421), which the library knows neither.
         if memchr::memmem::find(&text, b"ENCRYPTED").is_some() {
-            TlsError::Encrypted(file.to_owned())
+            TlsError::Encrypted { flag, file: file.to_owned() }
         } else {
-            fault(error)
+            unreadable(flag, file, "a private key", error)
         }
     })
 }
 
-/// A new one for each certificate: no session is resumed that another certificate began.
-fn server_config(certified: CertifiedKey) -> Arc<ServerConfig> {
-    let mut server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has cipher suites for both versions")
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
-    // WebSockets go over HTTP/1.1 here.
-    server.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Arc::new(server)
+fn guarded(flag: &'static str, file: &Path, is_secret: bool) -> Result<Vec<u8>, TlsError> {
+    let fault = |error| TlsError::Unguarded { flag, file: file.to_owned(), error };
+    read_guarded(flag, file, is_secret).map_err(fault)
 }
 
 fn unreadable(flag: &'static str, file: &Path, what: &'static str, error: pem::Error) -> TlsError {

@@ -8,7 +8,7 @@ use hyper::http::uri::PathAndQuery;
 use tonic::{Request, Status, Streaming, client::Grpc, transport::Channel};
 use tonic_prost::ProstCodec;
 
-use super::within;
+use super::support::within;
 
 /// Somebody with a role: what it shows, and the server's line for it.
 pub struct Known {

@@ -1,0 +1,131 @@
+//! The administrators' door with TLS: who comes in by a certificate.
+
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+#[path = "support/authority.rs"]
+mod authority;
+#[path = "support/door.rs"]
+mod keys;
+mod support;
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use authority::{Authority, Secure};
+use keys::Known;
+use signalpost::server::Server;
+use support::{TestServer, config};
+use tonic::Code;
+
+const LIST_ROOMS: &str = "/signalpost.admin.v1.AdminService/ListRooms";
+const LOCK_ROOM: &str = "/signalpost.admin.v1.AdminService/LockRoom";
+const HEALTH: &str = "/grpc.health.v1.Health/Check";
+
+/// Flags for a server whose certificate and whose administrators' are of this authority.
+fn flags(folder: &Path, authority: &Authority, lines: &[&str]) -> String {
+    let [file, ca, admins] = ["both.pem", "ca.pem", "admins"].map(|name| folder.join(name));
+    let (cert, key) = authority.issue(&[("CN", "localhost")]);
+    fs::write(&file, cert + &key).unwrap();
+    fs::write(&ca, authority.pem()).unwrap();
+    fs::write(&admins, lines.join("\n")).unwrap();
+    let [file, ca, admins] = [&file, &ca, &admins].map(|path| path.display());
+    format!(
+        "--admin-tls-cert {file} --admin-tls-key {file} --admin-client-ca {ca} --admin-token-file {admins}"
+    )
+}
+
+#[tokio::test]
+async fn the_role_follows_from_the_subject_and_from_all_of_it() {
+    let (folder, ours) = (tempfile::tempdir().unwrap(), Authority::new());
+    let known = Known::new("dashboard", "viewer");
+    let lines =
+        ["deploy admin cn:deploy.example.org", "ops viewer dn:CN=ops,O=Example", &known.line];
+    let server = TestServer::with(&flags(folder.path(), &ours, &lines));
+    assert!(server.addresses.admin_secure && server.addresses.admin_kept);
+    let address = server.addresses.admin;
+    let (denied, unknown) = (Code::PermissionDenied, Code::Unauthenticated);
+    for (subject, bearer, reads, writes) in [
+        (&[("CN", "deploy.example.org")][..], None, Code::Ok, Code::InvalidArgument),
+        (&[("O", "Any"), ("CN", "deploy.example.org")], None, Code::Ok, Code::InvalidArgument),
+        (&[("O", "Example"), ("CN", "ops")], None, Code::Ok, denied),
+        (&[("CN", "ops"), ("O", "Example")], None, unknown, unknown),
+        (&[("O", "Another"), ("CN", "ops")], None, unknown, unknown),
+        (&[("CN", "ops")], None, unknown, unknown),
+        (&[("CN", "ops,O=Example")], None, unknown, unknown),
+        (&[("CN", "deploy.example.org.evil.example")], None, unknown, unknown),
+        (&[("O", "deploy.example.org")], None, unknown, unknown),
+        // A token that is shown is what counts, right or wrong.
+        (&[("CN", "nobody")], Some(known.bearer()), Code::Ok, denied),
+        (&[("CN", "deploy.example.org")], Some(known.bearer()), Code::Ok, denied),
+        (&[("CN", "deploy.example.org")], Some("Bearer junk".to_owned()), unknown, unknown),
+    ] {
+        let shown = ours.issue(subject);
+        let mut connection = Secure::connect(address, &ours, Some(shown)).await.unwrap();
+        let bearer = bearer.as_deref();
+        assert_eq!(connection.ask(LIST_ROOMS, bearer).await.unwrap(), reads, "{subject:?}");
+        assert_eq!(connection.ask(LOCK_ROOM, bearer).await.unwrap(), writes, "{subject:?}");
+    }
+    let mut nobody = Secure::connect(address, &ours, None).await.unwrap();
+    assert_eq!(nobody.ask(HEALTH, None).await.unwrap(), Code::Ok);
+    assert_eq!(nobody.ask(LIST_ROOMS, None).await.unwrap(), unknown);
+    assert_eq!(nobody.ask(LIST_ROOMS, Some(&known.bearer())).await.unwrap(), Code::Ok);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_taken_is_refused_in_the_handshake() {
+    let (folder, ours) = (tempfile::tempdir().unwrap(), Authority::new());
+    let server = TestServer::with(&flags(folder.path(), &ours, &["ops admin cn:ops"]));
+    let others = Authority::new();
+    for shown in [others.issue(&[("CN", "ops")]), ours.issue_expired(&[("CN", "ops")])] {
+        // In TLS 1.3 the client has finished before the server looks at its certificate.
+        let failed = match Secure::connect(server.addresses.admin, &ours, Some(shown)).await {
+            Ok(mut connection) => connection.ask(HEALTH, None).await.is_err(),
+            Err(_) => true,
+        };
+        assert!(failed);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_refused_at_start() {
+    let (folder, ours) = (tempfile::tempdir().unwrap(), Authority::new());
+    let good = flags(folder.path(), &ours, &["ops admin cn:ops"]);
+    let refusal = |flags: &str| Server::bind(config(flags)).unwrap_err().to_string();
+    let path = |name: &str| folder.path().join(name);
+    Server::bind(config(&good)).unwrap();
+    // Beyond loopback it is kept well enough.
+    let mut beyond = config(&good);
+    beyond.admin_listen = "0.0.0.0:0".parse().unwrap();
+    Server::bind(beyond).unwrap();
+
+    for (file, words) in [
+        ("admins", ["--admin-token-file", "chmod o-w"]),
+        ("ca.pem", ["--admin-client-ca", "chmod o-w"]),
+        ("both.pem", ["--admin-tls-key", "chmod o-w"]),
+    ] {
+        let set = |mode| fs::set_permissions(path(file), PermissionsExt::from_mode(mode)).unwrap();
+        set(0o602);
+        let fault = refusal(&good);
+        assert!(words.iter().all(|word| fault.contains(word)), "{fault}");
+        set(0o600);
+    }
+    let (expired, key) = ours.issue_expired(&[("CN", "localhost")]);
+    let expired_authority = Authority::expired().pem();
+    for (file, text, words) in [
+        ("both.pem", expired + &key, ["--admin-tls-cert", "expired on 2020-02-29"]),
+        ("ca.pem", expired_authority, ["--admin-client-ca", "expired on 2020-02-29"]),
+        ("ca.pem", "junk".to_owned(), ["--admin-client-ca", "PEM"]),
+        ("admins", "x".repeat((1 << 20) + 1), ["--admin-token-file", "longer than 1 MiB"]),
+        ("admins", "\u{fffd}".into(), ["--admin-token-file", "line 1"]),
+    ] {
+        let before = fs::read(path(file)).unwrap();
+        fs::write(path(file), text).unwrap();
+        let fault = refusal(&good);
+        assert!(words.iter().all(|word| fault.contains(word)), "{fault}");
+        fs::write(path(file), before).unwrap();
+    }
+    // An authority that has expired is no hindrance beside one that has not.
+    fs::write(path("ca.pem"), Authority::expired().pem() + &ours.pem()).unwrap();
+    Server::bind(config(&good)).unwrap();
+    let without = format!("--admin-token-file {}", path("admins").display());
+    assert!(refusal(&without).contains("--admin-client-ca"));
+}
