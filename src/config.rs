@@ -64,7 +64,7 @@ pub struct Config {
     pub admin_door: AdminDoor,
 
     /// The certificate chain (PEM) for https and wss, which browsers want for cameras anywhere but on localhost.
-    /// SIGHUP reads it and its key anew.
+    /// It and its key are read anew when they change, and at SIGHUP.
     #[arg(long, env = "SIGNALPOST_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
 

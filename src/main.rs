@@ -13,7 +13,7 @@ use signalpost::{
     bench,
     config::{BasePath, Config},
     gen_token,
-    server::{Addresses, Certificate, Server},
+    server::{Addresses, Renewal, Server},
     telemetry,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -53,7 +53,7 @@ async fn serve(config: Config) -> ExitCode {
         Err(fault) => return refuse(&fault.to_string()),
     };
     let stop = stop_signal();
-    tokio::spawn(reload_at(hangups, server.certificate()));
+    tokio::spawn(reload_at(hangups, server.renewal()));
     // A closed standard output is no reason not to serve.
     let _ = greet(server.addresses(), &base_path);
     server.run(stop).await;
@@ -127,15 +127,14 @@ fn stop_signal() -> impl Future<Output = ()> {
 
 /// Reads anew at each SIGHUP what can be. It never ends the process, as a terminal's end or a habit of other
 /// servers' operators would.
-async fn reload_at(mut hangups: Signal, certificate: Option<Certificate>) {
+async fn reload_at(mut hangups: Signal, renewal: Renewal) {
     while hangups.recv().await.is_some() {
-        match certificate.as_ref().map(Certificate::reload) {
-            None => tracing::info!("SIGHUP: without --tls-cert there is nothing to reload"),
-            Some(Ok(())) => tracing::info!("SIGHUP: handshakes show the reloaded certificate"),
-            Some(Err(fault)) => {
-                tracing::error!(%fault, "SIGHUP: the certificate of before stays in use");
-            }
+        if renewal.is_empty() {
+            tracing::info!(
+                "SIGHUP: without certificates and administrators there is nothing to reload"
+            );
         }
+        renewal.reload();
     }
 }
 

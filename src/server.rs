@@ -4,8 +4,10 @@ mod admin_stream;
 mod entrance;
 mod listener;
 mod proxy_protocol;
+mod renewal;
 mod tls;
 
+pub use renewal::Renewal;
 pub use tls::{Certificate, Flags, TlsError};
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -38,6 +40,7 @@ pub struct Server {
     admin_listener: TcpListener,
     admin_certificate: Option<Certificate>,
     token_file: Option<TokenFile>,
+    renewal: Renewal,
     addresses: Addresses,
 }
 
@@ -118,6 +121,8 @@ impl Server {
         let http = Arc::new(Http::new(Arc::clone(&hub), Arc::clone(&config)));
         let refusals = Arc::clone(&http.refusals);
         let admin = Admin::new(Arc::clone(&hub)).exposing(refusals).asking(token_file.clone());
+        let certificates = certificate.iter().chain(&admin_certificate).cloned();
+        let renewal = Renewal::of(certificates, token_file.clone());
         let addresses = Addresses {
             http: listeners
                 .iter()
@@ -139,6 +144,7 @@ impl Server {
             admin_listener,
             admin_certificate,
             token_file,
+            renewal,
             addresses,
         })
     }
@@ -153,18 +159,24 @@ impl Server {
         self.certificate.clone()
     }
 
+    /// What can be read anew while the server runs, which looks for changes by itself.
+    pub fn renewal(&self) -> Renewal {
+        self.renewal.clone()
+    }
+
     /// Serves until `shutdown`, then says goodbye to everyone, for `--drain-seconds` at most. Every
     /// connection ends with this call, or right after if that is cut short; only an administrator's lasts for as long
     /// as it leaves an answer unread, or its own half of a call open.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { config, hub, http, listeners, certificate, .. } = self;
-        let Self { admin, admin_listener, admin_certificate, token_file, .. } = self;
+        let Self { admin, admin_listener, admin_certificate, token_file, renewal, .. } = self;
         let end = End { hub: Arc::clone(&hub), http: Arc::clone(&http) };
         let (health, watching) = (admin.health(), admin.closing.clone());
         let _unwatched = watching.clone().drop_guard();
         let mut parts = JoinSet::new();
         let ticking = Arc::clone(&hub);
         parts.spawn(async move { ticking.run().await });
+        parts.spawn(renewal.run());
         parts.spawn(say_refusals(Arc::clone(&http), token_file));
         parts.spawn(show_health(Arc::clone(&hub), admin.health()));
         let mut accepting = JoinSet::new();

@@ -93,6 +93,32 @@ fn a_hangup_reloads_the_certificate_and_never_ends_the_process() {
 }
 
 #[test]
+fn files_that_change_are_read_anew_without_a_hangup() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, admins) = (folder.path().join("both.pem"), folder.path().join("admins"));
+    let renew = || {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(&cert, made.cert.pem() + &made.signing_key.serialize_pem()).unwrap();
+        let output = signalpost().args(["gen-token", "admin", "ops", "--role", "admin"]).output();
+        fs::write(&admins, output.unwrap().stdout.split(|byte| *byte == b'\n').nth(1).unwrap())
+            .unwrap();
+    };
+    renew();
+    let mut command = anywhere();
+    command.arg("--tls-cert").arg(&cert).arg("--tls-key").arg(&cert);
+    command.arg("--admin-tls-cert").arg(&cert).arg("--admin-tls-key").arg(&cert);
+    let mut running = Running::start(command.arg("--admin-token-file").arg(&admins));
+    renew();
+    // In whatever order: it may look while they are being written.
+    let (mut certificates, mut administrators) = (0, 0);
+    while certificates < 2 || administrators < 1 {
+        let line = running.next_log().expect("the process lives until it is said");
+        certificates += usize::from(line.contains("handshakes show the reloaded certificate"));
+        administrators += usize::from(line.contains("administrators are those of the reloaded"));
+    }
+}
+
+#[test]
 fn a_hangup_without_tls_is_said_to_change_nothing() {
     let mut running = Running::start(&mut anywhere());
     running.signal("-HUP");

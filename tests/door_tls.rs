@@ -11,12 +11,15 @@ mod support;
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use authority::{Authority, Secure};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use keys::Known;
 use signalpost::server::Server;
-use support::{TestServer, config};
-use tonic::Code;
+use support::{Client, TestServer, config, within};
+use tonic::{Code, Status};
 
 const LIST_ROOMS: &str = "/signalpost.admin.v1.AdminService/ListRooms";
+const WATCH_EVENTS: &str = "/signalpost.admin.v1.AdminService/WatchEvents";
 const LOCK_ROOM: &str = "/signalpost.admin.v1.AdminService/LockRoom";
 const HEALTH: &str = "/grpc.health.v1.Health/Check";
 
@@ -128,4 +131,85 @@ async fn what_cannot_be_kept_is_refused_at_start() {
     Server::bind(config(&good)).unwrap();
     let without = format!("--admin-token-file {}", path("admins").display());
     assert!(refusal(&without).contains("--admin-client-ca"));
+}
+
+/// Reads a stream until it speaks of this room.
+async fn hears_of(room: &str, body: &mut Incoming) {
+    loop {
+        let frame = within(body.frame()).await.unwrap().unwrap();
+        if memchr::memmem::find(frame.data_ref().unwrap(), room.as_bytes()).is_some() {
+            return;
+        }
+    }
+}
+
+async fn ending_of(body: Incoming) -> Code {
+    let body = within(body.collect()).await.unwrap();
+    body.trailers().and_then(Status::from_header_map).unwrap().code()
+}
+
+#[tokio::test]
+async fn a_hundred_streams_survive_the_replacement_of_all_keys() {
+    let (folder, ours, theirs) = (tempfile::tempdir().unwrap(), Authority::new(), Authority::new());
+    let (old, new) = (Known::new("ops", "viewer"), Known::new("ops", "viewer"));
+    let flags = flags(folder.path(), &ours, &[&old.line, "deploy viewer cn:deploy"]);
+    let server = Server::bind(config(&flags)).unwrap();
+    let (addresses, renewal) = (server.addresses().clone(), server.renewal());
+    let running = tokio::spawn(server.run(std::future::pending()));
+    let (address, deploy) = (addresses.admin, [("CN", "deploy")]);
+    let (mut by_token, mut by_certificate, mut connections) = (Vec::new(), Vec::new(), Vec::new());
+    for at in 0..10 {
+        let shown = (at % 2 == 0).then(|| ours.issue(&deploy));
+        let bearer = shown.is_none().then(|| old.bearer());
+        let streams = if shown.is_some() { &mut by_certificate } else { &mut by_token };
+        let mut connection = Secure::connect(address, &ours, shown).await.unwrap();
+        for _ in 0..10 {
+            let answer = connection.begin(WATCH_EVENTS, bearer.as_deref()).await.unwrap();
+            streams.push(answer.into_body());
+        }
+        connections.push(connection);
+    }
+    let before = connections[0].certificate.clone();
+
+    // Nothing of it fits: what was there stays.
+    fs::write(folder.path().join("both.pem"), "junk").unwrap();
+    fs::write(folder.path().join("admins"), "junk").unwrap();
+    renewal.look();
+    let mut connection = Secure::connect(address, &ours, None).await.unwrap();
+    assert_eq!(connection.ask(LIST_ROOMS, Some(&old.bearer())).await.unwrap(), Code::Ok);
+    assert_eq!(connection.certificate, before);
+
+    self::flags(folder.path(), &theirs, &[&new.line, "deploy viewer cn:deploy"]);
+    renewal.look();
+    let mut browser = Client::connect(&format!("ws://{}/", addresses.http[0])).await;
+    browser.join("renewed").await;
+    for stream in by_token.iter_mut().chain(&mut by_certificate) {
+        hears_of("renewed", stream).await;
+    }
+    let mut connection = Secure::connect(address, &theirs, None).await.unwrap();
+    assert_ne!(connection.certificate, before);
+    for (bearer, code) in [(old.bearer(), Code::Unauthenticated), (new.bearer(), Code::Ok)] {
+        assert_eq!(connection.ask(LIST_ROOMS, Some(&bearer)).await.unwrap(), code);
+        assert_eq!(connections[1].ask(LIST_ROOMS, Some(&bearer)).await.unwrap(), code);
+    }
+    let shown = Secure::connect(address, &theirs, Some(theirs.issue(&deploy))).await;
+    assert_eq!(shown.unwrap().ask(LIST_ROOMS, None).await.unwrap(), Code::Ok);
+    let refused = match Secure::connect(address, &theirs, Some(ours.issue(&deploy))).await {
+        Ok(mut connection) => connection.ask(HEALTH, None).await.is_err(),
+        Err(_) => true,
+    };
+    assert!(refused, "the authority before is none any more");
+    assert_eq!(connections[0].ask(LIST_ROOMS, None).await.unwrap(), Code::Ok);
+
+    // Whoever is not named any more is sent away, and nobody else.
+    fs::write(folder.path().join("admins"), "deploy viewer cn:deploy").unwrap();
+    renewal.look();
+    for stream in by_token {
+        assert_eq!(ending_of(stream).await, Code::Unauthenticated);
+    }
+    browser.join("later").await;
+    for stream in &mut by_certificate {
+        hears_of("later", stream).await;
+    }
+    running.abort();
 }

@@ -78,6 +78,11 @@ impl TokenFile {
         Ok(())
     }
 
+    /// The flag's value.
+    pub fn file(&self) -> &Path {
+        &self.0.file
+    }
+
     /// Says how many calls were refused since it was last said, if any.
     pub fn say_refusals(&self) {
         self.0.refused.say();

@@ -117,6 +117,8 @@ pub const ADMIN_HEADER_BYTES: u32 = 8 << 10;
 pub const ADMIN_FAILURES: usize = 10;
 /// Longest file of keys, or of those whose keys count, in bytes.
 pub const KEY_FILE_BYTES: u64 = 1 << 20;
+/// How often it is looked whether such a file has changed.
+pub const KEY_FILES_LOOKED_AT: Duration = Duration::from_secs(5);
 /// The shortest secret that is taken, in bytes.
 pub const LEAST_SECRET_BYTES: usize = 32;
 /// Longest time for a request to the admin API to arrive and its answer to begin.

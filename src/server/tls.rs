@@ -182,6 +182,12 @@ impl Certificate {
         Ok(())
     }
 
+    /// Where it comes from.
+    pub(super) fn files(&self) -> Vec<&Path> {
+        let Files { cert, key, client_ca, .. } = &self.0.files;
+        [cert, key].into_iter().chain(client_ca).map(PathBuf::as_path).collect()
+    }
+
     /// What answers handshakes from now on, up to the next renewal.
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.0.server.read()))
