@@ -1,6 +1,7 @@
 //! The administrators' gRPC API: a thin shell that turns protobuf into calls of the hub and back. Beside it, what
 //! monitors ask in plain HTTP.
 
+mod audit;
 mod bans;
 mod clients;
 mod convert;

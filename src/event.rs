@@ -44,19 +44,12 @@ pub struct Event<C> {
 pub enum Cause {
     /// A client, by a request or by its departure.
     Client(ClientId),
-    /// An administrator of this name; an empty one as long as nothing vouches for names.
-    Administrator(Arc<str>),
+    /// An administrator.
+    Administrator(Administrator),
     /// A time that ran out.
     Timer,
     /// The server itself: it stops, or one of its limits was passed.
     Server,
-}
-
-impl Cause {
-    /// An administrator, whoever it is.
-    pub fn administrator() -> Self {
-        Self::Administrator("".into())
-    }
 }
 
 /// An administrator's name, as credentials vouch for it; an empty one where nobody is asked for them.

@@ -11,6 +11,7 @@ mod client;
 mod clients;
 mod directory;
 mod drain;
+mod enders;
 mod ending;
 mod exposition;
 mod heartbeat;
@@ -48,6 +49,7 @@ pub use turn::{turn_takes_another, turns};
 
 use crate::{
     config::{Capacity, Config},
+    event::Administrator,
     journal::Journal,
     metrics::Metrics,
     protocol::{Reply, VERSION},
@@ -55,7 +57,8 @@ use crate::{
 };
 use {
     addresses::Addresses, agents::Agents, bans::BanBook, directory::Directory, drain::Drain,
-    heartbeat::Heartbeat, keep::Keep, rate::Rates, registry::Registry, timers::Timers,
+    enders::Enders, heartbeat::Heartbeat, keep::Keep, rate::Rates, registry::Registry,
+    timers::Timers,
 };
 
 /// See the module. One for each server.
@@ -77,6 +80,7 @@ pub struct Hub {
     since: Instant,
     drain: Drain,
     agents: Agents,
+    enders: Enders,
     /// What is counted, here and by those above.
     pub metrics: Arc<Metrics>,
     /// The end of every task that serves a browser, whatever it is about.
@@ -134,6 +138,7 @@ impl Hub {
             clients: Registry::new(capacity.clients),
             addresses: Addresses::new(capacity.per_address),
             agents: Agents::default(),
+            enders: Enders::default(),
             heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
             rates: Rates::new(config.rate_limit, config.max_message_bytes),
             keep: Keep::new(config.outbox_limits(), config.kept_bytes()),
@@ -211,7 +216,9 @@ impl Hub {
         self.metrics.connection();
         let nobody = Identity::default();
         if let Some(ban) = self.bans.against(None, &nobody, address, SystemTime::now()) {
-            self.disconnect(&client, Ending::Banned, ban.reason.as_deref());
+            // Whoever made the ban does not end this connection.
+            let nobody = Administrator::default();
+            self.disconnect(&nobody, &client, Ending::Banned, ban.reason.as_deref());
         }
         Ok(Session::new(client))
     }

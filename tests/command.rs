@@ -9,7 +9,7 @@ use std::fs;
 
 use futures_util::{SinkExt, StreamExt};
 use running::{Running, anywhere, signalpost};
-use serde_json::Value;
+use serde_json::{Value, json};
 use signalpost::admin::pb::{LockRoomRequest, admin_service_client::AdminServiceClient};
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
@@ -141,7 +141,8 @@ async fn json_logs_name_a_room_as_it_is() {
     let request =
         LockRoomRequest { room_id: "team \"a\"".into(), locked: true, ..Default::default() };
     admin.lock_room(request).await.unwrap();
-    let line: Value = serde_json::from_str(&running.logs("a room's lock")).unwrap();
-    assert_eq!(line["room_id"], "team \"a\"");
-    assert_eq!(line["locked"], true);
+    let line: Value = serde_json::from_str(&running.logs("LockRoom")).unwrap();
+    assert_eq!(line["target"], "audit");
+    assert_eq!(line["on"], "team \"a\"");
+    assert_eq!((&line["by"], &line["result"]), (&json!("(anybody)"), &json!("OK")));
 }

@@ -1,15 +1,28 @@
 //! The administrators' door: who comes in, and what they may do there.
 
-#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+#![allow(clippy::too_many_lines, clippy::unwrap_used, reason = "a test panics where it fails")]
 
 #[path = "support/door.rs"]
 mod keys;
+#[path = "support/running.rs"]
+mod running;
+
+use std::{fs, time::Duration};
 mod support;
 
 use http_body_util::Empty;
 use hyper::{Request, body::Bytes, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use keys::{Known, call, write};
+use keys::{Known, call, client, write};
+use running::{Running, anywhere};
+use serde_json::Value;
+use signalpost::admin::pb::{
+    BroadcastRequest, CreateRoomRequest, DeleteRoomRequest, DisconnectClientRequest,
+    ListRoomsRequest, LockRoomRequest, RemoveClientRequest, Room, WatchEventsRequest,
+    broadcast_request::{Body, Target},
+    disconnect_client_request::BanOptions,
+    watch_events_response,
+};
 use support::{TestServer, within};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -42,8 +55,7 @@ impl Kept {
     }
 
     async fn channel(&self) -> Channel {
-        let uri = format!("http://{}", self.server.addresses.admin);
-        Channel::builder(uri.parse().unwrap()).connect().await.unwrap()
+        channel(&self.server).await
     }
 
     /// What plain HTTP answers: its status, and all of it.
@@ -55,6 +67,11 @@ impl Kept {
         within(stream.read_to_string(&mut answer)).await.unwrap();
         (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
     }
+}
+
+async fn channel(server: &TestServer) -> Channel {
+    let uri = format!("http://{}", server.addresses.admin);
+    Channel::builder(uri.parse().unwrap()).connect().await.unwrap()
 }
 
 fn reason(status: &Status) -> (Code, String) {
@@ -182,4 +199,137 @@ async fn who_guesses_is_cut_off_and_others_beside_are_not() {
     }
     assert_eq!(refusals, 10);
     assert!(within(connection).await.is_ok());
+}
+
+#[tokio::test]
+async fn events_say_which_administrator_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("admins");
+    let [ann, bob] = ["ann", "bob@example.org"].map(|name| Known::new(name, "admin"));
+    write(&file, &[&ann, &bob]);
+    let server = TestServer::with(&format!("--admin-token-file {}", file.display()));
+    let channel = channel(&server).await;
+    let (mut as_ann, mut as_bob) = (client(channel.clone(), &ann), client(channel, &bob));
+    let watch = as_bob.watch_events(WatchEventsRequest::default()).await.unwrap();
+    let mut events = watch.into_inner();
+
+    let room = Room {
+        empty_timeout: Some(Duration::from_secs(60).try_into().unwrap()),
+        ..Room::default()
+    };
+    let make = |room_id: &str| CreateRoomRequest {
+        room_id: room_id.into(),
+        room: Some(room.clone()),
+        request_id: "1".into(),
+    };
+    // The same request_id of another administrator is another call.
+    as_ann.create_room(make("r")).await.unwrap();
+    as_bob.create_room(make("s")).await.unwrap();
+    let reused = as_ann.create_room(make("t")).await.unwrap_err();
+    assert_eq!(reason(&reused).1, "REQUEST_ID_REUSED");
+    let lock = LockRoomRequest { room_id: "s".into(), locked: true, ..Default::default() };
+    as_ann.lock_room(lock).await.unwrap();
+    let (removed, ended) = (server.member("r").await, server.member("r").await);
+    let remove = RemoveClientRequest { client_id: removed.id.clone(), ..Default::default() };
+    as_bob.remove_client(remove).await.unwrap();
+    let ban = BanOptions { user_id: false, address: true, ..BanOptions::default() };
+    let end = DisconnectClientRequest {
+        client_id: ended.id.clone(),
+        ban: Some(ban),
+        ..DisconnectClientRequest::default()
+    };
+    as_ann.disconnect_client(end).await.unwrap();
+    for room_id in ["r", "s"] {
+        let delete = DeleteRoomRequest { room_id: room_id.into(), ..Default::default() };
+        as_bob.delete_room(delete).await.unwrap();
+    }
+
+    let mut said = Vec::new();
+    while said.iter().filter(|said: &&String| said.starts_with("Closed")).count() < 2 {
+        let message = within(events.message()).await.unwrap().unwrap();
+        let Some(watch_events_response::What::Event(event)) = message.what else { continue };
+        let what = format!("{:?}", event.what.unwrap());
+        let cause = event.cause.unwrap();
+        said.push(format!("{} {}", what.split('(').next().unwrap(), cause.administrator));
+    }
+    said.retain(|said| !said.starts_with("Joined "));
+    let bob = "bob@example.org";
+    assert_eq!(
+        said,
+        [
+            "Created ann".to_owned(),
+            format!("Created {bob}"),
+            "Locked ann".to_owned(),
+            format!("Left {bob}"),
+            "BanCreated ann".to_owned(),
+            "Left ann".to_owned(),
+            format!("Closed {bob}"),
+            format!("Closed {bob}"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_changes_something_is_in_the_audit_log_and_no_secret_is_in_any() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("admins");
+    let (viewer, admin) = (Known::new("dashboard", "viewer"), Known::new("ops", "admin"));
+    let planted = Known::new("nobody", "admin");
+    write(&file, &[&viewer, &admin]);
+    let flags =
+        ["--drain-seconds", "1", "--log", "trace", "--log-format", "json", "--admin-token-file"];
+    let running = Running::start(anywhere().args(flags).arg(&file));
+    let id = running.child.id();
+    let arguments = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap();
+    let uri = format!("http://{}", running.admin());
+    let channel = Channel::builder(uri.parse().unwrap()).connect().await.unwrap();
+    let mut ops = client(channel.clone(), &admin);
+    let payload = "what-is-said-stays-unsaid";
+    let tell = |target| BroadcastRequest {
+        target: Some(target),
+        body: Some(Body::ContentJson(format!("\"{payload}\""))),
+        ..BroadcastRequest::default()
+    };
+    ops.broadcast(tell(Target::Everyone(true))).await.unwrap();
+    ops.broadcast(tell(Target::RoomId("team \"a\"\nby=x".into()))).await.unwrap_err();
+    let unlock = LockRoomRequest { room_id: "r".into(), ..Default::default() };
+    ops.lock_room(unlock.clone()).await.unwrap_err();
+    client(channel.clone(), &viewer).lock_room(unlock).await.unwrap_err();
+    client(channel.clone(), &planted).list_rooms(ListRoomsRequest::default()).await.unwrap_err();
+    let scrape = format!(
+        "GET /metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\n\r\n",
+        viewer.bearer()
+    );
+    let mut stream = TcpStream::connect(running.admin()).await.unwrap();
+    stream.write_all(scrape.as_bytes()).await.unwrap();
+    let mut figures = String::new();
+    within(stream.read_to_string(&mut figures)).await.unwrap();
+    assert!(figures.starts_with("HTTP/1.1 200"));
+    let log = running.stop();
+    assert!(log.iter().any(|line| line.contains("\"TRACE\"") || line.contains("\"DEBUG\"")));
+
+    let audited: Vec<_> = log
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["target"] == "audit")
+        .map(|line| {
+            ["by", "call", "on", "result"].map(|key| line[key].as_str().unwrap().to_owned())
+        })
+        .collect();
+    assert_eq!(
+        audited,
+        [
+            ["ops", "Broadcast", "everyone", "OK"],
+            ["ops", "Broadcast", "team \"a\"\u{fffd}by=x", "ROOM_NOT_FOUND"],
+            ["ops", "LockRoom (unlock)", "r", "ROOM_NOT_FOUND"],
+            ["dashboard", "LockRoom", "", "FORBIDDEN"],
+        ]
+    );
+    let shown = log.join("\n") + &arguments + &figures;
+    for known in [&viewer, &admin, &planted] {
+        let secret = known.token.strip_prefix("sp_admin_").unwrap();
+        let digest = known.line.split("sha256:").nth(1).unwrap();
+        assert!(!shown.contains(secret) && !shown.contains(digest));
+    }
+    assert!(!shown.contains(payload));
 }

@@ -25,7 +25,7 @@ use std::{
 
 use serde_json::{Value, json};
 use signalpost::{
-    event::Cause,
+    event::{Administrator, Cause},
     hub::{Audience, Client, Due, Ending, Entry, Hub, Session},
     id::RoomId,
     journal,
@@ -259,7 +259,10 @@ async fn a_lock_is_answered_with_what_it_did() {
         let hub = Arc::clone(&hub);
         tokio::spawn(async move {
             for _ in 0..50_000 {
-                let room = hub.lock_room(&"r".parse().unwrap(), locked, None).await.unwrap();
+                let room = hub
+                    .lock_room(&Administrator::default(), &"r".parse().unwrap(), locked, None)
+                    .await
+                    .unwrap();
                 assert_eq!(room.settings.locked, locked, "that is what the other one did");
             }
         })
@@ -327,14 +330,14 @@ async fn a_room_is_not_to_be_found_once_its_time_is_over_though_no_timer_has_loo
     };
     let mut follower = hub.journal().follow(None);
     let over = || thread::sleep(Duration::from_millis(2));
-    hub.create_room(&room, settings.clone()).await.unwrap();
+    hub.create_room(&Administrator::default(), &room, settings.clone()).await.unwrap();
     over();
     assert!(hub.rooms(None, NonZeroUsize::MIN, "", |_| true).0.is_empty());
     assert!(hub.room(&room).is_err());
-    hub.create_room(&room, settings.clone()).await.unwrap();
+    hub.create_room(&Administrator::default(), &room, settings.clone()).await.unwrap();
     over();
-    assert!(hub.lock_room(&room, false, None).await.is_err());
-    hub.create_room(&room, settings).await.unwrap();
+    assert!(hub.lock_room(&Administrator::default(), &room, false, None).await.is_err());
+    hub.create_room(&Administrator::default(), &room, settings).await.unwrap();
     over();
     let _member = member(&hub, "r").await;
     assert!(!hub.room(&room).unwrap().0.settings.locked, "it is another room");

@@ -25,6 +25,7 @@ use signalpost::{
         Admin,
         pb::{ListClientsRequest, ListRoomsRequest, admin_service_client::AdminServiceClient},
     },
+    event::Administrator,
     hub::{Hub, Session},
     room::Settings,
 };
@@ -57,7 +58,7 @@ fn connect(hub: &Arc<Hub>) -> Session {
 async fn create(hub: &Hub, name: &str) {
     let empty_timeout = Duration::from_secs(3600);
     let settings = Settings { max_members: 3, locked: false, metadata: "{}".into(), empty_timeout };
-    hub.create_room(&name.parse().unwrap(), settings).await.unwrap();
+    hub.create_room(&Administrator::default(), &name.parse().unwrap(), settings).await.unwrap();
 }
 
 /// What `look` finds while a thread does this over and over, once at least before it.
@@ -118,7 +119,12 @@ async fn rooms_that_stay_are_on_exactly_one_page() {
             ready(create(&hub, name));
         }
         for name in &passing {
-            let _ = ready(hub.delete_room(&name.parse().unwrap(), None, None));
+            let _ = ready(hub.delete_room(
+                &Administrator::default(),
+                &name.parse().unwrap(),
+                None,
+                None,
+            ));
         }
     };
     let mut tokens = Vec::new();

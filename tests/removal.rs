@@ -12,6 +12,7 @@ use pipe::frame;
 use signalpost::{
     ban::{Ban, BanId},
     config::limits,
+    event::Administrator,
     hub::{Audience, Hub},
     id::{ClientId, RoomId},
     ws,
@@ -51,8 +52,10 @@ async fn who_is_sent_away_and_does_not_read_loses_its_seat_at_once_and_its_conne
         let room: RoomId = ROOM.parse().unwrap();
         let began = Instant::now();
         match how {
-            0 => drop(hub.disconnect_client(id, None, None).await.unwrap()),
-            1 => hub.delete_room(&room, None, None).await.unwrap(),
+            0 => drop(
+                hub.disconnect_client(&Administrator::default(), id, None, None).await.unwrap(),
+            ),
+            1 => hub.delete_room(&Administrator::default(), &room, None, None).await.unwrap(),
             _ => {
                 let ban = Ban {
                     id: BanId::random(),
@@ -62,7 +65,7 @@ async fn who_is_sent_away_and_does_not_read_loses_its_seat_at_once_and_its_conne
                     created_at: SystemTime::now(),
                     expires_at: None,
                 };
-                hub.ban(vec![Arc::new(ban)]).await.unwrap();
+                hub.ban(&Administrator::default(), vec![Arc::new(ban)]).await.unwrap();
             }
         }
         assert!(hub.room(&room).is_err(), "its seat is free");
@@ -76,7 +79,7 @@ async fn who_is_sent_away_and_does_not_read_loses_its_seat_at_once_and_its_conne
 async fn who_is_removed_from_a_room_and_does_not_read_keeps_nobody_there() {
     let hub = Arc::new(Hub::new(Arc::new(config(""))));
     let (id, mut stream, connection) = deaf(&hub).await;
-    hub.remove_client(id, None, None).await.unwrap();
+    hub.remove_client(&Administrator::default(), id, None, None).await.unwrap();
     assert_eq!(hub.counts().rooms, 0);
     assert_eq!(hub.client(id).unwrap().room_id, None);
     // Once it reads again, it hears so.

@@ -10,7 +10,10 @@ use super::{
     problem::{Problem, Reason},
     service::Service,
 };
-use crate::ban::{BanId, Denied};
+use crate::{
+    ban::{BanId, Denied},
+    event::Administrator,
+};
 
 impl Service {
     pub(super) fn ban(&self, request: &pb::GetBanRequest) -> Result<pb::Ban, Status> {
@@ -19,18 +22,24 @@ impl Service {
         Ok(ban::ban(&*found?))
     }
 
-    pub(super) async fn keep_out(&self, request: &pb::CreateBanRequest) -> Result<pb::Ban, Status> {
+    pub(super) async fn keep_out(
+        &self,
+        by: &Administrator,
+        request: &pb::CreateBanRequest,
+    ) -> Result<pb::Ban, Status> {
         let new = ban::new_ban(request, SystemTime::now())?;
-        self.hub.ban(vec![new.clone()]).await.map_err(Problem::from)?;
-        tracing::info!(ban_id = %new.id, "an administrator made a ban");
+        self.hub.ban(by, vec![new.clone()]).await.map_err(Problem::from)?;
         Ok(ban::ban(&new))
     }
 
-    pub(super) async fn lift_ban(&self, request: &pb::DeleteBanRequest) -> Result<(), Status> {
+    pub(super) async fn lift_ban(
+        &self,
+        by: &Administrator,
+        request: &pb::DeleteBanRequest,
+    ) -> Result<(), Status> {
         let ban_id = ban_id(&request.ban_id)?;
-        let lifted = self.hub.lift_ban(ban_id).await;
+        let lifted = self.hub.lift_ban(by, ban_id).await;
         lifted.map_err(|denied| Problem::from(denied).with("ban_id", ban_id))?;
-        tracing::info!(%ban_id, "an administrator ended a ban");
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use super::{
     service::Service,
 };
 use crate::{
+    event::Administrator,
     hub::{NotFound, NotRemoved},
     id::ClientId,
 };
@@ -26,18 +27,19 @@ impl Service {
 
     pub(super) async fn end_client(
         &self,
+        by: &Administrator,
         request: &pb::DisconnectClientRequest,
     ) -> Result<pb::DisconnectClientResponse, Status> {
         let (id, reason, keep_out) = client::ending(request)?;
-        let ended = self.hub.disconnect_client(id, reason, keep_out).await;
+        let ended = self.hub.disconnect_client(by, id, reason, keep_out).await;
         let bans = ended.map_err(|error| Problem::from(error).with("client_id", id))?;
-        tracing::info!(client_id = %id, bans = bans.len(), "an administrator ended a connection");
         let bans = bans.iter().map(|made| ban::ban(made)).collect();
         Ok(pb::DisconnectClientResponse { bans })
     }
 
     pub(super) async fn unseat_client(
         &self,
+        by: &Administrator,
         request: &pb::RemoveClientRequest,
     ) -> Result<pb::Client, Problem> {
         let (id, room_id, reason) = Faults::gather(|faults| {
@@ -49,9 +51,8 @@ impl Service {
             let reason = faults.merge(convert::reason("reason", &request.reason));
             Some((id?, room_id?, reason?))
         })?;
-        let removed = self.hub.remove_client(id, room_id.as_ref(), reason).await;
+        let removed = self.hub.remove_client(by, id, room_id.as_ref(), reason).await;
         removed.map_err(|error| Problem::from(error).with("client_id", id))?;
-        tracing::info!(client_id = %id, "an administrator took a client's seat");
         self.shown(id)
     }
 }

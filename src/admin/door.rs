@@ -14,6 +14,7 @@ use tonic::Status;
 pub(super) use access::{Access, of as access_of};
 
 use super::{
+    audit,
     credentials::{Credentials, Role},
     line::Caller,
     problem::{Problem, Reason},
@@ -50,6 +51,7 @@ impl Door {
     /// [`Reason::Unauthenticated`], the same whatever is wrong, or [`Reason::Forbidden`].
     pub(super) fn admit(
         &self,
+        path: &str,
         needed: Access,
         caller: &Caller,
         headers: &mut HeaderMap,
@@ -74,6 +76,7 @@ impl Door {
             return Err(unknown());
         };
         if role < needed {
+            audit::forbidden(&administrator, path);
             let text = format!("{administrator} is a {role}, and this call needs {needed}");
             return Err(Problem::new(Reason::Forbidden, text));
         }

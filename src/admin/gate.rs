@@ -94,8 +94,9 @@ impl Gate {
         if plain::is_http1(request.version()) {
             caller.answers_once();
         }
-        let access = plain::access_of(request.uri().path());
-        let admitted = self.door.admit(access, caller, request.headers_mut());
+        let path = request.uri().path().to_owned();
+        let access = plain::access_of(&path);
+        let admitted = self.door.admit(&path, access, caller, request.headers_mut());
         let (request, _) = request.into_parts();
         if let Err(problem) = admitted {
             return Box::pin(ready(Ok(plain::refused(&request, &problem.into()))));
@@ -132,13 +133,13 @@ impl Service<Request<Body>> for Gate {
         if plain::is_plain(&request) {
             return self.answer_plainly(&caller, request);
         }
-        let access = access_of(request.uri().path());
-        let pass = match self.door.admit(access, &caller, request.headers_mut()) {
+        let path = request.uri().path().to_owned();
+        let pass = match self.door.admit(&path, access_of(&path), &caller, request.headers_mut()) {
             Ok(pass) => pass,
             Err(problem) => return Box::pin(refuse(problem)),
         };
         request.extensions_mut().insert(pass.administrator.clone());
-        let mut place = match self.admit(&caller, request.uri().path()) {
+        let mut place = match self.admit(&caller, &path) {
             Ok(place) => place,
             Err(problem) => return Box::pin(refuse(problem)),
         };

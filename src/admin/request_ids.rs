@@ -19,12 +19,24 @@ use tonic::Status;
 use super::problem::{Faults, Problem, Reason};
 use crate::{
     config::limits,
+    event::Administrator,
     id::{InvalidName, is_longer},
 };
 
-/// A caller's name for one call: at most [`limits::REQUEST_ID_CHARS`] characters. An empty one is no name.
+/// A caller's name for one call: at most [`limits::REQUEST_ID_CHARS`] characters. An empty one is no name, and the same
+/// one of another administrator is another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct RequestId(Arc<str>);
+pub(super) struct RequestId {
+    text: Arc<str>,
+    by: Administrator,
+}
+
+impl RequestId {
+    /// The same one, of this administrator.
+    pub(super) fn of(self, by: &Administrator) -> Self {
+        Self { by: by.clone(), ..self }
+    }
+}
 
 impl FromStr for RequestId {
     type Err = InvalidName;
@@ -34,7 +46,7 @@ impl FromStr for RequestId {
         if is_longer(text, max_chars) {
             return Err(InvalidName::TooLong { max_chars });
         }
-        Ok(Self(text.into()))
+        Ok(Self { text: text.into(), by: Administrator::default() })
     }
 }
 
@@ -75,7 +87,7 @@ impl RequestIds {
         request: &impl Message,
         act: impl Future<Output = Result<A, Status>>,
     ) -> Result<A, Status> {
-        if id.0.is_empty() {
+        if id.text.is_empty() {
             return act.await;
         }
         let caller = self.enter(id, digest(method, request))?;

@@ -9,6 +9,7 @@ use super::{
     service::Service,
 };
 use crate::{
+    event::Administrator,
     hub::{NotChanged, NotMade},
     id::RoomId,
     room::Settings,
@@ -25,12 +26,12 @@ impl Service {
 
     pub(super) async fn make_room(
         &self,
+        by: &Administrator,
         request: &pb::CreateRoomRequest,
     ) -> Result<pb::Room, Status> {
         let (room_id, settings) = self.read_new_room(request)?;
-        let made = self.hub.create_room(&room_id, settings).await;
+        let made = self.hub.create_room(by, &room_id, settings).await;
         let room = made.map_err(|error| Problem::from(error).with("room_id", &room_id))?;
-        tracing::info!(%room_id, "an administrator made a room");
         Ok(room::room(&room, self.etags))
     }
 
@@ -44,35 +45,41 @@ impl Service {
 
     pub(super) async fn change_room(
         &self,
+        by: &Administrator,
         request: &pb::UpdateRoomRequest,
     ) -> Result<pb::Room, Status> {
         let (room_id, update) = room::update(request, self.hub.limits().most_members)?;
         let etag = request.room.as_ref().map_or("", |room| &room.etag);
-        let updated = self.hub.update_room(&room_id, update, self.etags.meant(etag)).await;
+        let updated = self.hub.update_room(by, &room_id, update, self.etags.meant(etag)).await;
         let room = updated.map_err(|error| not_changed(error, &room_id))?;
-        tracing::info!(%room_id, "an administrator changed a room's settings");
         Ok(room::room(&room, self.etags))
     }
 
-    pub(super) async fn set_lock(&self, request: &pb::LockRoomRequest) -> Result<pb::Room, Status> {
+    pub(super) async fn set_lock(
+        &self,
+        by: &Administrator,
+        request: &pb::LockRoomRequest,
+    ) -> Result<pb::Room, Status> {
         let pb::LockRoomRequest { room_id, locked, etag } = request;
         let room_id = convert::room_id(room_id)?;
-        let settled = self.hub.lock_room(&room_id, *locked, self.etags.meant(etag)).await;
+        let settled = self.hub.lock_room(by, &room_id, *locked, self.etags.meant(etag)).await;
         let room = settled.map_err(|error| not_changed(error, &room_id))?;
-        tracing::info!(%room_id, locked, "an administrator set a room's lock");
         Ok(room::room(&room, self.etags))
     }
 
-    pub(super) async fn end_room(&self, request: &pb::DeleteRoomRequest) -> Result<(), Status> {
+    pub(super) async fn end_room(
+        &self,
+        by: &Administrator,
+        request: &pb::DeleteRoomRequest,
+    ) -> Result<(), Status> {
         let pb::DeleteRoomRequest { room_id, etag, reason } = request;
         let (room_id, reason) = Faults::gather(|faults| {
             let room_id = faults.merge(convert::room_id(room_id));
             let reason = faults.merge(convert::reason("reason", reason));
             Some((room_id?, reason?))
         })?;
-        let deleted = self.hub.delete_room(&room_id, reason, self.etags.meant(etag)).await;
+        let deleted = self.hub.delete_room(by, &room_id, reason, self.etags.meant(etag)).await;
         deleted.map_err(|error| not_changed(error, &room_id))?;
-        tracing::info!(%room_id, "an administrator ended a room");
         Ok(())
     }
 }

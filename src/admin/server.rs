@@ -72,7 +72,6 @@ impl Service {
     pub(super) fn stop_drain(&self) -> Result<pb::CancelDrainResponse, Status> {
         let left = self.hub.cancel_drain();
         let left = left.map_err(|error| Problem::new(Reason::NotDraining, error.to_string()))?;
-        tracing::info!(clients = left, "an administrator cancelled the drain");
         Ok(pb::CancelDrainResponse { clients_left: count(left) })
     }
 }

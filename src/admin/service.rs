@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::{
+    audit::Audit,
     convert::{ban, client, named},
     etag::Etags,
     pb,
@@ -17,7 +18,7 @@ use super::{
     served::admin_service_server::AdminService,
     watch::{self, Watching},
 };
-use crate::{config::limits, hub::Hub};
+use crate::{config::limits, event::Administrator, hub::Hub};
 
 /// See the module.
 #[derive(Debug)]
@@ -58,23 +59,33 @@ impl AdminService for Service {
     }
 
     async fn create_room(&self, request: Request<pb::CreateRoomRequest>) -> Answer<pb::Room> {
-        let mut request = request.into_inner();
+        let (audit, mut request) = Audit::begin(request);
         let text = mem::take(&mut request.request_id);
-        let id = request_id(&text, || self.read_new_room(&request))?;
-        let made = self.make_room(&request);
-        self.request_ids.once("CreateRoom", &id, &request, made).await.map(Response::new)
+        let made = async {
+            let id = request_id(audit.by(), &text, || self.read_new_room(&request))?;
+            let acting = self.make_room(audit.by(), &request);
+            self.request_ids.once("CreateRoom", &id, &request, acting).await
+        };
+        let result = made.await;
+        audit.end(result)
     }
 
     async fn update_room(&self, request: Request<pb::UpdateRoomRequest>) -> Answer<pb::Room> {
-        self.change_room(request.get_ref()).await.map(Response::new)
+        let (audit, request) = Audit::begin(request);
+        let result = self.change_room(audit.by(), &request).await;
+        audit.end(result)
     }
 
     async fn lock_room(&self, request: Request<pb::LockRoomRequest>) -> Answer<pb::Room> {
-        self.set_lock(request.get_ref()).await.map(Response::new)
+        let (audit, request) = Audit::begin(request);
+        let result = self.set_lock(audit.by(), &request).await;
+        audit.end(result)
     }
 
     async fn delete_room(&self, request: Request<pb::DeleteRoomRequest>) -> Answer<()> {
-        self.end_room(request.get_ref()).await.map(Response::new)
+        let (audit, request) = Audit::begin(request);
+        let result = self.end_room(audit.by(), &request).await;
+        audit.end(result)
     }
 
     async fn list_clients(
@@ -92,15 +103,21 @@ impl AdminService for Service {
         &self,
         request: Request<pb::DisconnectClientRequest>,
     ) -> Answer<pb::DisconnectClientResponse> {
-        let mut request = request.into_inner();
+        let (audit, mut request) = Audit::begin(request);
         let text = mem::take(&mut request.request_id);
-        let id = request_id(&text, || client::ending(&request))?;
-        let ended = self.end_client(&request);
-        self.request_ids.once("DisconnectClient", &id, &request, ended).await.map(Response::new)
+        let ended = async {
+            let id = request_id(audit.by(), &text, || client::ending(&request))?;
+            let acting = self.end_client(audit.by(), &request);
+            self.request_ids.once("DisconnectClient", &id, &request, acting).await
+        };
+        let result = ended.await;
+        audit.end(result)
     }
 
     async fn remove_client(&self, request: Request<pb::RemoveClientRequest>) -> Answer<pb::Client> {
-        Ok(Response::new(self.unseat_client(request.get_ref()).await?))
+        let (audit, request) = Audit::begin(request);
+        let result = self.unseat_client(audit.by(), &request).await;
+        audit.end(result)
     }
 
     async fn list_bans(
@@ -115,26 +132,36 @@ impl AdminService for Service {
     }
 
     async fn create_ban(&self, request: Request<pb::CreateBanRequest>) -> Answer<pb::Ban> {
-        let mut request = request.into_inner();
+        let (audit, mut request) = Audit::begin(request);
         let text = mem::take(&mut request.request_id);
-        let id = request_id(&text, || ban::new_ban(&request, SystemTime::now()))?;
-        let made = self.keep_out(&request);
-        self.request_ids.once("CreateBan", &id, &request, made).await.map(Response::new)
+        let made = async {
+            let id = request_id(audit.by(), &text, || ban::new_ban(&request, SystemTime::now()))?;
+            let acting = self.keep_out(audit.by(), &request);
+            self.request_ids.once("CreateBan", &id, &request, acting).await
+        };
+        let result = made.await;
+        audit.end(result)
     }
 
     async fn delete_ban(&self, request: Request<pb::DeleteBanRequest>) -> Answer<()> {
-        self.lift_ban(request.get_ref()).await.map(Response::new)
+        let (audit, request) = Audit::begin(request);
+        let result = self.lift_ban(audit.by(), &request).await;
+        audit.end(result)
     }
 
     async fn broadcast(
         &self,
         request: Request<pb::BroadcastRequest>,
     ) -> Answer<pb::BroadcastResponse> {
-        let mut request = request.into_inner();
+        let (audit, mut request) = Audit::begin(request);
         let text = mem::take(&mut request.request_id);
-        let id = request_id(&text, || self.read_broadcast(&request))?;
-        let said = async { self.say(&request) };
-        self.request_ids.once("Broadcast", &id, &request, said).await.map(Response::new)
+        let said = async {
+            let id = request_id(audit.by(), &text, || self.read_broadcast(&request))?;
+            let acting = async { self.say(&request) };
+            self.request_ids.once("Broadcast", &id, &request, acting).await
+        };
+        let result = said.await;
+        audit.end(result)
     }
 
     type WatchEventsStream = Streamed<watch::Response>;
@@ -159,14 +186,16 @@ impl AdminService for Service {
     type DrainStream = Streamed<pb::DrainResponse>;
 
     async fn drain(&self, request: Request<pb::DrainRequest>) -> Answer<Self::DrainStream> {
-        Ok(Response::new(Box::pin(self.start_drain(request.into_inner())?)))
+        let (audit, request) = Audit::begin(request);
+        audit.end(self.start_drain(request).map(|told| Box::pin(told) as Self::DrainStream))
     }
 
     async fn cancel_drain(
         &self,
-        _: Request<pb::CancelDrainRequest>,
+        request: Request<pb::CancelDrainRequest>,
     ) -> Answer<pb::CancelDrainResponse> {
-        self.stop_drain().map(Response::new)
+        let (audit, _) = Audit::begin(request);
+        audit.end(self.stop_drain())
     }
 }
 
@@ -184,8 +213,10 @@ impl Service {
 
 /// Taken out of its request: the rest of that is what must be the same. Where it is at fault, so may be what `read` reads.
 fn request_id<T>(
+    by: &Administrator,
     text: &str,
     read: impl FnOnce() -> Result<T, Faults>,
 ) -> Result<RequestId, Problem> {
-    Ok(named("request_id", text).map_err(|faults: Faults| faults.and(read()))?)
+    let id = named("request_id", text).map_err(|faults: Faults| faults.and(read()))?;
+    Ok(RequestId::of(id, by))
 }

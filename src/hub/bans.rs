@@ -18,7 +18,7 @@ use super::{Client, Ending, Hub};
 use crate::{
     ban::{Ban, BanId, Bans, Command, Denied},
     config::limits,
-    event::Cause,
+    event::{Administrator, Cause},
     id::{ClientId, RoomId},
     journal::Decision,
     room::{Identity, LeaveReason},
@@ -37,37 +37,39 @@ impl Hub {
     ///
     /// # Errors
     /// [`Denied::TooMany`].
-    pub async fn ban(&self, bans: Vec<Arc<Ban>>) -> Result<(), Denied> {
-        self.ban_all(bans, None).await
+    pub async fn ban(&self, by: &Administrator, bans: Vec<Arc<Ban>>) -> Result<(), Denied> {
+        self.ban_all(by, bans, None).await
     }
 
     /// The same, where the caller sees to one of those whom they meet.
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub(super) async fn ban_all(
         &self,
+        by: &Administrator,
         bans: Vec<Arc<Ban>>,
         but: Option<ClientId>,
     ) -> Result<(), Denied> {
         let now = SystemTime::now();
-        self.bans.commit(self, Command::Create(bans.clone()), administrator(), now)?;
+        let cause = Cause::Administrator(by.clone());
+        self.bans.commit(self, Command::Create(bans.clone()), cause, now)?;
         for ban in bans {
-            self.enforce(&ban, |client| Some(client.id) != but && client.is_met_by(&ban));
+            self.enforce(by, &ban, |client| Some(client.id) != but && client.is_met_by(&ban));
         }
         Ok(())
     }
 
-    fn enforce(&self, ban: &Ban, is_met: impl Fn(&Client) -> bool) {
+    fn enforce(&self, by: &Administrator, ban: &Ban, is_met: impl Fn(&Client) -> bool) {
         let text = ban.reason.as_deref();
         let Some(room_id) = &ban.room_id else {
             return self.clients.for_each(|client| {
                 if is_met(client) {
-                    self.disconnect(client, Ending::Banned, text);
+                    self.disconnect(by, client, Ending::Banned, text);
                 }
             });
         };
         let Some(cell) = self.directory.find(room_id) else { return };
         for client in cell.members(is_met) {
-            self.unseat(&client, &cell, LeaveReason::Banned, text);
+            self.unseat(by, &client, &cell, LeaveReason::Banned, text);
         }
     }
 
@@ -76,8 +78,9 @@ impl Hub {
     /// # Errors
     /// [`Denied::NoSuchBan`].
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
-    pub async fn lift_ban(&self, id: BanId) -> Result<(), Denied> {
-        self.bans.commit(self, Command::Delete(id), administrator(), SystemTime::now())
+    pub async fn lift_ban(&self, by: &Administrator, id: BanId) -> Result<(), Denied> {
+        let cause = Cause::Administrator(by.clone());
+        self.bans.commit(self, Command::Delete(id), cause, SystemTime::now())
     }
 
     /// One that stands.
@@ -205,8 +208,4 @@ impl Client {
         let names = self.names();
         ban.meets(names.as_ref().and_then(|names| names.user_id()), self.address)
     }
-}
-
-fn administrator() -> Cause {
-    Cause::administrator()
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     ban::Ban,
-    event::Cause,
+    event::{Administrator, Cause},
     id::{ClientId, RoomId},
     journal::Decision,
     protocol::{Announcement, Frame, Joined, RequestId},
@@ -178,16 +178,17 @@ impl RoomCell {
         })
     }
 
-    /// Frees a seat. It cannot fail, so it needs no answer and can run while a task unwinds. Returns
-    /// whether there was one, and whether that closed the room.
+    /// Frees a seat, `by` an administrator if the reason is one of theirs. It cannot fail, so it needs no answer and can
+    /// run while a task unwinds. Returns whether there was one, and whether that closed the room.
     pub(super) fn depart(
         &self,
         hub: &Hub,
         client_id: ClientId,
         reason: LeaveReason,
+        by: &Administrator,
         now: SystemTime,
     ) -> Departed {
-        self.inner.lock().depart(hub, client_id, reason, now)
+        self.inner.lock().depart(hub, client_id, reason, by, now)
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -243,11 +244,12 @@ impl Inner {
         hub: &Hub,
         client_id: ClientId,
         reason: LeaveReason,
+        by: &Administrator,
         now: SystemTime,
     ) -> Departed {
         let had_a_seat = self.room.seat_of(client_id).is_some();
         let leave = Command::Leave { client_id, reason };
-        let cause = reason.cause(client_id);
+        let cause = reason.cause(client_id, by);
         self.commit(hub, leave, cause, None, now).expect("a departure is never denied");
         Departed { had_a_seat, closed: self.closed }
     }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use super::{Client, Ending, Hub, NotFound, cell::RoomCell, outbox::Entry};
 use crate::{
     ban::{self, Ban},
+    event::Administrator,
     id::{ClientId, RoomId},
     protocol::{CloseCode, Code, Frame, Reply},
     room::LeaveReason,
@@ -48,19 +49,20 @@ impl Hub {
     /// [`NotRemoved`]: nothing was done then.
     pub async fn disconnect_client(
         &self,
+        by: &Administrator,
         id: ClientId,
         reason: Option<&str>,
         keep_out: Option<KeepOut>,
     ) -> Result<Vec<Arc<Ban>>, NotRemoved> {
         let client = self.clients.find(id).ok_or(NotFound::Client)?;
         let Some(keep_out) = keep_out else {
-            self.disconnect(&client, Ending::Removed, reason);
+            self.disconnect(by, &client, Ending::Removed, reason);
             return Ok(Vec::new());
         };
         let bans = self.bans_of(&client, reason, keep_out)?;
         // A ban from a room would free its seat only, and it shall hear of this once.
-        self.ban_all(bans.clone(), Some(id)).await?;
-        self.disconnect(&client, Ending::Banned, reason);
+        self.ban_all(by, bans.clone(), Some(id)).await?;
+        self.disconnect(by, &client, Ending::Banned, reason);
         Ok(bans)
     }
 
@@ -100,6 +102,7 @@ impl Hub {
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn remove_client(
         &self,
+        by: &Administrator,
         id: ClientId,
         room_id: Option<&RoomId>,
         reason: Option<&str>,
@@ -108,7 +111,7 @@ impl Hub {
         let is_meant = |cell: &Arc<RoomCell>| room_id.is_none_or(|id| cell.id() == id);
         // It may have moved to another room meanwhile.
         while let Some(cell) = self.seat_of(&client).filter(is_meant) {
-            if self.unseat(&client, &cell, LeaveReason::Removed, reason) {
+            if self.unseat(by, &client, &cell, LeaveReason::Removed, reason) {
                 return Ok(());
             }
         }
@@ -124,6 +127,7 @@ impl Hub {
     /// Frees a seat and says so to whoever had it. Returns whether it was there.
     pub(super) fn unseat(
         &self,
+        by: &Administrator,
         client: &Arc<Client>,
         cell: &Arc<RoomCell>,
         reason: LeaveReason,
@@ -131,7 +135,7 @@ impl Hub {
     ) -> bool {
         let code = if reason == LeaveReason::Banned { Code::Banned } else { Code::Removed };
         let word = removed(code, text, Some(cell.id()));
-        let departed = cell.unseat(self, client, reason, word, SystemTime::now());
+        let departed = cell.unseat(self, by, client, reason, word, SystemTime::now());
         if departed.closed {
             self.directory.forget(cell);
         }
@@ -142,28 +146,36 @@ impl Hub {
     }
 
     /// Ends a connection for good: its seat is free, and it cannot take another one.
-    pub(super) fn disconnect(&self, client: &Arc<Client>, ending: Ending, text: Option<&str>) {
+    pub(super) fn disconnect(
+        &self,
+        by: &Administrator,
+        client: &Arc<Client>,
+        ending: Ending,
+        text: Option<&str>,
+    ) {
         let code = if ending == Ending::Banned { Code::Banned } else { Code::Removed };
-        // It may move on before its room's lock is taken: then it is looked for again.
-        while let Some(cell) = self.seat_of(client) {
-            let word = removed(code, text, Some(cell.id()));
-            if cell.disconnect(self, client, ending, (code, word), SystemTime::now()) {
-                if cell.is_closed() {
+        self.enders.during(by, client.id, || {
+            // It may move on before its room's lock is taken: then it is looked for again.
+            while let Some(cell) = self.seat_of(client) {
+                let word = (code, removed(code, text, Some(cell.id())));
+                if cell.disconnect(self, by, client, ending, word, SystemTime::now()) {
+                    if cell.is_closed() {
+                        self.directory.forget(&cell);
+                    }
+                    return;
+                }
+            }
+            // Before its seat is looked for: whoever is about to take one asks for this after it showed where.
+            if client.outbox.end_after(Entry::Frame(removed(code, text, None)), ending) {
+                self.metrics.refusal(code);
+            }
+            if let Some(cell) = client.seat() {
+                let now = SystemTime::now();
+                if cell.depart(self, client.id, ending.leave_reason(), by, now).closed {
                     self.directory.forget(&cell);
                 }
-                return;
             }
-        }
-        // Before its seat is looked for: whoever is about to take one asks for this after it showed where.
-        if client.outbox.end_after(Entry::Frame(removed(code, text, None)), ending) {
-            self.metrics.refusal(code);
-        }
-        if let Some(cell) = client.seat() {
-            let now = SystemTime::now();
-            if cell.depart(self, client.id, ending.leave_reason(), now).closed {
-                self.directory.forget(&cell);
-            }
-        }
+        });
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::limits,
-    event::Position,
+    event::{Administrator, Position},
     id::RoomId,
     protocol::Code,
     room::{Command, Denied, Member, Room, Settings, Summary, Update},
@@ -113,12 +113,13 @@ impl Hub {
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn create_room(
         &self,
+        by: &Administrator,
         room_id: &RoomId,
         settings: Settings,
     ) -> Result<Summary, NotMade> {
         loop {
             let cell = self.cell(room_id).map_err(|TooManyRooms| NotMade::TooMany)?;
-            match cell.create(self, settings.clone(), SystemTime::now()) {
+            match cell.create(self, by, settings.clone(), SystemTime::now()) {
                 Ok(created) => return created.map_err(|_: Denied| NotMade::Exists),
                 Err(CellClosed) => self.directory.forget(&cell),
             }
@@ -157,11 +158,12 @@ impl Hub {
     /// [`NotChanged`].
     pub async fn update_room(
         &self,
+        by: &Administrator,
         room_id: &RoomId,
         update: Update,
         settled_at: Option<Position>,
     ) -> Result<Summary, NotChanged> {
-        self.settle(room_id, Command::Update { update, settled_at }).await
+        self.settle(by, room_id, Command::Update { update, settled_at }).await
     }
 
     /// Locks or unlocks a room, if its settings are those of `settled_at`, and shows it as it is then.
@@ -170,17 +172,23 @@ impl Hub {
     /// [`NotChanged`].
     pub async fn lock_room(
         &self,
+        by: &Administrator,
         room_id: &RoomId,
         locked: bool,
         settled_at: Option<Position>,
     ) -> Result<Summary, NotChanged> {
-        self.settle(room_id, Command::Lock { locked, settled_at }).await
+        self.settle(by, room_id, Command::Lock { locked, settled_at }).await
     }
 
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
-    async fn settle(&self, room_id: &RoomId, command: Command) -> Result<Summary, NotChanged> {
+    async fn settle(
+        &self,
+        by: &Administrator,
+        room_id: &RoomId,
+        command: Command,
+    ) -> Result<Summary, NotChanged> {
         let cell = self.find(room_id).ok_or(NotChanged::NotFound)?;
-        Ok(cell.settle(self, command, SystemTime::now())?)
+        Ok(cell.settle(self, by, command, SystemTime::now())?)
     }
 
     /// Ends a room, if its settings are those of `settled_at`, and the connections of its members, with `reason` for
@@ -191,13 +199,14 @@ impl Hub {
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn delete_room(
         &self,
+        by: &Administrator,
         room_id: &RoomId,
         reason: Option<&str>,
         settled_at: Option<Position>,
     ) -> Result<(), NotChanged> {
         let cell = self.find(room_id).ok_or(NotChanged::NotFound)?;
         let word = removed(Code::RoomClosed, reason, Some(room_id));
-        cell.close(self, settled_at, &word, SystemTime::now())?;
+        cell.close(self, by, settled_at, &word, SystemTime::now())?;
         self.directory.forget(&cell);
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Member, Settings};
 use crate::{
-    event::{self, Cause},
+    event::{self, Administrator, Cause},
     id::{ClientId, UserId},
 };
 
@@ -121,13 +121,19 @@ impl LeaveReason {
             Self::NodeLost => "node-lost",
         }
     }
-    /// Who brings a departure about for this reason.
-    pub fn cause(self, client_id: ClientId) -> Cause {
+
+    /// Whether an administrator brings it about.
+    pub fn is_administrators(self) -> bool {
+        matches!(self, Self::Removed | Self::Banned | Self::RoomClosed)
+    }
+
+    /// Who brings a departure about for this reason: the client, or the administrator if it is one.
+    pub fn cause(self, client_id: ClientId, by: &Administrator) -> Cause {
         match self {
             Self::Left | Self::Moved | Self::Rejoined | Self::Disconnected => {
                 Cause::Client(client_id)
             }
-            Self::Removed | Self::Banned | Self::RoomClosed => Cause::administrator(),
+            Self::Removed | Self::Banned | Self::RoomClosed => Cause::Administrator(by.clone()),
             Self::Timeout
             | Self::SlowConsumer
             | Self::RateLimited

@@ -14,7 +14,7 @@ use std::{
 use fastrand::Rng;
 use signalpost::{
     ban::{Ban, BanId, Subject},
-    event::Position,
+    event::{Administrator, Position},
     hub::{Ending, Hub},
     id::{ClientId, RoomId, UserId},
     journal::{Entry, Record},
@@ -58,11 +58,11 @@ fn nobody_who_is_banned_sits_anywhere_until_the_ban_ends() {
         let mut random = Rng::with_seed(6);
         for _ in 0..ROUNDS {
             let ban = some_ban(&mut random);
-            ready(hub.ban(vec![Arc::clone(&ban)])).unwrap();
+            ready(hub.ban(&Administrator::default(), vec![Arc::clone(&ban)])).unwrap();
             returned.insert(ban.id, hub.journal().head());
             is_kept_out(&hub, &ban);
             may_return_when_only_removed(&hub);
-            ready(hub.lift_ban(ban.id)).unwrap();
+            ready(hub.lift_ban(&Administrator::default(), ban.id)).unwrap();
         }
     });
     let addresses = addresses.into_inner().unwrap();
@@ -165,7 +165,8 @@ fn is_kept_out(hub: &Arc<Hub>, ban: &Ban) {
 fn may_return_when_only_removed(hub: &Arc<Hub>) {
     let mut puppet = Puppet::connect(hub, "203.0.113.1".parse().unwrap()).unwrap();
     assert_eq!(puppet.join("of its own").unwrap().0, "joined");
-    ready(hub.remove_client(puppet.session.client().id, None, None)).unwrap();
+    ready(hub.remove_client(&Administrator::default(), puppet.session.client().id, None, None))
+        .unwrap();
     assert_eq!(puppet.join("of its own").unwrap().0, "joined");
     puppet.vanish();
 }

@@ -11,6 +11,7 @@ use std::{
 use fastrand::Rng;
 use signalpost::{
     ban::{Ban, BanId, Subject},
+    event::Administrator,
     hub::{Client, Hub, KeepOut},
     id::{ClientId, RoomId},
     room::{Settings, Update},
@@ -102,7 +103,8 @@ fn round(seed: u64, clock: &Runtime, endings: &mut BTreeSet<&'static str>) {
 
     drop(walkers);
     for room in ROOMS {
-        let _ = ready(hub.delete_room(&room.parse().unwrap(), None, None));
+        let _ =
+            ready(hub.delete_room(&Administrator::default(), &room.parse().unwrap(), None, None));
     }
     let counts = hub.counts();
     assert_eq!((counts.clients, counts.rooms, counts.members), (0, 0, 0));
@@ -160,6 +162,7 @@ impl<'a> Walker<'a> {
 
 /// Whatever comes of it.
 fn order(hub: &Arc<Hub>, random: &mut Rng, clock: &Runtime) {
+    let by = &Administrator::default();
     let room: RoomId = ROOMS[random.usize(0..ROOMS.len())].parse().unwrap();
     let somebody = |random: &mut Rng| -> Option<ClientId> {
         let (_, members) = hub.room(&room).ok()?;
@@ -168,10 +171,10 @@ fn order(hub: &Arc<Hub>, random: &mut Rng, clock: &Runtime) {
     match random.u8(0..12) {
         0 | 1 => {
             let update = Update { max_members: Some(random.usize(1..4)), ..Update::default() };
-            drop(ready(hub.update_room(&room, update, None)));
+            drop(ready(hub.update_room(by, &room, update, None)));
         }
-        2 | 3 => drop(ready(hub.lock_room(&room, random.bool(), None))),
-        4 => drop(ready(hub.delete_room(&room, None, None))),
+        2 | 3 => drop(ready(hub.lock_room(by, &room, random.bool(), None))),
+        4 => drop(ready(hub.delete_room(by, &room, None, None))),
         5 | 6 => {
             let settings = Settings {
                 max_members: random.usize(1..4),
@@ -179,7 +182,7 @@ fn order(hub: &Arc<Hub>, random: &mut Rng, clock: &Runtime) {
                 metadata: "{}".into(),
                 empty_timeout: Duration::from_micros(random.u64(1..50)),
             };
-            drop(ready(hub.create_room(&room, settings)));
+            drop(ready(hub.create_room(by, &room, settings)));
         }
         7 => clock.block_on(async {
             let ticking = Arc::clone(hub);
@@ -190,7 +193,7 @@ fn order(hub: &Arc<Hub>, random: &mut Rng, clock: &Runtime) {
         }),
         8 => {
             if let Some(id) = somebody(random) {
-                let _ = ready(hub.remove_client(id, None, None));
+                let _ = ready(hub.remove_client(by, id, None, None));
             }
         }
         9 => {
@@ -202,7 +205,7 @@ fn order(hub: &Arc<Hub>, random: &mut Rng, clock: &Runtime) {
                     until: None,
                 };
                 let keep_out = random.bool().then_some(keep_out);
-                if ready(hub.disconnect_client(id, None, keep_out)).is_ok() {
+                if ready(hub.disconnect_client(by, id, None, keep_out)).is_ok() {
                     let report = hub.client(id);
                     assert!(report.is_none_or(|client| client.room_id.is_none()), "it sits again");
                 }
@@ -221,11 +224,11 @@ fn order(hub: &Arc<Hub>, random: &mut Rng, clock: &Runtime) {
                 created_at: SystemTime::now(),
                 expires_at: None,
             };
-            ready(hub.ban(vec![Arc::new(ban)])).unwrap();
+            ready(hub.ban(by, vec![Arc::new(ban)])).unwrap();
         }
         _ => {
             for ban in hub.bans(None, 10, |_| true) {
-                let _ = ready(hub.lift_ban(ban.id));
+                let _ = ready(hub.lift_ban(by, ban.id));
             }
         }
     }

@@ -5,7 +5,11 @@
 use std::{fs, path::Path, process::Command};
 
 use hyper::http::uri::PathAndQuery;
-use tonic::{Request, Status, Streaming, client::Grpc, transport::Channel};
+use signalpost::admin::pb::admin_service_client::AdminServiceClient;
+use tonic::{
+    Request, Status, Streaming, client::Grpc, metadata::MetadataValue,
+    service::interceptor::InterceptedService, transport::Channel,
+};
 use tonic_prost::ProstCodec;
 
 use super::support::within;
@@ -31,6 +35,21 @@ impl Known {
     pub fn bearer(&self) -> String {
         format!("Bearer {}", self.token)
     }
+}
+
+type Interceptor = Box<dyn FnMut(Request<()>) -> Result<Request<()>, Status> + Send>;
+
+/// All calls as one administrator.
+pub fn client(
+    channel: Channel,
+    known: &Known,
+) -> AdminServiceClient<InterceptedService<Channel, Interceptor>> {
+    let bearer = known.bearer().parse::<MetadataValue<_>>().unwrap();
+    let interceptor = Box::new(move |mut request: Request<()>| {
+        request.metadata_mut().insert("authorization", bearer.clone());
+        Ok(request)
+    });
+    AdminServiceClient::with_interceptor(channel, interceptor as Interceptor)
 }
 
 pub fn write(file: &Path, known: &[&Known]) {

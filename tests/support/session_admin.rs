@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::{json, value::RawValue};
 use signalpost::{
+    event::Administrator,
     hub::{Audience, Due, Ending, NotChanged, NotMade, NotRemoved},
     room::{Settings, Update},
 };
@@ -15,7 +16,12 @@ const LONG: Duration = Duration::from_secs(3600);
 
 impl Play {
     pub(super) fn lock(&mut self, name: &'static str, locked: bool) {
-        let answer = ready(self.hub.lock_room(&name.parse().unwrap(), locked, None));
+        let answer = ready(self.hub.lock_room(
+            &Administrator::default(),
+            &name.parse().unwrap(),
+            locked,
+            None,
+        ));
         let Some(room) = self.rooms.get_mut(name) else { return assert!(answer.is_err()) };
         assert_eq!(answer.unwrap().settings.locked, locked);
         if std::mem::replace(&mut room.locked, locked) != locked {
@@ -79,7 +85,11 @@ impl Play {
     pub(super) fn create_room(&mut self, name: &'static str, how: u8) {
         let (max_members, locked) = (usize::from(how % 4) + 1, how & 12 == 0);
         let settings = Settings { max_members, locked, metadata: "{}".into(), empty_timeout: LONG };
-        let made = ready(self.hub.create_room(&name.parse().unwrap(), settings));
+        let made = ready(self.hub.create_room(
+            &Administrator::default(),
+            &name.parse().unwrap(),
+            settings,
+        ));
         let made = made.map(|room| (room.settings.max_members, room.member_count));
         if self.rooms.contains_key(name) {
             assert_eq!(made, Err(NotMade::Exists));
@@ -100,7 +110,12 @@ impl Play {
             empty_timeout: stays.then_some(LONG),
             ..Update::default()
         };
-        let updated = ready(self.hub.update_room(&name.parse().unwrap(), update, None));
+        let updated = ready(self.hub.update_room(
+            &Administrator::default(),
+            &name.parse().unwrap(),
+            update,
+            None,
+        ));
         let Some(room) = self.rooms.get_mut(name) else {
             return assert_eq!(updated.map(|_| ()), Err(NotChanged::NotFound));
         };
@@ -114,7 +129,12 @@ impl Play {
     }
 
     pub(super) fn delete_room(&mut self, name: &'static str) {
-        let deleted = ready(self.hub.delete_room(&name.parse().unwrap(), None, None));
+        let deleted = ready(self.hub.delete_room(
+            &Administrator::default(),
+            &name.parse().unwrap(),
+            None,
+            None,
+        ));
         let Some(room) = self.rooms.remove(name) else {
             return assert_eq!(deleted, Err(NotChanged::NotFound));
         };
@@ -128,7 +148,8 @@ impl Play {
     pub(super) fn remove_client(&mut self, slot: u8, from: Option<&'static str>) {
         let id = self.id(slot).parse().unwrap();
         let room_id = from.map(|name| name.parse().unwrap());
-        let removed = ready(self.hub.remove_client(id, room_id.as_ref(), None));
+        let removed =
+            ready(self.hub.remove_client(&Administrator::default(), id, room_id.as_ref(), None));
         let Some(client) = &self.clients[usize::from(slot)] else {
             return assert!(matches!(removed, Err(NotRemoved::NotFound(_))));
         };

@@ -12,6 +12,7 @@ use std::{
 use serde_json::{Value, json};
 use signalpost::{
     ban::{Ban, BanId, Denied, Subject},
+    event::Administrator,
     hub::{Ending, KeepOut, NotRemoved},
 };
 
@@ -67,17 +68,23 @@ impl Play {
                 .then(|| SystemTime::now() + Duration::from_secs(3600)),
         });
         self.look();
-        ready(self.hub.ban(vec![Arc::clone(&ban)])).unwrap();
+        ready(self.hub.ban(&Administrator::default(), vec![Arc::clone(&ban)])).unwrap();
         self.enforce(&ban, SLOTS);
     }
 
     pub(super) fn lift_ban(&mut self, which: u8) {
         let Some(last) = self.bans.len().checked_sub(1) else {
-            return assert_eq!(ready(self.hub.lift_ban(BanId::random())), Err(Denied::NoSuchBan));
+            return assert_eq!(
+                ready(self.hub.lift_ban(&Administrator::default(), BanId::random())),
+                Err(Denied::NoSuchBan)
+            );
         };
         let ban = self.bans.remove(usize::from(which).min(last));
-        assert_eq!(ready(self.hub.lift_ban(ban.id)), Ok(()));
-        assert_eq!(ready(self.hub.lift_ban(ban.id)), Err(Denied::NoSuchBan));
+        assert_eq!(ready(self.hub.lift_ban(&Administrator::default(), ban.id)), Ok(()));
+        assert_eq!(
+            ready(self.hub.lift_ban(&Administrator::default(), ban.id)),
+            Err(Denied::NoSuchBan)
+        );
     }
 
     pub(super) fn disconnect_client(&mut self, slot: u8, how: u8) {
@@ -86,7 +93,8 @@ impl Play {
         let keep_out = KeepOut { user_id, address, room_only: how & 4 != 0, until: None };
         let keep_out = (user_id || address).then_some(keep_out);
         let id = self.id(slot).parse().unwrap();
-        let ended = ready(self.hub.disconnect_client(id, None, keep_out));
+        let ended =
+            ready(self.hub.disconnect_client(&Administrator::default(), id, None, keep_out));
         let Some(client) = &self.clients[usize::from(slot)] else {
             return assert!(matches!(ended, Err(NotRemoved::NotFound(_))));
         };

@@ -48,6 +48,16 @@ async fn the_same_call_gets_the_same_answer_for_ten_minutes() {
 }
 
 #[tokio::test]
+async fn each_administrator_has_ids_of_its_own() {
+    let (ids, acts) = (RequestIds::default(), Acts::default());
+    let [ann, bob] = ["ann", "bob"].map(|name| name.parse::<Administrator>().unwrap());
+    let ask = async |by: &Administrator| {
+        ids.once("LockRoom", &id("a").of(by), &lock("r"), acts.act()).await.unwrap().position
+    };
+    assert_eq!([ask(&ann).await, ask(&bob).await, ask(&ann).await, ask(&bob).await], [1, 2, 1, 2]);
+}
+
+#[tokio::test]
 async fn an_id_is_of_one_method_and_one_request() {
     let (ids, acts) = (RequestIds::default(), Acts::default());
     ids.once("LockRoom", &id("a"), &lock("r"), acts.act()).await.unwrap();

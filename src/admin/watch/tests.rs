@@ -13,6 +13,7 @@ use tonic_types::StatusExt;
 use super::*;
 use crate::{
     config::Config,
+    event::Administrator,
     hub::Session,
     room::{LeaveReason, Settings},
 };
@@ -55,11 +56,17 @@ impl Server {
             metadata: "{}".into(),
             empty_timeout: Duration::from_secs(1000),
         };
-        self.hub.create_room(&room.parse().unwrap(), settings).await.unwrap();
+        self.hub
+            .create_room(&Administrator::default(), &room.parse().unwrap(), settings)
+            .await
+            .unwrap();
     }
 
     async fn lock(&self, room: &str, locked: bool) {
-        self.hub.lock_room(&room.parse().unwrap(), locked, None).await.unwrap();
+        self.hub
+            .lock_room(&Administrator::default(), &room.parse().unwrap(), locked, None)
+            .await
+            .unwrap();
     }
 }
 

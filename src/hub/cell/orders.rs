@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{CellClosed, Departed, RoomCell};
 use crate::{
-    event::{Cause, Position},
+    event::{Administrator, Cause, Position},
     hub::{Client, Ending, Hub, outbox::Entry},
     id::ClientId,
     protocol::{Code, Frame},
@@ -16,6 +16,7 @@ impl RoomCell {
     pub(in crate::hub) fn create(
         &self,
         hub: &Hub,
+        by: &Administrator,
         settings: Settings,
         now: SystemTime,
     ) -> Result<Result<Summary, Denied>, CellClosed> {
@@ -24,7 +25,7 @@ impl RoomCell {
             return Err(CellClosed);
         }
         let command = Command::Create { settings };
-        let created = inner.commit(hub, command, Cause::administrator(), None, now);
+        let created = inner.commit(hub, command, Cause::Administrator(by.clone()), None, now);
         Ok(created.and_then(|()| inner.room.summary().ok_or(Denied::NoSuchRoom)))
     }
 
@@ -32,11 +33,12 @@ impl RoomCell {
     pub(in crate::hub) fn settle(
         &self,
         hub: &Hub,
+        by: &Administrator,
         command: Command,
         now: SystemTime,
     ) -> Result<Summary, Denied> {
         let mut inner = self.inner.lock();
-        inner.commit(hub, command, Cause::administrator(), None, now)?;
+        inner.commit(hub, command, Cause::Administrator(by.clone()), None, now)?;
         inner.room.summary().ok_or(Denied::NoSuchRoom)
     }
 
@@ -44,13 +46,20 @@ impl RoomCell {
     pub(in crate::hub) fn close(
         &self,
         hub: &Hub,
+        by: &Administrator,
         settled_at: Option<Position>,
         word: &Frame,
         now: SystemTime,
     ) -> Result<(), Denied> {
         let mut inner = self.inner.lock();
         let clients = inner.clients.clone();
-        inner.commit(hub, Command::Close { settled_at }, Cause::administrator(), None, now)?;
+        inner.commit(
+            hub,
+            Command::Close { settled_at },
+            Cause::Administrator(by.clone()),
+            None,
+            now,
+        )?;
         // Under the room's lock, so that none of them takes another seat first.
         for client in clients {
             if client.outbox.end_after(Entry::Frame(word.clone()), Ending::RoomClosed) {
@@ -84,13 +93,14 @@ impl RoomCell {
     pub(in crate::hub) fn unseat(
         &self,
         hub: &Hub,
+        by: &Administrator,
         client: &Arc<Client>,
         reason: LeaveReason,
         word: Frame,
         now: SystemTime,
     ) -> Departed {
         let mut inner = self.inner.lock();
-        let departed = inner.depart(hub, client.id, reason, now);
+        let departed = inner.depart(hub, client.id, reason, by, now);
         if departed.had_a_seat {
             client.push(Entry::Frame(word));
         }
@@ -101,6 +111,7 @@ impl RoomCell {
     pub(in crate::hub) fn disconnect(
         &self,
         hub: &Hub,
+        by: &Administrator,
         client: &Arc<Client>,
         ending: Ending,
         (code, word): (Code, Frame),
@@ -112,7 +123,7 @@ impl RoomCell {
             if client.outbox.end_after(Entry::Frame(word), ending) {
                 hub.metrics.refusal(code);
             }
-            inner.depart(hub, client.id, ending.leave_reason(), now);
+            inner.depart(hub, client.id, ending.leave_reason(), by, now);
         }
         sits_here
     }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{Session, banned, not_in_room};
 use crate::{
+    event::Administrator,
     hub::{
         cell::{Arrival, Departed, NotSeated, RoomCell},
         directory::TooManyRooms,
@@ -113,8 +114,10 @@ impl Session {
     /// Gives up the seat. Returns the room, unless somebody took the seat already.
     pub(super) fn depart(&mut self, reason: LeaveReason) -> Option<Arc<RoomCell>> {
         let cell = self.seat.take()?;
-        let Departed { had_a_seat, closed } =
-            cell.depart(self.hub(), self.client.id, reason, SystemTime::now());
+        let (hub, id) = (self.hub(), self.client.id);
+        let by =
+            if reason.is_administrators() { hub.enders.of(id) } else { Administrator::default() };
+        let Departed { had_a_seat, closed } = cell.depart(hub, id, reason, &by, SystemTime::now());
         if closed {
             self.hub().directory.forget(&cell);
         }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     config::Config,
+    event::Administrator,
     hub::{Due, KeepOut},
 };
 
@@ -59,7 +60,16 @@ fn unseat(hub: &Hub, session: &Session) {
     let client_id = session.client.id;
     let cell = session.client.seat().unwrap();
     assert!(cell.seats(client_id));
-    assert!(cell.depart(hub, client_id, LeaveReason::Left, SystemTime::now()).had_a_seat);
+    assert!(
+        cell.depart(
+            hub,
+            client_id,
+            LeaveReason::Left,
+            &Administrator::default(),
+            SystemTime::now()
+        )
+        .had_a_seat
+    );
     assert!(!cell.seats(client_id));
     assert!(session.seat.is_some());
 }
@@ -90,10 +100,10 @@ async fn who_lost_its_seat_may_come_back_like_anybody_new() {
     let room_id: RoomId = "r".parse().unwrap();
     unseat(&hub, &loser);
     heard(&other);
-    hub.lock_room(&room_id, true, None).await.unwrap();
+    hub.lock_room(&Administrator::default(), &room_id, true, None).await.unwrap();
     let locked = json!({"type": "join-error", "code": "room-locked"});
     assert_eq!(ask(&mut loser, join("r")).await, [locked]);
-    hub.lock_room(&room_id, false, None).await.unwrap();
+    hub.lock_room(&Administrator::default(), &room_id, false, None).await.unwrap();
     heard(&other);
     assert_eq!(ask(&mut loser, join("r")).await, [joined("r")]);
     assert_eq!(heard(&other), [json!({"type": "user-joined"})]);
@@ -145,7 +155,7 @@ async fn names_and_seat_are_seen_from_outside() {
     ask(&mut session, join("b")).await;
     assert_eq!(seen().1, "b".parse().ok());
     let _other = member(&hub, "full").await;
-    hub.lock_room(&"full".parse().unwrap(), true, None).await.unwrap();
+    hub.lock_room(&Administrator::default(), &"full".parse().unwrap(), true, None).await.unwrap();
     ask(&mut session, join("full")).await;
     assert_eq!(seen().1, "b".parse().ok(), "it was refused there");
     ask(&mut session, json!({"type": "leave", "roomId": "b"})).await;
@@ -167,7 +177,7 @@ async fn who_is_at_its_end_takes_no_seat_and_leaves_no_room_behind() {
     let hub = hub();
     let mut session = hub.connect(Ipv4Addr::LOCALHOST.into(), None).unwrap();
     let wish = session.receive(&join("r").to_string()).unwrap();
-    hub.disconnect_client(session.client.id, None, None).await.unwrap();
+    hub.disconnect_client(&Administrator::default(), session.client.id, None, None).await.unwrap();
     session.join(wish).await;
     assert_eq!(hub.counts().rooms, 0);
 }
@@ -178,7 +188,13 @@ async fn who_is_ended_and_banned_from_its_room_hears_so_once() {
     let session = member(&hub, "r").await;
     let keep_out = KeepOut { user_id: false, address: true, room_only: true, until: None };
     let id = session.client.id;
-    assert_eq!(hub.disconnect_client(id, Some("spam"), Some(keep_out)).await.unwrap().len(), 1);
+    assert_eq!(
+        hub.disconnect_client(&Administrator::default(), id, Some("spam"), Some(keep_out))
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     let banned = json!({"type": "removed", "code": "banned", "reason": "spam", "roomId": "r"});
     assert_eq!(heard(&session), [banned]);
     assert_eq!(hub.counts().rooms, 0);
