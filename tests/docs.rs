@@ -304,6 +304,7 @@ fn every_limit_names_a_test_that_is_there() {
         format!("admin: connections | {},", limits::ADMIN_CONNECTIONS),
         format!("HTTP/1 request | {} s to arrive", limits::HANDSHAKE.as_secs()),
         format!("HTTP/1 connection | {} s to be taken", limits::ADMIN_ANSWER.as_secs()),
+        format!("where one is asked for | {} |", limits::STRANGERS),
         format!("credential that is taken | {} of a", limits::ADMIN_FAILURES),
         format!("HTTP/1 request | {} KiB", limits::ADMIN_HEADER_BYTES >> 10),
         format!("at once, scrapes among them | {},", limits::ADMIN_CALLS),

@@ -333,3 +333,22 @@ async fn what_changes_something_is_in_the_audit_log_and_no_secret_is_in_any() {
     }
     assert!(!shown.contains(payload));
 }
+
+#[tokio::test]
+async fn strangers_do_not_take_the_places_of_administrators() {
+    let kept = Kept::start();
+    let watch_health = HEALTH[1];
+    let mut streams = Vec::new();
+    for _ in 0..10 {
+        let channel = kept.channel().await;
+        for _ in 0..100 {
+            streams.push(call(&channel, watch_health, &[]).await.unwrap());
+        }
+    }
+    let channel = kept.channel().await;
+    let refused = call(&channel, watch_health, &[]).await.unwrap_err();
+    assert_eq!(reason(&refused), (Code::ResourceExhausted, "TOO_MANY_WATCHERS".into()));
+    let watch = format!("{SERVICE}/WatchEvents");
+    assert!(call(&channel, &watch, &[&kept.viewer.bearer()]).await.is_ok());
+    drop(streams);
+}

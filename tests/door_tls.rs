@@ -8,7 +8,12 @@ mod authority;
 mod keys;
 mod support;
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use authority::{Authority, Secure};
 use http_body_util::BodyExt;
@@ -56,6 +61,8 @@ async fn the_role_follows_from_the_subject_and_from_all_of_it() {
         (&[("CN", "ops,O=Example")], None, unknown, unknown),
         (&[("CN", "deploy.example.org.evil.example")], None, unknown, unknown),
         (&[("O", "deploy.example.org")], None, unknown, unknown),
+        (&[("CN", "deploy.example.org"), ("second CN", "x")], None, unknown, unknown),
+        (&[("CN", "x"), ("second CN", "deploy.example.org")], None, unknown, unknown),
         // A token that is shown is what counts, right or wrong.
         (&[("CN", "nobody")], Some(known.bearer()), Code::Ok, denied),
         (&[("CN", "deploy.example.org")], Some(known.bearer()), Code::Ok, denied),
@@ -86,6 +93,18 @@ async fn a_certificate_that_is_not_taken_is_refused_in_the_handshake() {
         };
         assert!(failed);
     }
+}
+
+#[tokio::test]
+async fn a_certificate_ends_its_streams_and_calls_when_it_expires() {
+    let (folder, ours) = (tempfile::tempdir().unwrap(), Authority::new());
+    let server = TestServer::with(&flags(folder.path(), &ours, &["ops admin cn:ops"]));
+    let shown = ours.issue_until(SystemTime::now() + Duration::from_secs(3), &[("CN", "ops")]);
+    let mut ops = Secure::connect(server.addresses.admin, &ours, Some(shown)).await.unwrap();
+    let stream = ops.begin(WATCH_EVENTS, None).await.unwrap().into_body();
+    assert_eq!(ops.ask(LIST_ROOMS, None).await.unwrap(), Code::Ok);
+    assert_eq!(ending_of(stream).await, Code::Unauthenticated);
+    assert_eq!(ops.ask(LIST_ROOMS, None).await.unwrap(), Code::Unauthenticated);
 }
 
 #[tokio::test]

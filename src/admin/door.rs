@@ -2,13 +2,13 @@
 
 mod access;
 
-use std::{future::pending, sync::Arc};
+use std::{future::pending, sync::Arc, time::SystemTime};
 
 use hyper::{
     HeaderMap,
     header::{AUTHORIZATION, HeaderValue},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::sleep};
 use tonic::Status;
 
 pub(super) use access::{Access, of as access_of};
@@ -27,12 +27,22 @@ use crate::event::Administrator;
 #[derive(Debug, Clone)]
 pub(super) struct Door(Option<TokenFile>);
 
-/// Whoever came in, and by what.
+/// Whoever came in, and for how long.
 #[derive(Debug)]
-pub(super) struct Pass {
-    pub(super) administrator: Administrator,
-    /// What it needs to have on, and where that is said.
-    standing: Option<(Role, watch::Receiver<Arc<Credentials>>)>,
+pub(super) enum Pass {
+    /// Whoever it is: nobody is asked, of this call or of any.
+    Anybody,
+    /// The same, where others are asked.
+    Stranger,
+    /// Somebody whom the file names.
+    Known {
+        administrator: Administrator,
+        /// What it needs to have on.
+        needed: Role,
+        /// When its certificate ends, if it came by one.
+        expires_at: Option<SystemTime>,
+        credentials: watch::Receiver<Arc<Credentials>>,
+    },
 }
 
 impl Door {
@@ -58,9 +68,8 @@ impl Door {
     ) -> Result<Pass, Problem> {
         let given: Vec<HeaderValue> = headers.get_all(AUTHORIZATION).iter().cloned().collect();
         headers.remove(AUTHORIZATION);
-        let (Some(file), Access::For(needed)) = (&self.0, needed) else {
-            return Ok(Pass { administrator: Administrator::default(), standing: None });
-        };
+        let Some(file) = &self.0 else { return Ok(Pass::Anybody) };
+        let Access::For(needed) = needed else { return Ok(Pass::Stranger) };
         let credentials = file.credentials();
         let known = identify(&credentials.borrow(), &given, caller.subject());
         let Some((administrator, role)) = known else {
@@ -80,7 +89,9 @@ impl Door {
             let text = format!("{administrator} is a {role}, and this call needs {needed}");
             return Err(Problem::new(Reason::Forbidden, text));
         }
-        Ok(Pass { administrator, standing: Some((needed, credentials)) })
+        let by_certificate = caller.subject().filter(|_| given.is_empty());
+        let expires_at = by_certificate.map(|subject| subject.expires_at);
+        Ok(Pass::Known { administrator, needed, expires_at, credentials })
     }
 }
 
@@ -107,16 +118,43 @@ fn identify(
 }
 
 impl Pass {
-    /// Done once its administrator is no longer named, or may no longer do this. A new token under the same name
-    /// changes nothing.
+    /// Who it is; nobody's name where that was not asked.
+    pub(super) fn administrator(&self) -> Administrator {
+        match self {
+            Self::Anybody | Self::Stranger => Administrator::default(),
+            Self::Known { administrator, .. } => administrator.clone(),
+        }
+    }
+
+    /// Whether it is somebody of whom others are not.
+    pub(super) fn is_strangers(&self) -> bool {
+        matches!(self, Self::Stranger)
+    }
+
+    /// Done once its administrator is no longer named or may no longer do this, or its certificate has expired. A new
+    /// token under the same name changes nothing.
     pub(super) async fn withdrawn(self) -> Status {
-        let Some((needed, mut credentials)) = self.standing else { return pending().await };
-        let withdrawn = |credentials: &Arc<Credentials>| {
-            credentials.role_of(&self.administrator).is_none_or(|role| role < needed)
-        };
-        let is_read_no_more = credentials.wait_for(withdrawn).await.is_err();
-        if is_read_no_more {
+        let Self::Known { administrator, needed, expires_at, mut credentials } = self else {
             return pending().await;
+        };
+        let may_not = |credentials: &Arc<Credentials>| {
+            credentials.role_of(&administrator).is_none_or(|role| role < needed)
+        };
+        let taken_out = async {
+            // Where nobody will read the file again, it stays as it is.
+            if credentials.wait_for(may_not).await.is_err() {
+                pending().await
+            }
+        };
+        let expired = async {
+            match expires_at.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default()) {
+                Some(left) => sleep(left).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = taken_out => {}
+            () = expired => {}
         }
         unknown().into()
     }

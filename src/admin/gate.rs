@@ -23,7 +23,7 @@ use tonic::{
 };
 
 use super::{
-    door::{Door, access_of},
+    door::{Door, Pass, access_of},
     line::{Answer, Caller},
     plain::{self, Plain},
     problem::{Problem, Reason, explain},
@@ -47,6 +47,8 @@ pub(super) struct Gate {
     routes: Routes,
     plain: Arc<Plain>,
     standing: Arc<Quota>,
+    /// Those that stand open of callers whom nobody knows.
+    strangers: Arc<Quota>,
     calls: Arc<Quota>,
     bytes: Arc<Quota>,
 }
@@ -59,19 +61,22 @@ impl Gate {
             routes: routes.prepare(),
             plain: Arc::new(plain),
             standing: Quota::new(limits::WATCHERS),
+            strangers: Quota::new(limits::STRANGERS),
             calls: Quota::new(limits::ADMIN_CALLS),
             bytes: Quota::new(bytes),
         }
     }
 
     /// A place for a call.
-    fn admit(&self, caller: &Arc<Caller>, path: &str) -> Result<Place, Problem> {
+    fn admit(&self, caller: &Arc<Caller>, path: &str, pass: &Pass) -> Result<Place, Problem> {
         if STANDING.contains(&path) {
             let on_this_connection = caller.standing.take(1).ok_or_else(|| {
                 let text = "too many open streams on this connection";
                 Problem::new(Reason::TooManyStreams, text)
             })?;
-            let of_all = self.standing.take(1);
+            // Strangers do not take the places of those whom the door lets in.
+            let all = if pass.is_strangers() { &self.strangers } else { &self.standing };
+            let of_all = all.take(1);
             let too_many = || Problem::new(Reason::TooManyWatchers, "too many watchers");
             let of_all = of_all.ok_or_else(too_many)?;
             return Ok(Place::Standing(on_this_connection, of_all));
@@ -138,8 +143,8 @@ impl Service<Request<Body>> for Gate {
             Ok(pass) => pass,
             Err(problem) => return Box::pin(refuse(problem)),
         };
-        request.extensions_mut().insert(pass.administrator.clone());
-        let mut place = match self.admit(&caller, &path) {
+        request.extensions_mut().insert(pass.administrator());
+        let mut place = match self.admit(&caller, &path, &pass) {
             Ok(place) => place,
             Err(problem) => return Box::pin(refuse(problem)),
         };

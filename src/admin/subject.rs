@@ -19,7 +19,8 @@ pub(super) struct Subject {
     pub(super) distinguished: String,
     /// Its common name, if it has exactly one.
     pub(super) common: Option<String>,
-    expires_at: SystemTime,
+    /// A connection may outlive the certificate that it came with.
+    pub(super) expires_at: SystemTime,
 }
 
 impl Subject {
@@ -38,7 +39,6 @@ impl Subject {
         Some(Self { distinguished: name.to_string(), common, expires_at })
     }
 
-    /// A connection may outlive the certificate that it came with.
     pub(super) fn is_valid(&self) -> bool {
         SystemTime::now() <= self.expires_at
     }

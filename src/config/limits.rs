@@ -42,6 +42,8 @@ pub const REQUEST_ID_BYTES: usize = 16 << 20;
 pub const REQUEST_ID_KEPT: Duration = Duration::from_secs(10 * 60);
 /// Most streams of administrators that stand open at a time: `WatchEvents`, `Health/Watch` and reflection.
 pub const WATCHERS: usize = 10_000;
+/// Most of these of callers who showed no credential, where they are asked for: they watch health.
+pub const STRANGERS: usize = 1000;
 /// Most clients that are looked at for one page of a listing: with a filter that few match, it is short.
 pub const CLIENTS_LOOKED_AT: usize = 10_000;
 /// Bytes kept of a browser's User-Agent.

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses its own part")]
 
-use std::{error::Error, net::SocketAddr, sync::Arc};
+use std::{error::Error, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
@@ -67,10 +67,21 @@ impl Authority {
         self.sign(params, subject)
     }
 
+    pub fn issue_until(&self, end: SystemTime, subject: &[(&str, &str)]) -> (String, String) {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_after = end.into();
+        self.sign(params, subject)
+    }
+
     fn sign(&self, mut params: CertificateParams, subject: &[(&str, &str)]) -> (String, String) {
         params.distinguished_name = DistinguishedName::new();
         for (kind, value) in subject {
-            let kind = if *kind == "CN" { DnType::CommonName } else { DnType::OrganizationName };
+            let kind = match *kind {
+                "CN" => DnType::CommonName,
+                // The library has one of each kind, unless it does not know it for one.
+                "second CN" => DnType::CustomDnType(vec![2, 5, 4, 3]),
+                _ => DnType::OrganizationName,
+            };
             params.distinguished_name.push(kind, *value);
         }
         let key = KeyPair::generate().unwrap();
