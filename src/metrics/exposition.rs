@@ -28,22 +28,14 @@ impl Exposition {
         series: impl IntoIterator<Item = ([S; N], u64)>,
     ) {
         let series = series.into_iter().map(|(values, value)| {
-            let mut counter = Counter::default();
-            counter.set_value(value as f64);
-            let mut metric = Metric::from_label(pairs(labels, values));
-            metric.set_counter(counter);
-            metric
+            counted(Metric::from_label(pairs(labels, values)), value as f64)
         });
         self.family(name, help, MetricType::COUNTER, series.collect());
     }
 
     /// The same where it grows by fractions.
     pub fn fraction_counter(&mut self, name: &str, help: &str, value: f64) {
-        let mut counter = Counter::default();
-        counter.set_value(value);
-        let mut metric = Metric::default();
-        metric.set_counter(counter);
-        self.family(name, help, MetricType::COUNTER, vec![metric]);
+        self.family(name, help, MetricType::COUNTER, vec![counted(Metric::default(), value)]);
     }
 
     /// Adds something that comes and goes.
@@ -86,6 +78,13 @@ impl Exposition {
         family.set_metric(series);
         self.0.push(family);
     }
+}
+
+fn counted(mut metric: Metric, value: f64) -> Metric {
+    let mut counter = Counter::default();
+    counter.set_value(value);
+    metric.set_counter(counter);
+    metric
 }
 
 fn pairs<const N: usize, S: Into<String>>(labels: [&str; N], values: [S; N]) -> Vec<LabelPair> {
