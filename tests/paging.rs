@@ -87,6 +87,21 @@ impl Drop for Calm<'_> {
     }
 }
 
+/// What is on the pages, one after the other, of which each names the next one.
+async fn all_pages(
+    mut page: impl AsyncFnMut(String) -> (Vec<String>, String),
+    tokens: &mut Vec<String>,
+) -> Vec<String> {
+    let (mut seen, mut token) = page(String::new()).await;
+    while !token.is_empty() {
+        tokens.push(token.clone());
+        let (more, next) = page(token).await;
+        seen.extend(more);
+        token = next;
+    }
+    seen
+}
+
 /// Each of `staying` is seen once, and nothing twice.
 fn each_once(seen: Vec<String>, staying: &[String]) {
     assert!(seen.is_sorted());
@@ -129,21 +144,12 @@ async fn rooms_that_stay_are_on_exactly_one_page() {
     };
     let mut tokens = Vec::new();
     for (page_size, filter) in [(997, ""), (1000, "room_id = \"room*\" AND locked = false")] {
-        let look = async {
-            let (mut seen, mut page_token) = (Vec::new(), String::new());
-            loop {
-                let filter = filter.to_owned();
-                let request = ListRoomsRequest { page_size, page_token, filter };
-                let page = admin.list_rooms(request).await.unwrap().into_inner();
-                seen.extend(page.rooms.into_iter().map(|room| room.room_id));
-                page_token = page.next_page_token;
-                if page_token.is_empty() {
-                    return seen;
-                }
-                tokens.push(page_token.clone());
-            }
+        let page = async |page_token| {
+            let request = ListRoomsRequest { page_size, page_token, filter: filter.to_owned() };
+            let page = admin.list_rooms(request).await.unwrap().into_inner();
+            (page.rooms.into_iter().map(|room| room.room_id).collect(), page.next_page_token)
         };
-        each_once(beside(churn, look), &staying);
+        each_once(beside(churn, all_pages(page, &mut tokens)), &staying);
     }
     for token in [tokens.first(), tokens.last()] {
         let filter = "locked = true".to_owned();
@@ -161,21 +167,15 @@ async fn clients_that_stay_are_on_exactly_one_page() {
     let churn = || drop((0..CHURNING).map(|_| connect(&hub)).collect::<Vec<_>>());
     let mut tokens = Vec::new();
     for (page_size, filter) in [(997, ""), (1000, "address = \"127.0.0.1\"")] {
-        let look = async {
-            let (mut seen, mut page_token) = (Vec::new(), String::new());
-            loop {
-                let filter = filter.to_owned();
-                let request = ListClientsRequest { page_size, page_token, filter };
-                let page = admin.list_clients(request).await.unwrap().into_inner();
-                seen.extend(page.clients.into_iter().map(|client| client.client_id));
-                page_token = page.next_page_token;
-                if page_token.is_empty() {
-                    return seen;
-                }
-                tokens.push(page_token.clone());
-            }
+        let page = async |page_token| {
+            let request = ListClientsRequest { page_size, page_token, filter: filter.to_owned() };
+            let page = admin.list_clients(request).await.unwrap().into_inner();
+            (
+                page.clients.into_iter().map(|client| client.client_id).collect(),
+                page.next_page_token,
+            )
         };
-        each_once(beside(churn, look), &staying);
+        each_once(beside(churn, all_pages(page, &mut tokens)), &staying);
     }
     for token in [tokens.first(), tokens.last()] {
         let filter = "room_id = \"\"".to_owned();
