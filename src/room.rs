@@ -6,9 +6,11 @@
 mod command;
 mod denied;
 mod event;
+mod role;
 mod state;
 
 pub use command::{Command, Update};
 pub use denied::Denied;
 pub use event::{Change, Event, LeaveReason};
+pub use role::Role;
 pub use state::{Identity, Member, Room, Settings, Summary};
