@@ -29,7 +29,7 @@ mod turn;
 use std::{
     net::IpAddr,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -53,7 +53,7 @@ use crate::{
     journal::Journal,
     metrics::Metrics,
     protocol::{Reply, VERSION},
-    room::{Identity, Settings},
+    room::{Identity, Rules, Settings},
 };
 use {
     addresses::Addresses, agents::Agents, bans::BanBook, directory::Directory, drain::Drain,
@@ -66,7 +66,7 @@ use {
 pub struct Hub {
     config: Arc<Config>,
     limits: Limits,
-    new_room: Arc<Settings>,
+    rules: Arc<Rules>,
     journal: Journal,
     directory: Directory,
     clients: Registry,
@@ -127,11 +127,9 @@ impl Hub {
     pub fn new(config: Arc<Config>) -> Self {
         let capacity = config.capacity();
         Self {
-            new_room: Arc::new(Settings {
-                max_members: config.max_members,
-                locked: false,
-                metadata: "{}".into(),
-                empty_timeout: Duration::ZERO,
+            rules: Arc::new(Rules {
+                new_room: Settings::open(config.max_members),
+                first_is_host: true,
             }),
             journal: Journal::memory(config.log_limits()),
             directory: Directory::new(config.max_rooms),

@@ -5,6 +5,7 @@ mod frame;
 mod json;
 mod reply;
 mod request;
+mod return_token;
 mod signal;
 
 pub use code::{CloseCode, Code};
@@ -12,4 +13,5 @@ pub use frame::{Announcement, Frame};
 pub use json::Json;
 pub use reply::{Joined, Peer, Reply, RoomInfo, VERSION};
 pub use request::{Rejected, Request, RequestId, SignalKind, parse};
+pub use return_token::ReturnToken;
 pub use signal::{Sender, UserIdJson};

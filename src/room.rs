@@ -4,13 +4,19 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::disallowed_types))]
 
 mod command;
+mod decide;
 mod denied;
 mod event;
+mod hosts;
+mod member;
+mod password;
 mod role;
 mod state;
 
-pub use command::{Command, Update};
+pub use command::{By, Command, Update};
 pub use denied::Denied;
 pub use event::{Change, Event, LeaveReason};
-pub use role::Role;
-pub use state::{Identity, Member, Room, Settings, Summary};
+pub use member::{Entrant, Identity, Member, ReturnKey, Vouched, Waiter, WaitingEnd};
+pub use password::{PasswordHash, Proof};
+pub use role::{Role, Standing};
+pub use state::{Room, Rules, Settings, Summary};

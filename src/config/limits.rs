@@ -167,6 +167,17 @@ pub const ROOMS_LOOKED_AT: usize = 10_000;
 pub const BROADCAST_NAMES: usize = 1000;
 /// Most bans that stand at a time.
 pub const BANS: usize = 10_000;
+/// How long whoever lost a seat may return to it past what keeps others out, and how long a room that keeps others out
+/// waits for its last one.
+pub const RETURN: Duration = Duration::from_secs(60);
+/// Longest return token that is looked at, in bytes.
+pub const RETURN_TOKEN_BYTES: usize = 64;
+/// Most lost seats that a room remembers.
+pub const RETURNERS: usize = 1000;
+/// Most that wait in a room's lobby at a time.
+pub const WAITING: usize = 50;
+/// How long somebody waits there at most.
+pub const WAIT: Duration = Duration::from_secs(10 * 60);
 /// Longest reason that an administrator gives to people, in characters.
 pub const REASON_CHARS: usize = 256;
 /// How long a room that an administrator makes stays while it is empty, if nothing is said.

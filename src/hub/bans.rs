@@ -68,7 +68,7 @@ impl Hub {
             });
         };
         let Some(cell) = self.directory.find(room_id) else { return };
-        for client in cell.members(is_met) {
+        for client in cell.people(is_met) {
             self.unseat(by, &client, &cell, LeaveReason::Banned, text);
         }
     }
@@ -135,6 +135,11 @@ impl BanBook {
     ) -> T {
         let bans = self.bans.read();
         act(bans.against(room_id, identity.user_id.as_ref(), address, now))
+    }
+
+    /// Does something while no ban comes or goes.
+    pub(super) fn during<T>(&self, act: impl FnOnce(&Bans) -> T) -> T {
+        act(&self.bans.read())
     }
 
     /// Has somebody go by other names, which `publish` shows to everybody, unless a ban stands against these.

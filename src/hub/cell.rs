@@ -3,9 +3,11 @@
 //! Deciding, sequencing, applying and announcing are one critical section here, since the memory journal
 //! never waits. A cell that closed stays closed; whoever finds one asks the directory for another.
 
+mod commit;
+mod hosting;
 mod orders;
 
-use std::{mem, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
 use parking_lot::Mutex;
 
@@ -16,14 +18,16 @@ use super::{
 };
 use crate::{
     ban::Ban,
-    event::{Administrator, Cause},
+    event::Administrator,
     id::{ClientId, RoomId},
-    journal::Decision,
-    protocol::{Announcement, Frame, Joined, RequestId},
+    protocol::{Frame, RequestId, ReturnToken},
     room::{
-        Change, Command, Denied, Event, Identity, LeaveReason, Member, Room, Settings, Summary,
+        Command, Denied, Entrant, Identity, LeaveReason, Member, PasswordHash, Proof, Role, Room,
+        Rules, Summary, Vouched,
     },
 };
+use commit::Occasion;
+pub(super) use hosting::Commander;
 
 /// See the module.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ struct Inner {
     room: Room,
     /// In join order, as their members in the room.
     clients: Vec<Arc<Client>>,
+    /// In the order in which they came, as in the room.
+    waiting: Vec<Arc<Arrival>>,
     announced: Announced,
     /// What [`super::timers::Timers`] has of it.
     timer: Option<SystemTime>,
@@ -49,6 +55,13 @@ pub(super) struct Arrival {
     pub(super) client: Arc<Client>,
     pub(super) identity: Identity,
     pub(super) metadata: Option<Arc<str>>,
+    /// What its token says of it, and the role that comes with it.
+    pub(super) vouched: Option<Arc<Vouched>>,
+    pub(super) granted: Role,
+    /// What it shows of a seat that it had.
+    pub(super) returning: Option<ReturnToken>,
+    /// What it shall return by, unless it keeps the one that it returns by now.
+    pub(super) return_token: ReturnToken,
     pub(super) request_id: Option<RequestId>,
     /// What it hears first if it gives up a seat in this very room.
     pub(super) left: Option<Frame>,
@@ -57,6 +70,7 @@ pub(super) struct Arrival {
 /// What became of a departure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Departed {
+    /// Or waited for one.
     pub(super) had_a_seat: bool,
     pub(super) closed: bool,
 }
@@ -86,10 +100,15 @@ pub(super) enum Unroutable {
 }
 
 impl RoomCell {
-    pub(super) fn vacant(id: RoomId, defaults: Arc<Settings>, rates: &Rates) -> Self {
-        let room = Room::vacant(id.clone(), defaults);
-        let announced = Announced::new(rates);
-        let inner = Inner { room, clients: Vec::new(), announced, timer: None, closed: false };
+    pub(super) fn vacant(id: RoomId, rules: Arc<Rules>, rates: &Rates) -> Self {
+        let inner = Inner {
+            room: Room::vacant(id.clone(), rules),
+            clients: Vec::new(),
+            waiting: Vec::new(),
+            announced: Announced::new(rates),
+            timer: None,
+            closed: false,
+        };
         Self { id, inner: Mutex::new(inner) }
     }
 
@@ -121,18 +140,31 @@ impl RoomCell {
         self.inner.lock().announced.allows_more(rates, now)
     }
 
-    /// What the room would say to an arrival now. Nothing changes.
-    pub(super) fn ask(&self, hub: &Hub, arrival: &Arrival, now: SystemTime) -> Result<(), Denied> {
+    /// The hash that a password has to be compared with; none where the room has no password, or does not exist.
+    pub(super) fn password(&self) -> Option<PasswordHash> {
         let inner = self.inner.lock();
-        let banned = hub.bans.meet(Some(&self.id), &arrival.identity, arrival.client.address, now);
-        inner.room.decide(arrival.command(banned), now).map(drop)
+        if inner.room.exists() { inner.room.settings().password.clone() } else { None }
     }
 
-    /// Seats a client, unless the room refuses.
-    pub(super) fn join(
+    /// What the room would say to an arrival now. Nothing changes.
+    pub(super) fn ask(
         &self,
         hub: &Hub,
         arrival: &Arrival,
+        proof: Proof,
+        now: SystemTime,
+    ) -> Result<(), Denied> {
+        let inner = self.inner.lock();
+        let banned = hub.bans.meet(Some(&self.id), &arrival.identity, arrival.client.address, now);
+        inner.room.decide(arrival.command(proof, banned), now).map(drop)
+    }
+
+    /// Seats a client, or lets it wait, unless the room refuses.
+    pub(super) fn join(
+        &self,
+        hub: &Hub,
+        arrival: &Arc<Arrival>,
+        proof: Proof,
         now: SystemTime,
     ) -> Result<(), NotSeated> {
         let mut inner = self.inner.lock();
@@ -143,10 +175,10 @@ impl RoomCell {
         let joined = if arrival.client.outbox.is_ending() {
             Err(NotSeated::Ending)
         } else {
-            let Arrival { client, identity, .. } = arrival;
+            let Arrival { client, identity, .. } = &**arrival;
             let joined = hub.bans.decide(Some(&self.id), identity, client.address, now, |ban| {
-                let command = arrival.command(ban.is_some());
-                inner.commit(hub, command, Cause::Client(client.id), Some(arrival), now)
+                let command = arrival.command(proof, ban.is_some());
+                inner.commit(hub, command, Occasion::of_arrival(arrival), now)
             });
             joined.map_err(NotSeated::Denied)
         };
@@ -155,15 +187,16 @@ impl RoomCell {
         joined
     }
 
-    /// A member goes by other names, which `publish` shows to everybody, unless a ban stands against these.
+    /// Somebody who sits or waits here goes by other names, or by another token; `publish` shows that to everybody,
+    /// unless a ban stands against the names.
     ///
     /// # Errors
     /// Which ban that is.
     pub(super) fn rename(
         &self,
         hub: &Hub,
-        client: &Client,
-        identity: &Identity,
+        client: &Arc<Client>,
+        (identity, vouched, granted): (&Identity, Option<Arc<Vouched>>, Role),
         now: SystemTime,
         publish: impl FnOnce(),
     ) -> Result<(), Arc<Ban>> {
@@ -171,10 +204,10 @@ impl RoomCell {
         hub.bans.admit(Some(&self.id), identity, client.address, now, || {
             publish();
             let (client_id, identity) = (client.id, identity.clone());
-            let command = Command::Rename { client_id, identity, banned: false };
+            let command = Command::Rename { client_id, identity, vouched, granted, banned: false };
             // Whoever lost its seat a moment ago has nobody to tell.
             let _: Result<(), Denied> =
-                inner.commit(hub, command, Cause::Client(client.id), None, now);
+                inner.commit(hub, command, Occasion::of_client(client), now);
         })
     }
 
@@ -193,6 +226,12 @@ impl RoomCell {
 
     pub(super) fn is_closed(&self) -> bool {
         self.inner.lock().closed
+    }
+
+    /// Whether this client sits here, or waits for a seat.
+    pub(super) fn knows(&self, client_id: ClientId) -> bool {
+        let inner = self.inner.lock();
+        inner.room.seat_of(client_id).is_some() || inner.room.waiter(client_id).is_some()
     }
 
     /// Whether this client sits here.
@@ -227,120 +266,17 @@ impl RoomCell {
 }
 
 impl Arrival {
-    fn command(&self, banned: bool) -> Command {
-        let Self { client, identity, metadata, .. } = self;
-        Command::Join {
+    fn command(&self, proof: Proof, banned: bool) -> Command {
+        let Self { client, identity, metadata, vouched, granted, .. } = self;
+        let entrant = Entrant {
             client_id: client.id,
             identity: identity.clone(),
             metadata: metadata.clone(),
-            banned,
-        }
-    }
-}
-
-impl Inner {
-    fn depart(
-        &mut self,
-        hub: &Hub,
-        client_id: ClientId,
-        reason: LeaveReason,
-        by: &Administrator,
-        now: SystemTime,
-    ) -> Departed {
-        let had_a_seat = self.room.seat_of(client_id).is_some();
-        let leave = Command::Leave { client_id, reason };
-        let cause = reason.cause(client_id, by);
-        self.commit(hub, leave, cause, None, now).expect("a departure is never denied");
-        Departed { had_a_seat, closed: self.closed }
-    }
-
-    fn commit(
-        &mut self,
-        hub: &Hub,
-        command: Command,
-        cause: Cause,
-        arrival: Option<&Arrival>,
-        now: SystemTime,
-    ) -> Result<(), Denied> {
-        // All leave at once, and each is told so.
-        let all_leave = matches!(command, Command::Close { .. });
-        let changes = self.room.decide(command, now)?;
-        let id = self.room.id().clone();
-        let decision = Decision { decided_on: self.room.version(), changes, cause, now };
-        hub.journal.append_of_room(&id, decision, |event| {
-            if let Change::Left { client_id, .. } = &event.change
-                && let Some(seat) = self.room.seat_of(*client_id)
-            {
-                self.clients.remove(seat);
-            }
-            hub.metrics.event((&event.change).into());
-            self.room.apply(event);
-            if !all_leave || !matches!(event.change, Change::Left { .. }) {
-                self.announce(event, arrival);
-            }
-        });
-        let timer = self.room.expires_at();
-        hub.timers.move_to(&id, mem::replace(&mut self.timer, timer), timer);
-        debug_assert!(
-            self.room
-                .members()
-                .map(|member| member.client_id)
-                .eq(self.clients.iter().map(|c| c.id)),
-            "clients stand as their members do"
-        );
-        Ok(())
-    }
-
-    fn announce(&mut self, event: &Event, arrival: Option<&Arrival>) {
-        let concerned = match &event.change {
-            Change::Joined(member) => {
-                if let Some(arrival) = arrival {
-                    self.seat(arrival);
-                }
-                Some(member.client_id)
-            }
-            Change::Left { client_id, reason, .. } => {
-                if let Some(Arrival { client, left: Some(left), .. }) = arrival
-                    && *reason == LeaveReason::Rejoined
-                {
-                    client.push(Entry::Frame(left.clone()));
-                }
-                Some(*client_id)
-            }
-            Change::Renamed { member, .. } => Some(member.client_id),
-            Change::Closed => {
-                self.closed = true;
-                None
-            }
-            Change::Created { .. } | Change::Updated { .. } | Change::Locked | Change::Unlocked => {
-                None
-            }
+            vouched: vouched.clone(),
+            granted: *granted,
+            return_key: self.return_token.key(),
         };
-        let Some(news) = Announcement::of(event, self.room.settings()) else { return };
-        self.announced.take(news.weight() * self.clients.len());
-        let news = Entry::Announcement(Arc::new(news));
-        let renamed = || self.clients.iter().find(|client| Some(client.id) == concerned);
-        let changed = arrival.map(|arrival| &arrival.client).or_else(renamed);
-        for client in self.clients.iter().filter(|client| Some(client.id) != concerned) {
-            match changed {
-                Some(changed) => client.push_news_of(changed, news.clone()),
-                None => client.push(news.clone()),
-            }
-        }
-    }
-
-    /// The joiner hears who is there before anybody hears of the joiner, or the joiner of anything else.
-    fn seat(&mut self, Arrival { client, request_id, .. }: &Arrival) {
-        let peers = self.room.members().filter(|member| member.client_id != client.id);
-        let joined = Joined {
-            room_id: self.room.id().clone(),
-            peers: peers.cloned().collect(),
-            settings: self.room.settings().clone(),
-            request_id: request_id.clone(),
-        };
-        let joined = Announcement::joined(joined);
-        self.announced.take(joined.weight());
-        client.push(Entry::Announcement(Arc::new(joined)));
-        self.clients.push(Arc::clone(client));
+        let returning = self.returning.as_ref().map(ReturnToken::key);
+        Command::Join { entrant, banned, proof, returning }
     }
 }

@@ -15,6 +15,8 @@ pub enum Ending {
     Unfinished,
     /// The client said more than it may, for too long. What is due is dropped.
     RateLimited,
+    /// Another connection took the seat over. What is due is dropped.
+    TakenOver,
     /// The server stops now. What is due is dropped.
     CutOff,
     /// An administrator wants it. What is due is still sent.
@@ -45,6 +47,7 @@ impl Ending {
             | Self::SlowConsumer
             | Self::Unfinished
             | Self::RateLimited
+            | Self::TakenOver
             | Self::CutOff => Urgency::AtOnce,
         }
     }
@@ -57,6 +60,7 @@ impl Ending {
             Self::SlowConsumer => LeaveReason::SlowConsumer,
             Self::Unfinished => LeaveReason::Timeout,
             Self::RateLimited => LeaveReason::RateLimited,
+            Self::TakenOver => LeaveReason::Rejoined,
             Self::Removed => LeaveReason::Removed,
             Self::Banned => LeaveReason::Banned,
             Self::RoomClosed => LeaveReason::RoomClosed,

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, sync::Arc, time::SystemTime};
 
 use super::{
     Hub, NotFound,
-    cell::{CellClosed, RoomCell},
+    cell::{CellClosed, Commander, RoomCell},
     directory::TooManyRooms,
     removal::removed,
 };
@@ -128,8 +128,8 @@ impl Hub {
 
     /// A room's cell, be it a vacant one.
     pub(super) fn cell(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, TooManyRooms> {
-        let defaults = || Arc::clone(&self.new_room);
-        let vacant = || RoomCell::vacant(room_id.clone(), defaults(), &self.rates);
+        let rules = || Arc::clone(&self.rules);
+        let vacant = || RoomCell::vacant(room_id.clone(), rules(), &self.rates);
         loop {
             let cell = self.directory.find_or_insert(room_id, vacant)?;
             if !self.is_over(&cell) {
@@ -163,7 +163,7 @@ impl Hub {
         update: Update,
         settled_at: Option<Position>,
     ) -> Result<Summary, NotChanged> {
-        self.settle(by, room_id, Command::Update { update, settled_at }).await
+        self.settle(by, room_id, update, settled_at).await
     }
 
     /// Locks or unlocks a room, if its settings are those of `settled_at`, and shows it as it is then.
@@ -177,7 +177,8 @@ impl Hub {
         locked: bool,
         settled_at: Option<Position>,
     ) -> Result<Summary, NotChanged> {
-        self.settle(by, room_id, Command::Lock { locked, settled_at }).await
+        let update = Update { locked: Some(locked), ..Update::default() };
+        self.settle(by, room_id, update, settled_at).await
     }
 
     #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
@@ -185,10 +186,14 @@ impl Hub {
         &self,
         by: &Administrator,
         room_id: &RoomId,
-        command: Command,
+        update: Update,
+        settled_at: Option<Position>,
     ) -> Result<Summary, NotChanged> {
         let cell = self.find(room_id).ok_or(NotChanged::NotFound)?;
-        Ok(cell.settle(self, by, command, SystemTime::now())?)
+        let command = |by| Command::Update { by, update, settled_at, banned: Vec::new() };
+        let by = Commander::Administrator(by);
+        let settled = cell.carry_out(self, by, command, SystemTime::now())?;
+        settled.ok_or(NotChanged::NotFound)
     }
 
     /// Ends a room, if its settings are those of `settled_at`, and the connections of its members, with `reason` for
@@ -241,8 +246,16 @@ impl From<Denied> for NotChanged {
             Denied::Changed => Self::Changed,
             Denied::Full
             | Denied::Locked
+            | Denied::Held
             | Denied::Banned
+            | Denied::PasswordRequired
+            | Denied::PasswordUnchecked
+            | Denied::PasswordNotSet
+            | Denied::LobbyFull
+            | Denied::Forbidden
+            | Denied::LastHost
             | Denied::NotAMember
+            | Denied::NotWaiting
             | Denied::NoSuchRoom
             | Denied::Exists => Self::NotFound,
         }

@@ -24,7 +24,7 @@ use crate::{
     protocol::{
         self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind, UserIdJson,
     },
-    room::{Denied, Identity, LeaveReason},
+    room::{Denied, Identity, LeaveReason, Role},
 };
 
 /// Ends with its value: whatever way the connection goes, dropping this frees the seat and the name.
@@ -232,14 +232,17 @@ impl Session {
         let identity = Identity { user_id: Some(user_id.clone()), ..identity };
         let shown = UserIdJson::from(&user_id);
         let names = Arc::new(Names { identity: identity.clone(), user_id: shown });
-        let seat = self.seat.clone().filter(|cell| cell.seats(self.client.id));
+        let seat = self.seat.clone().filter(|cell| cell.knows(self.client.id));
         if let Some(cell) = &seat {
             self.may_change(cell)?;
         }
         let (hub, now) = (self.hub(), SystemTime::now());
         let publish = || self.client.publish_names(Some(Arc::clone(&names)));
         let admitted = match &seat {
-            Some(cell) => cell.rename(hub, &self.client, &identity, now, publish),
+            Some(cell) => {
+                let names = (&identity, None, Role::Member);
+                cell.rename(hub, &self.client, names, now, publish)
+            }
             None => hub.bans.admit(None, &identity, self.client.address, now, publish),
         };
         admitted.map_err(|ban| banned(&ban))?;

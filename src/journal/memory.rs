@@ -18,7 +18,7 @@ use crate::{
     config::LogLimits,
     event::{Event, Position},
     id::RoomId,
-    room::Change,
+    room::{Change, Waiter},
 };
 
 /// How long followers sleep at least between two wakings. Waking 10,000 of them at each of 1,000
@@ -290,9 +290,17 @@ fn weight(record: &Record) -> usize {
 
 fn texts(change: &Change) -> usize {
     match change {
-        Change::Joined(member) | Change::Renamed { member, .. } => member.weight(),
-        Change::Created { settings } | Change::Updated { settings } => settings.metadata.len(),
-        Change::Left { user_id, .. } => user_id.as_ref().map_or(0, |id| id.as_str().len()),
+        Change::Joined(member)
+        | Change::Renamed { member, .. }
+        | Change::RoleChanged { member, .. }
+        | Change::Waiting(Waiter { member, .. }) => member.weight(),
+        Change::Created { settings } | Change::Updated { settings } => {
+            let password = settings.password.as_ref().map_or(0, |hash| hash.as_str().len());
+            settings.metadata.len() + password
+        }
+        Change::Left { user_id, .. } | Change::WaitingEnded { user_id, .. } => {
+            user_id.as_ref().map_or(0, |id| id.as_str().len())
+        }
         Change::Locked | Change::Unlocked | Change::Closed => 0,
     }
 }

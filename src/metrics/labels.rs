@@ -72,6 +72,8 @@ label! {
         HeartbeatTimeout = "heartbeat-timeout",
         /// The client did not take what was due to it.
         SlowConsumer = "slow-consumer",
+        /// Another connection took its seat over.
+        TakenOver = "taken-over",
         /// The client did not finish what it began to say.
         Unfinished = "unfinished",
         /// The client said more than it may.
@@ -94,6 +96,12 @@ label! {
         Joined = "joined",
         /// A member goes by other names.
         Updated = "updated",
+        /// A member may do more or less.
+        RoleChanged = "role-changed",
+        /// Somebody waits for a seat.
+        WaitingStarted = "waiting-started",
+        /// Somebody waits no longer.
+        WaitingEnded = "waiting-ended",
         /// A seat was freed.
         Left = "left",
         /// A room admits nobody new.
@@ -139,6 +147,7 @@ impl From<CloseCode> for Closing {
             CloseCode::TooLarge => Self::TooLarge,
             CloseCode::HeartbeatTimeout => Self::HeartbeatTimeout,
             CloseCode::SlowConsumer => Self::SlowConsumer,
+            CloseCode::TakenOver => Self::TakenOver,
             CloseCode::Unfinished => Self::Unfinished,
             CloseCode::RateLimited => Self::RateLimited,
             CloseCode::Removed => Self::Removed,
@@ -153,6 +162,9 @@ impl From<&Change> for Kind {
             Change::Created { .. } => Self::Created,
             Change::Joined(_) => Self::Joined,
             Change::Renamed { .. } => Self::Updated,
+            Change::RoleChanged { .. } => Self::RoleChanged,
+            Change::Waiting(_) => Self::WaitingStarted,
+            Change::WaitingEnded { .. } => Self::WaitingEnded,
             Change::Updated { .. } => Self::RoomUpdated,
             Change::Left { .. } => Self::Left,
             Change::Locked => Self::Locked,

@@ -16,8 +16,28 @@ pub enum Code {
     BadRoomId,
     /// Every seat is taken.
     RoomFull,
-    /// An administrator locked the room.
+    /// The room is locked.
     RoomLocked,
+    /// The room is empty, and waits for those who lost their seats in it.
+    RoomHeld,
+    /// The room has a password, and none was given.
+    PasswordRequired,
+    /// The password is another one.
+    WrongPassword,
+    /// A password was given, and the room has none.
+    PasswordNotSet,
+    /// The server has no rooms with passwords but those that administrators make.
+    PasswordsOff,
+    /// As many wait for a seat as may.
+    LobbyFull,
+    /// Nobody let the client in for as long as it may wait.
+    WaitingTimeout,
+    /// A host or an administrator did not let the client in.
+    Denied,
+    /// Only a host may ask for that, or the client's token is for other rooms.
+    Forbidden,
+    /// There must be a host.
+    LastHost,
     /// The server takes no more rooms.
     Unavailable,
     /// The sender sits in no room.
@@ -36,12 +56,22 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 22] = [
         Self::BadMessage,
         Self::UnknownType,
         Self::BadRoomId,
         Self::RoomFull,
         Self::RoomLocked,
+        Self::RoomHeld,
+        Self::PasswordRequired,
+        Self::WrongPassword,
+        Self::PasswordNotSet,
+        Self::PasswordsOff,
+        Self::LobbyFull,
+        Self::WaitingTimeout,
+        Self::Denied,
+        Self::Forbidden,
+        Self::LastHost,
         Self::Unavailable,
         Self::NotInRoom,
         Self::PeerNotFound,
@@ -57,9 +87,16 @@ impl From<Denied> for Code {
         match denied {
             Denied::Full => Self::RoomFull,
             Denied::Locked => Self::RoomLocked,
+            Denied::Held => Self::RoomHeld,
             Denied::Banned => Self::Banned,
-            Denied::NotAMember | Denied::NoSuchRoom => Self::NotInRoom,
-            Denied::Exists | Denied::Changed => Self::Unavailable,
+            Denied::PasswordRequired => Self::PasswordRequired,
+            Denied::PasswordNotSet => Self::PasswordNotSet,
+            Denied::LobbyFull => Self::LobbyFull,
+            Denied::Forbidden => Self::Forbidden,
+            Denied::LastHost => Self::LastHost,
+            Denied::NotAMember | Denied::NotWaiting => Self::PeerNotFound,
+            Denied::NoSuchRoom => Self::NotInRoom,
+            Denied::PasswordUnchecked | Denied::Exists | Denied::Changed => Self::Unavailable,
         }
     }
 }
@@ -83,6 +120,8 @@ pub enum CloseCode {
     HeartbeatTimeout = 4000,
     /// The client did not read what was kept for it.
     SlowConsumer = 4001,
+    /// Another connection took the seat over.
+    TakenOver = 4002,
     /// A message was begun and not finished.
     Unfinished = 4005,
     /// The client said more than it may, and went on.
@@ -95,7 +134,7 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::GoingAway,
         Self::Protocol,
         Self::Unsupported,
@@ -103,6 +142,7 @@ impl CloseCode {
         Self::TooLarge,
         Self::HeartbeatTimeout,
         Self::SlowConsumer,
+        Self::TakenOver,
         Self::Unfinished,
         Self::RateLimited,
         Self::Removed,
@@ -119,6 +159,7 @@ impl CloseCode {
             Self::TooLarge => "The message is too large",
             Self::HeartbeatTimeout => "No answer to a ping; reconnect",
             Self::SlowConsumer => "Too many messages were left unread; reconnect",
+            Self::TakenOver => "Another connection of yours took the seat over",
             Self::Unfinished => "A message was begun and not finished in time; reconnect",
             Self::RateLimited => "Too many messages for too long; reconnect later",
             Self::Removed => "Removed by an administrator",

@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::{Joined, Reply};
 use crate::{
     id::{ClientId, UserId},
-    room::{Change, Event, Identity, LeaveReason, Member, Settings},
+    room::{Change, Event, Identity, LeaveReason, Member, Role, Settings, WaitingEnd},
 };
 
 /// One encoded message. Cloning it copies no byte.
@@ -40,6 +40,9 @@ enum What {
     UserJoined(Arc<Member>),
     UserUpdated(Arc<Member>),
     UserLeft { client_id: ClientId, user_id: Option<UserId>, reason: LeaveReason },
+    RoleChanged { client_id: ClientId, role: Role },
+    Knock(Arc<Member>),
+    KnockEnded { client_id: ClientId, reason: WaitingEnd },
     RoomUpdated(Settings),
 }
 
@@ -49,13 +52,29 @@ impl Announcement {
         What::Joined(joined).into()
     }
 
-    /// What the room-mates of whomever it concerns hear of `event`, the room's settings being `settings` after it.
+    /// What a host hears of somebody who waits for a seat.
+    pub fn knock(waiting: &Arc<Member>) -> Self {
+        What::Knock(Arc::clone(waiting)).into()
+    }
+
+    /// What the room-mates of whomever it concerns, or the hosts, hear of `event`, the room's settings being `settings` after it.
     pub fn of(event: &Event, settings: &Settings) -> Option<Self> {
         Some(Self::from(match &event.change {
             Change::Joined(member) => What::UserJoined(Arc::clone(member)),
             Change::Renamed { member, .. } => What::UserUpdated(Arc::clone(member)),
             Change::Left { client_id, user_id, reason } => {
                 What::UserLeft { client_id: *client_id, user_id: user_id.clone(), reason: *reason }
+            }
+            // Somebody became host by another's word and not only for want of one, which concerns nobody else.
+            Change::RoleChanged { member, previous } if member.standing.role == *previous => {
+                return None;
+            }
+            Change::RoleChanged { member, .. } => {
+                What::RoleChanged { client_id: member.client_id, role: member.standing.role }
+            }
+            Change::Waiting(waiter) => What::Knock(Arc::clone(&waiter.member)),
+            Change::WaitingEnded { client_id, reason, .. } => {
+                What::KnockEnded { client_id: *client_id, reason: *reason }
             }
             Change::Locked | Change::Unlocked | Change::Updated { .. } => {
                 What::RoomUpdated(settings.clone())
@@ -91,7 +110,10 @@ impl What {
                     let peers = peers.iter().map(|peer| FIELDS + member_weight(peer));
                     peers.sum::<usize>() + quoted_bytes(room_id.as_str()) + settings.metadata.len()
                 }
-                Self::UserJoined(member) | Self::UserUpdated(member) => member_weight(member),
+                Self::UserJoined(member) | Self::UserUpdated(member) | Self::Knock(member) => {
+                    member_weight(member)
+                }
+                Self::RoleChanged { .. } | Self::KnockEnded { .. } => 0,
                 Self::UserLeft { user_id, .. } => {
                     user_id.as_ref().map_or(0, |user_id| quoted_bytes(user_id.as_str()))
                 }
@@ -110,6 +132,13 @@ impl What {
                 reason: reason.as_str(),
             }
             .encode(),
+            Self::RoleChanged { client_id, role } => {
+                Reply::RoleChanged { client_id: *client_id, role: role.as_str() }.encode()
+            }
+            Self::Knock(waiting) => Reply::knock(waiting).encode(),
+            Self::KnockEnded { client_id, reason } => {
+                Reply::KnockEnded { client_id: *client_id, reason: reason.as_str() }.encode()
+            }
             Self::RoomUpdated(settings) => Reply::RoomUpdated { room: settings.into() }.encode(),
         }
     }
@@ -120,6 +149,7 @@ fn member_weight(member: &Member) -> usize {
     user_id.as_ref().map_or(0, |user_id| quoted_bytes(user_id.as_str()))
         + display_name.as_ref().map_or(0, |name| quoted_bytes(name.as_str()))
         + member.metadata.as_ref().map_or(0, |json| json.len())
+        + member.vouched_metadata().map_or(0, str::len)
 }
 
 /// What a text takes as a JSON string (RFC 8259, section 7): a control character takes up to six bytes.

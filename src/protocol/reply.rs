@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Code, Frame, RequestId};
+use super::{Code, Frame, RequestId, ReturnToken};
 use crate::{
     config::IceServer,
     id::{ClientId, DisplayName, RoomId, UserId},
-    room::{Identity, Member, Settings},
+    room::{Identity, Member, Role, Settings},
 };
 
 /// The version of the protocol that `welcome` names.
@@ -36,6 +36,8 @@ pub enum Reply<'a> {
         members: Vec<ClientId>,
         peers: Vec<Peer<'a>>,
         room: RoomInfo<'a>,
+        role: &'a str,
+        return_token: &'a ReturnToken,
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a RequestId>,
     },
@@ -44,6 +46,11 @@ pub enum Reply<'a> {
         code: Code,
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RequestId>,
+    },
+    Waiting {
+        room_id: &'a RoomId,
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a RequestId>,
     },
@@ -69,11 +76,33 @@ pub enum Reply<'a> {
         client_id: ClientId,
         display_name: Option<&'a DisplayName>,
         metadata: Option<&'a RawValue>,
+        role: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        vouched: Option<&'a RawValue>,
     },
     UserUpdated {
         user_id: Option<&'a UserId>,
         client_id: ClientId,
         display_name: Option<&'a DisplayName>,
+        role: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        vouched: Option<&'a RawValue>,
+    },
+    RoleChanged {
+        client_id: ClientId,
+        role: &'a str,
+    },
+    Knock {
+        client_id: ClientId,
+        user_id: Option<&'a UserId>,
+        display_name: Option<&'a DisplayName>,
+        metadata: Option<&'a RawValue>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        vouched: Option<&'a RawValue>,
+    },
+    KnockEnded {
+        client_id: ClientId,
+        reason: &'a str,
     },
     UserLeft {
         user_id: Option<&'a UserId>,
@@ -104,6 +133,9 @@ pub struct Peer<'a> {
     user_id: Option<&'a UserId>,
     display_name: Option<&'a DisplayName>,
     metadata: Option<&'a RawValue>,
+    role: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vouched: Option<&'a RawValue>,
 }
 
 /// What members see of a room's settings.
@@ -113,6 +145,8 @@ pub struct RoomInfo<'a> {
     locked: bool,
     max_members: usize,
     metadata: &'a RawValue,
+    has_password: bool,
+    lobby: bool,
 }
 
 /// What a joiner is told, kept as it was in that moment.
@@ -124,6 +158,10 @@ pub struct Joined {
     pub peers: Vec<Arc<Member>>,
     /// What holds there.
     pub settings: Settings,
+    /// The joiner's role.
+    pub role: Role,
+    /// What the joiner may return by.
+    pub return_token: ReturnToken,
     /// The request that asked for the seat.
     pub request_id: Option<RequestId>,
 }
@@ -136,6 +174,8 @@ impl Joined {
             members: self.peers.iter().map(peer).collect(),
             peers: self.peers.iter().map(|member| Peer::from(&**member)).collect(),
             room: (&self.settings).into(),
+            role: self.role.as_str(),
+            return_token: &self.return_token,
             request_id: self.request_id.as_ref(),
         }
         .encode()
@@ -144,17 +184,18 @@ impl Joined {
 
 impl<'a> Reply<'a> {
     pub(super) fn user_joined(member: &'a Member) -> Self {
-        let Peer { client_id, user_id, display_name, metadata } = member.into();
-        Self::UserJoined { user_id, client_id, display_name, metadata }
+        let Peer { client_id, user_id, display_name, metadata, role, vouched } = member.into();
+        Self::UserJoined { user_id, client_id, display_name, metadata, role, vouched }
     }
 
     pub(super) fn user_updated(member: &'a Member) -> Self {
-        let Identity { user_id, display_name } = &member.identity;
-        Self::UserUpdated {
-            user_id: user_id.as_ref(),
-            client_id: member.client_id,
-            display_name: display_name.as_ref(),
-        }
+        let Peer { client_id, user_id, display_name, role, vouched, .. } = member.into();
+        Self::UserUpdated { user_id, client_id, display_name, role, vouched }
+    }
+
+    pub(super) fn knock(waiting: &'a Member) -> Self {
+        let Peer { client_id, user_id, display_name, metadata, vouched, .. } = waiting.into();
+        Self::Knock { client_id, user_id, display_name, metadata, vouched }
     }
 
     /// The message as it goes over the wire.
@@ -171,14 +212,22 @@ impl<'a> From<&'a Member> for Peer<'a> {
             user_id: user_id.as_ref(),
             display_name: display_name.as_ref(),
             metadata: member.metadata.as_deref().map(raw),
+            role: member.standing.role.as_str(),
+            vouched: member.vouched_metadata().map(raw),
         }
     }
 }
 
 impl<'a> From<&'a Settings> for RoomInfo<'a> {
     fn from(settings: &'a Settings) -> Self {
-        let Settings { max_members, locked, metadata, .. } = settings;
-        Self { locked: *locked, max_members: *max_members, metadata: raw(metadata) }
+        let Settings { max_members, locked, metadata, password, lobby, .. } = settings;
+        Self {
+            locked: *locked,
+            max_members: *max_members,
+            metadata: raw(metadata),
+            has_password: password.is_some(),
+            lobby: *lobby,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::limits,
     id::{ClientId, DisplayName, InvalidName, RoomId, UserId, is_longer},
-    room::Identity,
+    room::{Denied, Identity, LeaveReason, WaitingEnd},
 };
 
 /// A well-formed request.
@@ -254,6 +254,22 @@ impl Rejected {
     /// Nobody of that name sits where the sender does.
     pub fn peer_not_found() -> Self {
         Self::new(Code::PeerNotFound, "No such client in your room")
+    }
+
+    /// What somebody hears who waits no longer, unless it went itself, or hears of it otherwise.
+    pub fn after_waiting(end: WaitingEnd) -> Option<Self> {
+        Some(match end {
+            WaitingEnd::Denied => Self::new(Code::Denied, "A host did not let you in"),
+            WaitingEnd::TimedOut => {
+                Self::new(Code::WaitingTimeout, "Nobody let you in; you may ask again")
+            }
+            WaitingEnd::Full => Self::new(Code::RoomFull, Denied::Full.to_string()),
+            WaitingEnd::Locked => Self::new(Code::RoomLocked, Denied::Locked.to_string()),
+            WaitingEnd::Gone(LeaveReason::RoomClosed) => {
+                Self::new(Code::RoomClosed, "The room ended while you waited")
+            }
+            WaitingEnd::Admitted | WaitingEnd::Gone(_) => return None,
+        })
     }
 
     fn bad(message: impl Into<Cow<'static, str>>) -> Self {

@@ -2,37 +2,43 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Identity, LeaveReason, Settings};
+use super::{
+    Entrant, Identity, LeaveReason, PasswordHash, Proof, ReturnKey, Role, Settings, Vouched,
+};
 use crate::{event::Position, id::ClientId};
 
 /// A wish, which [`super::Room::decide`] turns into changes or refuses.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Take a seat. Whoever has one gives it up and takes a new one.
+    /// Take a seat, or wait for one where there is a lobby. Whoever has one gives it up and takes a new one.
     Join {
         /// Who.
-        client_id: ClientId,
-        /// Under which names.
-        identity: Identity,
-        /// What it says of itself: JSON text, opaque here.
-        metadata: Option<Arc<str>>,
+        entrant: Entrant,
         /// Whether a ban stands against it now.
         banned: bool,
+        /// What it shows of the room's password.
+        proof: Proof,
+        /// What it shows of a seat that it had.
+        returning: Option<ReturnKey>,
     },
-    /// Free a seat. Never refused; no change for whoever has none.
+    /// Free a seat, or wait no longer. Never refused; no change for whoever does neither.
     Leave {
         /// Whose.
         client_id: ClientId,
         /// Why.
         reason: LeaveReason,
     },
-    /// Go by other names.
+    /// Go by other names, or by another token.
     Rename {
         /// Who.
         client_id: ClientId,
         /// The names from now on.
         identity: Identity,
-        /// Whether a ban stands against these.
+        /// What its token says of it from now on.
+        vouched: Option<Arc<Vouched>>,
+        /// The role that comes with it.
+        granted: Role,
+        /// Whether a ban stands against these names.
         banned: bool,
     },
     /// Come to be ahead of its members.
@@ -40,27 +46,66 @@ pub enum Command {
         /// Its settings to begin with.
         settings: Settings,
     },
-    /// Have other settings.
+    /// Have other settings. Who waits comes in where that lifts the lobby.
     Update {
+        /// Who wants it.
+        by: By,
         /// Which.
         update: Update,
         /// The position of the settings that this is meant for; none: of any.
         settled_at: Option<Position>,
+        /// Who waits and is banned.
+        banned: Vec<ClientId>,
     },
-    /// Admit nobody new, or admit again.
-    Lock {
-        /// What the lock shall be.
-        locked: bool,
-        /// As for an update.
-        settled_at: Option<Position>,
+    /// Make a host of a member, or a member of a host.
+    SetRole {
+        /// Who wants it.
+        by: By,
+        /// Whose role.
+        target: ClientId,
+        /// Whether it is to be host.
+        host: bool,
+    },
+    /// Take a member's seat.
+    Remove {
+        /// Who wants it.
+        by: By,
+        /// Whose.
+        target: ClientId,
+    },
+    /// Seat somebody who waits.
+    Admit {
+        /// Who wants it.
+        by: By,
+        /// Whom; none: all of them, as far as there is room.
+        target: Option<ClientId>,
+        /// Who waits and is banned.
+        banned: Vec<ClientId>,
+    },
+    /// Let somebody wait no longer.
+    Deny {
+        /// Who wants it.
+        by: By,
+        /// Whom.
+        target: ClientId,
     },
     /// End, whoever sits in it.
     Close {
         /// As for an update.
         settled_at: Option<Position>,
     },
-    /// End, if it was empty for as long as it may be. Never refused.
+    /// End what has its time: the waiting of who waits for too long, and the room, if it was empty for as long as it may
+    /// be. Never refused.
     Expire,
+}
+
+/// Who wants something that not everybody may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// An administrator, who may all.
+    Administrator,
+    /// A client, who must be a host.
+    Client(ClientId),
 }
 
 /// What of a room's settings shall be otherwise; none: as it is.
@@ -68,8 +113,14 @@ pub enum Command {
 pub struct Update {
     /// See [`Settings::max_members`].
     pub max_members: Option<usize>,
+    /// See [`Settings::locked`].
+    pub locked: Option<bool>,
     /// See [`Settings::metadata`].
     pub metadata: Option<Arc<str>>,
     /// See [`Settings::empty_timeout`].
     pub empty_timeout: Option<Duration>,
+    /// See [`Settings::password`].
+    pub password: Option<Option<PasswordHash>>,
+    /// See [`Settings::lobby`].
+    pub lobby: Option<bool>,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Member, Settings};
+use super::{Member, Role, Settings, Waiter, WaitingEnd};
 use crate::{
     event::{self, Administrator, Cause},
     id::{ClientId, UserId},
@@ -21,12 +21,30 @@ pub enum Change {
     },
     /// A seat was taken.
     Joined(Arc<Member>),
-    /// A member goes by other names now.
+    /// A member goes by other names now, or by another token.
     Renamed {
-        /// The names from now on.
+        /// The member from now on.
         member: Arc<Member>,
         /// The user's name for itself before.
         previous: Option<UserId>,
+    },
+    /// A member may do more or less than before.
+    RoleChanged {
+        /// The member from now on.
+        member: Arc<Member>,
+        /// What it was before.
+        previous: Role,
+    },
+    /// Somebody waits for a seat, or goes by other names while it does.
+    Waiting(Waiter),
+    /// Somebody waits no longer.
+    WaitingEnded {
+        /// Who.
+        client_id: ClientId,
+        /// The name that it went by.
+        user_id: Option<UserId>,
+        /// Why.
+        reason: WaitingEnd,
     },
     /// It admits nobody new.
     Locked,
@@ -73,7 +91,9 @@ pub enum LeaveReason {
     ServerShutdown,
     /// The server's own fault.
     InternalError,
-    /// An administrator took the seat.
+    /// The token that the client had shown expired.
+    TokenExpired,
+    /// A host or an administrator took the seat.
     Removed,
     /// A ban stands against the client.
     Banned,
@@ -85,7 +105,7 @@ pub enum LeaveReason {
 
 impl LeaveReason {
     /// Every reason, for tables and tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Left,
         Self::Moved,
         Self::Rejoined,
@@ -96,6 +116,7 @@ impl LeaveReason {
         Self::ProtocolError,
         Self::ServerShutdown,
         Self::InternalError,
+        Self::TokenExpired,
         Self::Removed,
         Self::Banned,
         Self::RoomClosed,
@@ -115,10 +136,32 @@ impl LeaveReason {
             Self::ProtocolError => "protocol-error",
             Self::ServerShutdown => "server-shutdown",
             Self::InternalError => "internal-error",
+            Self::TokenExpired => "token-expired",
             Self::Removed => "removed",
             Self::Banned => "banned",
             Self::RoomClosed => "room-closed",
             Self::NodeLost => "node-lost",
+        }
+    }
+
+    /// Whether the seat was lost rather than given up or taken away: whoever had it may return.
+    pub fn is_loss(self) -> bool {
+        match self {
+            Self::Disconnected
+            | Self::Timeout
+            | Self::SlowConsumer
+            | Self::RateLimited
+            | Self::ProtocolError
+            | Self::ServerShutdown
+            | Self::InternalError
+            | Self::TokenExpired
+            | Self::NodeLost => true,
+            Self::Left
+            | Self::Moved
+            | Self::Rejoined
+            | Self::Removed
+            | Self::Banned
+            | Self::RoomClosed => false,
         }
     }
 
@@ -140,6 +183,7 @@ impl LeaveReason {
             | Self::ProtocolError
             | Self::ServerShutdown
             | Self::InternalError
+            | Self::TokenExpired
             | Self::NodeLost => Cause::Server,
         }
     }

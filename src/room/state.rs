@@ -1,16 +1,21 @@
-//! What a room is, what it allows, and how it changes.
+//! What a room is, and how it changes.
 
 use std::{
+    collections::VecDeque,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use indexmap::IndexMap;
 
-use super::{Change, Command, Denied, Event, LeaveReason, Update};
+use super::{
+    Change, Event, Member, PasswordHash, ReturnKey, Waiter,
+    member::{Claim, Entrant},
+};
 use crate::{
+    config::limits,
     event::Position,
-    id::{ClientId, DisplayName, IdHasher, RoomId, UserId},
+    id::{ClientId, IdHasher, RoomId},
 };
 
 /// A room, or the vacancy where one may come to be.
@@ -19,11 +24,22 @@ pub struct Room {
     id: RoomId,
     version: Position,
     created_at: SystemTime,
-    defaults: Arc<Settings>,
+    rules: Arc<Rules>,
     settings: Settings,
     settled_at: Position,
     empty_since: Option<SystemTime>,
     members_by_id: IndexMap<ClientId, Arc<Member>, IdHasher>,
+    /// Most rooms have none of these.
+    aside: Option<Box<Aside>>,
+}
+
+/// What holds for every room alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// The settings of a room that its first member makes.
+    pub new_room: Settings,
+    /// Whether there is always a host where somebody sits who may be one: first whoever came first.
+    pub first_is_host: bool,
 }
 
 /// What holds for a room as a whole.
@@ -37,6 +53,10 @@ pub struct Settings {
     pub metadata: Arc<str>,
     /// How long it stays while it is empty; zero: it ends with its last member.
     pub empty_timeout: Duration,
+    /// What whoever is new must know.
+    pub password: Option<PasswordHash>,
+    /// Whether whoever is new waits until a host lets it in.
+    pub lobby: bool,
 }
 
 /// A room without its members' particulars.
@@ -56,179 +76,48 @@ pub struct Summary {
     pub expires_at: Option<SystemTime>,
     /// How many sit in it.
     pub member_count: usize,
+    /// How many wait for a seat.
+    pub waiting_count: usize,
 }
 
-/// Whoever sits in a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// The connection.
-    pub client_id: ClientId,
-    /// The names it goes by.
-    pub identity: Identity,
-    /// What it said of itself on joining: JSON text, opaque here.
-    pub metadata: Option<Arc<str>>,
-    /// When it took its seat.
-    pub joined_at: SystemTime,
+/// Who is not seated and yet of concern.
+#[derive(Debug, Clone, Default)]
+struct Aside {
+    /// Who waits, in the order in which they came, and so in that of their times.
+    waiting: IndexMap<ClientId, Waiter, IdHasher>,
+    /// Who may return and until when, in the order of that.
+    lost: VecDeque<(SystemTime, Claim)>,
+    /// Until when only they may enter, if it is empty.
+    held_until: Option<SystemTime>,
 }
 
-impl Member {
-    /// About how many bytes of text it holds.
-    pub fn weight(&self) -> usize {
-        let Identity { user_id, display_name } = &self.identity;
-        user_id.as_ref().map_or(0, |id| id.as_str().len())
-            + display_name.as_ref().map_or(0, |name| name.as_str().len())
-            + self.metadata.as_ref().map_or(0, |json| json.len())
+impl Settings {
+    /// Those of a room for so many, open to everybody.
+    pub fn open(max_members: usize) -> Self {
+        Self {
+            max_members,
+            locked: false,
+            metadata: "{}".into(),
+            empty_timeout: Duration::ZERO,
+            password: None,
+            lobby: false,
+        }
     }
 }
 
-/// The names a client goes by; none until it registers.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Identity {
-    /// Its own name for itself.
-    pub user_id: Option<UserId>,
-    /// What to show to people.
-    pub display_name: Option<DisplayName>,
-}
-
 impl Room {
-    /// A room that does not exist yet; `defaults` become its settings when its first member makes it.
-    pub fn vacant(id: RoomId, defaults: Arc<Settings>) -> Self {
+    /// A room that does not exist yet.
+    pub fn vacant(id: RoomId, rules: Arc<Rules>) -> Self {
         Self {
             id,
             version: Position::ZERO,
             created_at: SystemTime::UNIX_EPOCH,
-            settings: Settings::clone(&defaults),
-            defaults,
+            settings: rules.new_room.clone(),
+            rules,
             settled_at: Position::ZERO,
             empty_since: None,
             members_by_id: IndexMap::default(),
-        }
-    }
-
-    /// What `command` changes, in order, or why it may not. Changes nothing itself.
-    ///
-    /// # Errors
-    /// [`Denied`], if a rule of the room stands against it. [`Command::Leave`] is never denied.
-    pub fn decide(&self, command: Command, now: SystemTime) -> Result<Vec<Change>, Denied> {
-        match command {
-            Command::Join { client_id, identity, metadata, banned } => {
-                let member = Member { client_id, identity, metadata, joined_at: now };
-                self.decide_join(member, banned)
-            }
-            Command::Leave { client_id, reason } => Ok(self.decide_leave(client_id, reason)),
-            Command::Rename { client_id, identity, banned } => {
-                self.decide_rename(client_id, identity, banned)
-            }
-            Command::Create { settings } => self.decide_create(settings),
-            Command::Update { update, settled_at } => self.decide_update(update, settled_at),
-            Command::Lock { locked, settled_at } => self.decide_lock(locked, settled_at),
-            Command::Close { settled_at } => self.decide_close(settled_at),
-            Command::Expire => Ok(self.decide_expire(now)),
-        }
-    }
-
-    fn decide_join(&self, member: Member, banned: bool) -> Result<Vec<Change>, Denied> {
-        if banned {
-            return Err(Denied::Banned);
-        }
-        let mut changes = Vec::with_capacity(2);
-        if !self.exists() {
-            changes.push(Change::Created { settings: Settings::clone(&self.defaults) });
-        } else if let Some(seated) = self.members_by_id.get(&member.client_id) {
-            changes.push(left(seated, LeaveReason::Rejoined));
-        } else if self.members_by_id.len() >= self.settings.max_members {
-            return Err(Denied::Full);
-        } else if self.settings.locked {
-            return Err(Denied::Locked);
-        }
-        changes.push(Change::Joined(Arc::new(member)));
-        Ok(changes)
-    }
-
-    fn decide_leave(&self, client_id: ClientId, reason: LeaveReason) -> Vec<Change> {
-        let Some(member) = self.members_by_id.get(&client_id) else { return Vec::new() };
-        let mut changes = vec![left(member, reason)];
-        if self.members_by_id.len() == 1 && self.settings.empty_timeout.is_zero() {
-            changes.push(Change::Closed);
-        }
-        changes
-    }
-
-    fn decide_rename(
-        &self,
-        id: ClientId,
-        identity: Identity,
-        banned: bool,
-    ) -> Result<Vec<Change>, Denied> {
-        let member = self.members_by_id.get(&id).ok_or(Denied::NotAMember)?;
-        if banned {
-            return Err(Denied::Banned);
-        }
-        if member.identity == identity {
-            return Ok(Vec::new());
-        }
-        let previous = member.identity.user_id.clone();
-        let member = Arc::new(Member { identity, ..Member::clone(member) });
-        Ok(vec![Change::Renamed { member, previous }])
-    }
-
-    fn decide_create(&self, settings: Settings) -> Result<Vec<Change>, Denied> {
-        if self.exists() {
-            return Err(Denied::Exists);
-        }
-        Ok(vec![Change::Created { settings }])
-    }
-
-    fn decide_update(
-        &self,
-        update: Update,
-        settled_at: Option<Position>,
-    ) -> Result<Vec<Change>, Denied> {
-        self.is_meant(settled_at)?;
-        let now = &self.settings;
-        let settings = Settings {
-            max_members: update.max_members.unwrap_or(now.max_members),
-            locked: now.locked,
-            metadata: update.metadata.unwrap_or_else(|| Arc::clone(&now.metadata)),
-            empty_timeout: update.empty_timeout.unwrap_or(now.empty_timeout),
-        };
-        let changes = (settings != *now).then_some(Change::Updated { settings });
-        Ok(changes.into_iter().collect())
-    }
-
-    fn decide_lock(
-        &self,
-        locked: bool,
-        settled_at: Option<Position>,
-    ) -> Result<Vec<Change>, Denied> {
-        self.is_meant(settled_at)?;
-        Ok(match (self.settings.locked, locked) {
-            (false, true) => vec![Change::Locked],
-            (true, false) => vec![Change::Unlocked],
-            (true, true) | (false, false) => Vec::new(),
-        })
-    }
-
-    fn decide_close(&self, settled_at: Option<Position>) -> Result<Vec<Change>, Denied> {
-        self.is_meant(settled_at)?;
-        let members = self.members_by_id.values();
-        let leaving = members.map(|member| left(member, LeaveReason::RoomClosed));
-        Ok(leaving.chain([Change::Closed]).collect())
-    }
-
-    fn decide_expire(&self, now: SystemTime) -> Vec<Change> {
-        let due = self.expires_at().is_some_and(|at| at <= now);
-        due.then_some(Change::Closed).into_iter().collect()
-    }
-
-    /// Whether it exists, with the settings that a command is meant for.
-    fn is_meant(&self, settled_at: Option<Position>) -> Result<(), Denied> {
-        if !self.exists() {
-            return Err(Denied::NoSuchRoom);
-        }
-        match settled_at {
-            Some(meant) if meant != self.settled_at => Err(Denied::Changed),
-            _ => Ok(()),
+            aside: None,
         }
     }
 
@@ -246,12 +135,16 @@ impl Room {
                 self.settled_at = event.position;
                 self.empty_since = Some(event.at);
             }
-            Change::Joined(member) => {
+            Change::Joined(member) => self.seat(member),
+            Change::Renamed { member, .. } | Change::RoleChanged { member, .. } => {
                 self.members_by_id.insert(member.client_id, Arc::clone(member));
-                self.empty_since = None;
             }
-            Change::Renamed { member, .. } => {
-                self.members_by_id.insert(member.client_id, Arc::clone(member));
+            Change::Waiting(waiter) => {
+                let client_id = waiter.member.client_id;
+                self.aside_mut().waiting.insert(client_id, waiter.clone());
+            }
+            Change::WaitingEnded { client_id, .. } => {
+                self.aside_mut().waiting.shift_remove(client_id);
             }
             Change::Updated { settings } => {
                 self.settings = settings.clone();
@@ -261,18 +154,60 @@ impl Room {
                 self.settings.locked = matches!(event.change, Change::Locked);
                 self.settled_at = event.position;
             }
-            Change::Left { client_id, .. } => {
-                self.members_by_id.shift_remove(client_id);
-                if self.members_by_id.is_empty() {
-                    self.empty_since = Some(event.at);
-                }
+            Change::Left { client_id, reason, .. } => {
+                self.unseat(*client_id, reason.is_loss(), event.at);
             }
             Change::Closed => {
-                *self = Self::vacant(self.id.clone(), Arc::clone(&self.defaults));
+                *self = Self::vacant(self.id.clone(), Arc::clone(&self.rules));
                 return;
             }
         }
+        self.forget_aside(event.at);
         self.version = event.position;
+    }
+
+    fn seat(&mut self, member: &Arc<Member>) {
+        self.members_by_id.insert(member.client_id, Arc::clone(member));
+        self.empty_since = None;
+        if let Some(aside) = &mut self.aside {
+            aside.held_until = None;
+            aside.lost.retain(|(_, claim)| claim.key != member.return_key);
+        }
+    }
+
+    fn unseat(&mut self, client_id: ClientId, lost: bool, now: SystemTime) {
+        let Some(member) = self.members_by_id.shift_remove(&client_id) else { return };
+        let is_empty = self.members_by_id.is_empty();
+        if is_empty {
+            self.empty_since = Some(now);
+        }
+        if !lost {
+            return;
+        }
+        let until = now + limits::RETURN;
+        let is_held = is_empty && self.is_guarded();
+        let aside = self.aside_mut();
+        aside.held_until = is_held.then_some(until);
+        aside.lost.push_back((until, Claim::of(&member)));
+        if aside.lost.len() > limits::RETURNERS {
+            aside.lost.pop_front();
+        }
+    }
+
+    /// Forgets who may return no longer, and what is not needed any more.
+    fn forget_aside(&mut self, now: SystemTime) {
+        let Some(aside) = &mut self.aside else { return };
+        while aside.lost.front().is_some_and(|(until, _)| *until <= now) {
+            aside.lost.pop_front();
+        }
+        aside.held_until.take_if(|until| *until <= now);
+        if aside.lost.is_empty() && aside.waiting.is_empty() && aside.held_until.is_none() {
+            self.aside = None;
+        }
+    }
+
+    fn aside_mut(&mut self) -> &mut Aside {
+        self.aside.get_or_insert_default()
     }
 
     /// Its name.
@@ -300,12 +235,25 @@ impl Room {
             settled_at: self.settled_at,
             expires_at: self.expires_at(),
             member_count: self.members_by_id.len(),
+            waiting_count: self.waiting().len(),
         })
     }
 
     /// When it ends if it stays empty; none while it has members, or where it does not exist.
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.empty_since?.checked_add(self.settings.empty_timeout)
+        let over = self.empty_since?.checked_add(self.settings.empty_timeout)?;
+        Some(self.held_until().map_or(over, |held| held.max(over)))
+    }
+
+    /// When [`super::Command::Expire`] changes something next.
+    pub fn due_at(&self) -> Option<SystemTime> {
+        let waiting = self.waiting().next().map(|waiter| waiter.until);
+        self.expires_at().into_iter().chain(waiting).min()
+    }
+
+    /// Until when only those may enter who lost a seat in it, since it is empty.
+    pub fn held_until(&self) -> Option<SystemTime> {
+        self.aside.as_ref()?.held_until
     }
 
     /// What holds for it now.
@@ -322,9 +270,56 @@ impl Room {
     pub fn members(&self) -> impl ExactSizeIterator<Item = &Arc<Member>> {
         self.members_by_id.values()
     }
-}
 
-fn left(member: &Member, reason: LeaveReason) -> Change {
-    let user_id = member.identity.user_id.clone();
-    Change::Left { client_id: member.client_id, user_id, reason }
+    /// Whoever sits in it under this id.
+    pub fn member(&self, client_id: ClientId) -> Option<&Arc<Member>> {
+        self.members_by_id.get(&client_id)
+    }
+
+    /// Who waits for a seat in it, in the order in which they came.
+    pub fn waiting(&self) -> impl ExactSizeIterator<Item = &Waiter> {
+        // An empty slice stands for none, as both must be one type.
+        let waiting = self.aside.as_ref().map(|aside| aside.waiting.as_slice());
+        waiting.unwrap_or_default().values()
+    }
+
+    /// Whoever waits for a seat under this id.
+    pub fn waiter(&self, client_id: ClientId) -> Option<&Waiter> {
+        self.aside.as_ref()?.waiting.get(&client_id)
+    }
+
+    /// Whether something keeps people out who are new, beside its size.
+    fn is_guarded(&self) -> bool {
+        let Settings { locked, lobby, password, .. } = &self.settings;
+        *locked || *lobby || password.is_some() || self.waiting().len() > 0
+    }
+
+    /// How it goes on without its last member, who loses its seat.
+    pub(super) fn outlives_a_loss(&self) -> bool {
+        self.is_guarded()
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(super) fn settled_at(&self) -> Position {
+        self.settled_at
+    }
+
+    /// The seat that an entrant with this key may take: one in which somebody sits, or one that was lost.
+    pub(super) fn claim(
+        &self,
+        entrant: &Entrant,
+        key: ReturnKey,
+        now: SystemTime,
+    ) -> Option<Claim> {
+        let seated = self.members_by_id.values().find(|member| member.return_key == key);
+        let lost = || {
+            let mut lost = self.aside.as_ref()?.lost.iter().filter(|(until, _)| *until > now);
+            lost.find(|(_, claim)| claim.key == key).map(|(_, claim)| claim.clone())
+        };
+        let claim = seated.map(|member| Claim::of(member)).or_else(lost);
+        claim.filter(|claim| claim.is_of(entrant))
+    }
 }

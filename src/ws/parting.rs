@@ -59,6 +59,7 @@ fn close_code(ending: Ending) -> CloseCode {
         Ending::SlowConsumer => CloseCode::SlowConsumer,
         Ending::Unfinished => CloseCode::Unfinished,
         Ending::RateLimited => CloseCode::RateLimited,
+        Ending::TakenOver => CloseCode::TakenOver,
         Ending::Removed | Ending::Banned => CloseCode::Removed,
         Ending::RoomClosed => CloseCode::RoomClosed,
     }

@@ -1,6 +1,10 @@
 //! Events.
 
-use super::{ban, count, duration, room::member, timestamp};
+use super::{
+    ban, count, duration,
+    room::{member, role, waiting},
+    timestamp,
+};
 use crate::{
     admin::{
         etag::Etags,
@@ -42,6 +46,22 @@ fn of_room(position: Position, change: &Change, etags: Etags) -> What {
             member: Some(member(who)),
             previous_user_id: previous.as_ref().map(ToString::to_string),
         }),
+        Change::RoleChanged { member: who, previous } => {
+            What::RoleChanged(pb::event::RoleChanged {
+                member: Some(member(who)),
+                previous_role: role(*previous).into(),
+            })
+        }
+        Change::Waiting(who) => {
+            What::WaitingStarted(pb::event::WaitingStarted { waiting: Some(waiting(who)) })
+        }
+        Change::WaitingEnded { client_id, user_id, reason } => {
+            What::WaitingEnded(pb::event::WaitingEnded {
+                client_id: client_id.to_string(),
+                user_id: user_id.as_ref().map(ToString::to_string),
+                reason: reason.as_str().to_owned(),
+            })
+        }
         Change::Updated { settings: new } => {
             What::RoomUpdated(pb::event::RoomUpdated { settings: Some(settings(new, etag())) })
         }
@@ -75,6 +95,8 @@ fn settings(settings: &Settings, etag: String) -> pb::event::Settings {
         metadata_json: settings.metadata.to_string(),
         empty_timeout: duration(settings.empty_timeout),
         etag,
+        password_set: settings.password.is_some(),
+        lobby: settings.lobby,
     }
 }
 
@@ -96,6 +118,9 @@ pub(in crate::admin) fn kind(record: &Record) -> pb::EventKind {
             Change::Created { .. } => pb::EventKind::Created,
             Change::Joined(_) => pb::EventKind::Joined,
             Change::Renamed { .. } => pb::EventKind::Updated,
+            Change::RoleChanged { .. } => pb::EventKind::RoleChanged,
+            Change::Waiting(_) => pb::EventKind::WaitingStarted,
+            Change::WaitingEnded { .. } => pb::EventKind::WaitingEnded,
             Change::Updated { .. } => pb::EventKind::RoomUpdated,
             Change::Locked => pb::EventKind::Locked,
             Change::Unlocked => pb::EventKind::Unlocked,

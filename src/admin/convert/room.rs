@@ -9,7 +9,7 @@ use crate::{
     admin::{etag::Etags, pb, problem::Faults},
     config::limits,
     id::RoomId,
-    room::{Member, Settings, Summary, Update},
+    room::{Member, Role, Settings, Summary, Update, Waiter},
 };
 
 /// A mask's name for all that can be changed.
@@ -29,6 +29,11 @@ pub(in crate::admin) fn room(room: &Summary, etags: Etags) -> pb::Room {
         empty_timeout: duration(room.settings.empty_timeout),
         expire_time: room.expires_at.map(timestamp),
         etag: etags.of(room.settled_at),
+        lobby: room.settings.lobby,
+        password: String::new(),
+        password_set: room.settings.password.is_some(),
+        waiting: Vec::new(),
+        waiting_count: count(room.waiting_count),
     }
 }
 
@@ -40,6 +45,43 @@ pub(in crate::admin) fn member(member: &Member) -> pb::Member {
         display_name: member.identity.display_name.as_ref().map(|name| text(name.as_str())),
         metadata_json: member.metadata.as_deref().map(text),
         join_time: Some(timestamp(member.joined_at)),
+        role: role(member.standing.role).into(),
+        vouched_metadata_json: member.vouched_metadata().map(text),
+        authenticated: member.vouched.is_some(),
+        granted_role: role(member.standing.granted).into(),
+    }
+}
+
+pub(in crate::admin) fn waiting(waiter: &Waiter) -> pb::Waiting {
+    let pb::Member {
+        client_id,
+        user_id,
+        display_name,
+        metadata_json,
+        join_time,
+        vouched_metadata_json,
+        authenticated,
+        granted_role,
+        ..
+    } = member(&waiter.member);
+    pb::Waiting {
+        client_id,
+        user_id,
+        display_name,
+        metadata_json,
+        vouched_metadata_json,
+        authenticated,
+        granted_role,
+        wait_time: join_time,
+        expire_time: Some(timestamp(waiter.until)),
+    }
+}
+
+pub(in crate::admin) fn role(role: Role) -> pb::Role {
+    match role {
+        Role::Guest => pb::Role::Guest,
+        Role::Member => pb::Role::Member,
+        Role::Host => pb::Role::Host,
     }
 }
 
@@ -74,6 +116,8 @@ pub(in crate::admin) fn new_room(
         locked: room.locked,
         metadata,
         empty_timeout,
+        password: None,
+        lobby: room.lobby,
     };
     faults.or(|| Some((id?, settings(max_members?, metadata?, empty_timeout?))))
 }
@@ -107,6 +151,7 @@ pub(in crate::admin) fn update(
         max_members: members.then(|| faults.merge(max_members(room, most))).flatten(),
         metadata: texts.then(|| faults.merge(metadata(room))).flatten(),
         empty_timeout: timeout.then(|| faults.merge(empty_timeout(room))).flatten(),
+        ..Update::default()
     };
     for path in request.update_mask.iter().flat_map(|mask| &mask.paths) {
         if path != ALL && !CHANGEABLE.contains(&&**path) {

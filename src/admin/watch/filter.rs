@@ -17,7 +17,7 @@ use crate::{
     event::Position,
     id::{RoomId, UserId},
     journal::{Entry, Record},
-    room::{self, Member},
+    room::{self, Member, Waiter},
 };
 
 /// See the module.
@@ -102,11 +102,15 @@ impl Filter {
     fn is_about_them(&self, record: &Record) -> bool {
         match &record.entry {
             Entry::Room { event, .. } => match &event.change {
-                room::Change::Joined(member) => self.shows(member),
+                room::Change::Joined(member)
+                | room::Change::RoleChanged { member, .. }
+                | room::Change::Waiting(Waiter { member, .. }) => self.shows(member),
                 room::Change::Renamed { member, previous } => {
                     self.shows(member) || self.names(previous.as_ref())
                 }
-                room::Change::Left { user_id, .. } => self.names(user_id.as_ref()),
+                room::Change::Left { user_id, .. } | room::Change::WaitingEnded { user_id, .. } => {
+                    self.names(user_id.as_ref())
+                }
                 room::Change::Created { .. }
                 | room::Change::Updated { .. }
                 | room::Change::Locked

@@ -12,7 +12,7 @@ use crate::{
     },
     config::limits,
     id::RoomId,
-    room::{Change, Event, Member, Room},
+    room::{Change, Event, Member, Room, Rules, Settings},
 };
 
 /// What a message counts in the one that holds it, beside its bytes: a field's number and a length.
@@ -37,7 +37,7 @@ impl Rooms {
         let Some(room) = self.rooms.get_mut(id) else {
             // It was gone, or not there yet, when it was looked for.
             if let Change::Created { settings } = &event.change {
-                let mut room = Room::vacant(id.clone(), Arc::new(settings.clone()));
+                let mut room = Room::vacant(id.clone(), rules(settings.clone()));
                 room.apply(event);
                 self.add(room);
             }
@@ -109,6 +109,11 @@ fn part(
         part.members.push(shown);
     }
     (part, None)
+}
+
+/// Nothing is decided here, so they make no difference.
+fn rules(new_room: Settings) -> Arc<Rules> {
+    Arc::new(Rules { new_room, first_is_host: false })
 }
 
 #[cfg(test)]

@@ -25,21 +25,8 @@ impl RoomCell {
             return Err(CellClosed);
         }
         let command = Command::Create { settings };
-        let created = inner.commit(hub, command, Cause::Administrator(by.clone()), None, now);
+        let created = inner.commit(hub, command, by.into(), now);
         Ok(created.and_then(|()| inner.room.summary().ok_or(Denied::NoSuchRoom)))
-    }
-
-    /// Changes what holds for the room, and shows it as that left it.
-    pub(in crate::hub) fn settle(
-        &self,
-        hub: &Hub,
-        by: &Administrator,
-        command: Command,
-        now: SystemTime,
-    ) -> Result<Summary, Denied> {
-        let mut inner = self.inner.lock();
-        inner.commit(hub, command, Cause::Administrator(by.clone()), None, now)?;
-        inner.room.summary().ok_or(Denied::NoSuchRoom)
     }
 
     /// Ends the room, and the connections of its members after this `word`.
@@ -53,13 +40,7 @@ impl RoomCell {
     ) -> Result<(), Denied> {
         let mut inner = self.inner.lock();
         let clients = inner.clients.clone();
-        inner.commit(
-            hub,
-            Command::Close { settled_at },
-            Cause::Administrator(by.clone()),
-            None,
-            now,
-        )?;
+        inner.commit(hub, Command::Close { settled_at }, by.into(), now)?;
         // Under the room's lock, so that none of them takes another seat first.
         for client in clients {
             if client.outbox.end_after(Entry::Frame(word.clone()), Ending::RoomClosed) {
@@ -69,11 +50,11 @@ impl RoomCell {
         Ok(())
     }
 
-    /// Ends the room if it was empty for long enough. Returns whether it is closed.
+    /// Ends what has its time in the room: that somebody waits, or the room itself, if it was empty for long enough. Returns whether it is closed.
     pub(in crate::hub) fn expire(&self, hub: &Hub, now: SystemTime) -> bool {
         let mut inner = self.inner.lock();
-        if inner.room.expires_at().is_some_and(|at| at <= now) {
-            let expired = inner.commit(hub, Command::Expire, Cause::Timer, None, now);
+        if inner.room.due_at().is_some_and(|at| at <= now) {
+            let expired = inner.commit(hub, Command::Expire, Cause::Timer.into(), now);
             expired.expect("the end of a time is never denied");
         }
         inner.closed
@@ -84,12 +65,12 @@ impl RoomCell {
         let mut inner = self.inner.lock();
         if inner.room.exists() && inner.clients.is_empty() {
             let close = Command::Close { settled_at: None };
-            inner.commit(hub, close, Cause::Server, None, now).expect("it exists");
+            inner.commit(hub, close, Cause::Server.into(), now).expect("it exists");
         }
         inner.closed
     }
 
-    /// Frees the seat of somebody who did not ask for it, and is told so with `word` before it can take another seat.
+    /// Frees the seat of somebody who did not ask for that, or ends its waiting, and is told so with `word` before it can take another seat.
     pub(in crate::hub) fn unseat(
         &self,
         hub: &Hub,
@@ -128,10 +109,11 @@ impl RoomCell {
         sits_here
     }
 
-    /// Who of its members is meant.
-    pub(in crate::hub) fn members(&self, is_meant: impl Fn(&Client) -> bool) -> Vec<Arc<Client>> {
+    /// Who is meant of those who sit here or wait.
+    pub(in crate::hub) fn people(&self, is_meant: impl Fn(&Client) -> bool) -> Vec<Arc<Client>> {
         let inner = self.inner.lock();
-        inner.clients.iter().filter(|client| is_meant(client)).cloned().collect()
+        let waiting = inner.waiting.iter().map(|arrival| &arrival.client);
+        inner.clients.iter().chain(waiting).filter(|client| is_meant(client)).cloned().collect()
     }
 
     /// Hands a message to every member but those who are left out, and counts them.

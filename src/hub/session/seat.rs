@@ -11,8 +11,8 @@ use crate::{
         rate::milliseconds,
     },
     id::RoomId,
-    protocol::{Code, Rejected, Reply, RequestId},
-    room::{Denied, Identity, LeaveReason},
+    protocol::{Code, Rejected, Reply, RequestId, ReturnToken},
+    room::{Denied, Identity, LeaveReason, Proof, Role},
 };
 
 impl Session {
@@ -25,13 +25,17 @@ impl Session {
         request_id: Option<&RequestId>,
     ) -> Result<(), Rejected> {
         let again = self.sits_in(room_id);
-        let arrival = Arrival {
+        let arrival = Arc::new(Arrival {
             client: Arc::clone(&self.client),
             identity: self.names.as_ref().map_or_else(Identity::default, |n| n.identity.clone()),
             metadata,
+            vouched: None,
+            granted: Role::Member,
+            returning: None,
+            return_token: ReturnToken::random(),
             request_id: request_id.cloned(),
             left: again.then(|| Reply::Left { room_id, request_id: None }.encode()),
-        };
+        });
         if again && let Some(cell) = &self.seat {
             self.may_change(cell)?;
         } else {
@@ -45,13 +49,13 @@ impl Session {
         taken
     }
 
-    fn sit_down(&mut self, room_id: &RoomId, arrival: &Arrival) -> Result<(), Rejected> {
+    fn sit_down(&mut self, room_id: &RoomId, arrival: &Arc<Arrival>) -> Result<(), Rejected> {
         loop {
             let hub = Arc::clone(self.hub());
             let cell = hub.cell(room_id).map_err(|TooManyRooms| too_many_rooms())?;
             // Before it is asked whether the connection is at its end: whoever ends it finds the seat.
             self.client.publish_seat(Some(&cell));
-            let refusal = match cell.join(&hub, arrival, SystemTime::now()) {
+            let refusal = match cell.join(&hub, arrival, Proof::None, SystemTime::now()) {
                 Ok(()) => {
                     self.seat = Some(cell);
                     return Ok(());
@@ -78,7 +82,7 @@ impl Session {
         match hub.find(room_id) {
             Some(cell) => {
                 self.may_change(&cell)?;
-                let answer = cell.ask(hub, arrival, now);
+                let answer = cell.ask(hub, arrival, Proof::None, now);
                 answer.map_err(|denied| self.denied(denied, Some(room_id), identity))
             }
             None if hub.bans.meet(Some(room_id), identity, self.client.address, now) => {
