@@ -1,0 +1,256 @@
+//! The room's rules against a model that is too simple to be wrong, under random commands.
+
+#![allow(
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test lists its cases, and panics where it fails"
+)]
+
+mod model;
+mod steps;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use model::{Model, Seat, Waiting};
+use proptest::prelude::*;
+use signalpost::{
+    event::{Cause, Position},
+    id::{ClientId, RoomId},
+    room::{self, Change, Denied, Event, Identity, Member, Role, Room, Settings, WaitingEnd},
+};
+use steps::{Asking, PEOPLE, Passport, Rules, Shown, Step, command, hash, id, key, steps};
+
+const USUAL: Rules = Rules { seats: 3, locked: false, timeout: 0, password: None, lobby: false };
+
+fn vacant(first_is_host: bool) -> Room {
+    let new_room = Settings::open(USUAL.seats);
+    let rules = room::Rules { new_room, first_is_host };
+    Room::vacant("room".parse::<RoomId>().unwrap(), Arc::new(rules))
+}
+
+fn at(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// What can be seen of a room.
+#[derive(Debug, Clone, PartialEq)]
+struct View {
+    members: Vec<Seat>,
+    waiting: Vec<Waiting>,
+    rules: Rules,
+    ends_at: Option<u64>,
+}
+
+impl From<&Model> for View {
+    fn from(model: &Model) -> Self {
+        Self {
+            members: model.members.clone(),
+            waiting: model.waiting.clone(),
+            rules: model.rules.clone(),
+            ends_at: model.ends_at(),
+        }
+    }
+}
+
+impl From<&Room> for View {
+    fn from(room: &Room) -> Self {
+        let Settings { max_members, locked, empty_timeout, password, lobby, .. } = room.settings();
+        let password = password.as_ref().map(|hash| hash.as_str().parse().unwrap());
+        let waiting = room.waiting().map(|waiter| {
+            let Seat { who, passport, key, .. } = seat(&waiter.member);
+            Waiting { who, passport, key, until: seconds(waiter.until) }
+        });
+        Self {
+            members: room.members().map(|member| seat(member)).collect(),
+            waiting: waiting.collect(),
+            rules: Rules {
+                seats: *max_members,
+                locked: *locked,
+                timeout: empty_timeout.as_secs(),
+                password,
+                lobby: *lobby,
+            },
+            ends_at: room.expires_at().map(seconds),
+        }
+    }
+}
+
+fn seat(member: &Member) -> Seat {
+    let name = |identity: &Identity| Some(identity.user_id.as_ref()?.as_str().parse().unwrap());
+    Seat {
+        who: who(member.client_id),
+        passport: Passport {
+            name: name(&member.identity),
+            vouched: member.vouched.is_some(),
+            granted: member.standing.granted,
+        },
+        role: member.standing.role,
+        acting: member.standing.acting,
+        key: (0..=u8::MAX).find(|number| key(*number) == member.return_key).unwrap(),
+    }
+}
+
+fn who(client_id: ClientId) -> u8 {
+    (0..PEOPLE).find(|who| id(*who) == client_id).unwrap()
+}
+
+/// Puts what was decided in order, as a journal that others write to as well.
+fn sequence(room: &Room, changes: Vec<Change>, head: &mut u64, now: u64) -> Vec<Event> {
+    let mut prev = room.version();
+    let mut event = |change| {
+        *head += 2;
+        let (position, at, cause) = (Position(*head), at(now), Cause::Server);
+        let event = Event { position, prev, at, cause, change };
+        prev = event.position;
+        event
+    };
+    changes.into_iter().map(&mut event).collect()
+}
+
+/// A room to which things happen in turn.
+struct Life {
+    room: Room,
+    head: u64,
+    now: u64,
+    history: Vec<Event>,
+}
+
+impl Life {
+    fn new(first_is_host: bool) -> Self {
+        Self { room: vacant(first_is_host), head: 0, now: 0, history: Vec::new() }
+    }
+
+    fn step(&mut self, step: &Step) -> Result<Vec<Change>, Denied> {
+        if let Step::Wait(seconds) = step {
+            self.now += seconds;
+        }
+        let changes = self.room.decide(command(step, &self.room), at(self.now))?;
+        for event in sequence(&self.room, changes.clone(), &mut self.head, self.now) {
+            self.room.apply(&event);
+            self.history.push(event);
+        }
+        Ok(changes)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn the_room_agrees_with_the_model(steps in steps(80), first_is_host: bool) {
+        let mut life = Life::new(first_is_host);
+        let mut model = Model::new(USUAL, first_is_host);
+        for step in &steps {
+            let decided = life.step(step);
+            let expected = model.step(step, life.now, &USUAL);
+            let told = decided.map(|changes| {
+                let ended = |change: &Change| match change {
+                    Change::WaitingEnded { client_id, reason, .. } => Some((who(*client_id), *reason)),
+                    _ => None,
+                };
+                changes.iter().filter_map(ended).collect::<Vec<(u8, WaitingEnd)>>()
+            });
+            prop_assert_eq!(told, expected, "{:?}", step);
+            prop_assert_eq!(View::from(&life.room), View::from(&model), "after {:?}", step);
+        }
+        let mut replayed = vacant(first_is_host);
+        life.history.iter().for_each(|event| replayed.apply(event));
+        prop_assert_eq!(format!("{replayed:?}"), format!("{:?}", life.room));
+    }
+
+    /// Without the model: each seat that was taken had a reason, and each reason against it was heeded.
+    #[test]
+    fn nobody_comes_in_whom_the_rules_refuse(steps in steps(80), first_is_host: bool) {
+        let mut life = Life::new(first_is_host);
+        for step in &steps {
+            let before = life.room.clone();
+            let (is_member, now) = (|who: u8| before.member(id(who)).is_some(), life.now);
+            let Ok(changes) = life.step(step) else { continue };
+            let joined = changes.iter().filter(|change| matches!(change, Change::Joined(_))).count();
+            let left = changes.iter().filter(|change| matches!(change, Change::Left { .. })).count();
+            let seats = life.room.settings().max_members;
+            if joined > left {
+                prop_assert!(life.room.members().len() <= seats, "{:?}", step);
+            }
+            let banned = |joined: &Change| match (joined, step) {
+                (Change::Joined(member), Step::Admit(.., banned) | Step::Update(.., banned)) => {
+                    banned.contains(&who(member.client_id))
+                }
+                (Change::Joined(_), Step::Join(asking)) => asking.banned,
+                _ => false,
+            };
+            prop_assert!(!changes.iter().any(banned), "{:?}", step);
+            let Step::Join(Asking { who, passport, shown, returning, .. }) = step else {
+                let admits = matches!(step, Step::Admit(..) | Step::Update(..));
+                prop_assert!(joined == 0 || admits, "{:?}", step);
+                continue;
+            };
+            if joined == 0 || !before.exists() || is_member(*who) || passport.granted == Role::Host {
+                continue;
+            }
+            let returns = returning.is_some_and(|shown| {
+                let seated = before.members().any(|member| member.return_key == key(shown));
+                seated || life.history.iter().any(|event| {
+                    matches!(&event.change, Change::Left { reason, .. } if reason.is_loss())
+                        && at(now) < event.at + Duration::from_secs(60)
+                })
+            });
+            let Settings { locked, password, lobby, .. } = before.settings();
+            let proved = password.as_ref().is_none_or(|right| match shown {
+                Shown::Right(password) => *right == hash(*password),
+                _ => false,
+            });
+            prop_assert!(returns || !locked && !lobby && proved, "{:?}", step);
+        }
+    }
+
+    #[test]
+    fn there_is_a_host_where_one_is_due(steps in steps(80)) {
+        let mut life = Life::new(true);
+        for step in &steps {
+            let _ = life.step(step);
+            let may_act = |member: &Arc<Member>| member.standing.granted >= Role::Member;
+            let is_host = |member: &Arc<Member>| member.standing.is_host();
+            let (due, has) =
+                (life.room.members().any(may_act), life.room.members().any(is_host));
+            prop_assert!(!due || has, "{:?}", step);
+            let acting = life.room.members().filter(|member| member.standing.acting).count();
+            prop_assert!(acting <= 1, "{:?}", step);
+        }
+    }
+
+    #[test]
+    fn settings_have_a_name_that_no_join_changes(steps in steps(60), first_is_host: bool) {
+        let mut life = Life::new(first_is_host);
+        for step in &steps {
+            let before = life.room.summary();
+            let _ = life.step(step);
+            if let (Some(before), Some(after)) = (before, life.room.summary())
+                && before.created_at == after.created_at
+                && !matches!(step, Step::Close(_) | Step::Create(_))
+            {
+                let same = before.settings == after.settings;
+                prop_assert_eq!(same, before.settled_at == after.settled_at, "{:?}", step);
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_or_a_question_changes_nothing(steps in steps(30), first_is_host: bool) {
+        let mut life = Life::new(first_is_host);
+        for step in &steps {
+            let before = format!("{:?}", life.room);
+            let _ = life.room.decide(command(step, &life.room), at(life.now));
+            prop_assert_eq!(format!("{:?}", life.room), before);
+            let _ = life.step(step);
+        }
+    }
+}
