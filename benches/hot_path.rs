@@ -8,7 +8,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Waker},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use clap::Parser;
@@ -18,8 +18,8 @@ use signalpost::{
     config::Config,
     event::{Cause, Position},
     hub::{Audience, Client, Hub, Session},
-    protocol::{Announcement, Joined, Json, Sender, SignalKind, parse},
-    room::{Change, Event, Identity, Member, Settings},
+    protocol::{Announcement, Joined, Json, ReturnToken, Sender, SignalKind, parse},
+    room::{Change, Event, Identity, Member, ReturnKey, Role, Settings, Standing},
 };
 
 fn main() {
@@ -80,26 +80,25 @@ fn member(nth: usize) -> Arc<Member> {
             display_name: Some("Ann".parse().unwrap()),
         },
         metadata: None,
+        vouched: None,
         joined_at: SystemTime::UNIX_EPOCH,
+        standing: Standing::granted(Role::Member),
+        return_key: ReturnKey([0; 16]),
     })
-}
-
-fn settings() -> Settings {
-    Settings {
-        max_members: 10,
-        locked: false,
-        metadata: "{}".into(),
-        empty_timeout: Duration::ZERO,
-    }
 }
 
 #[divan::bench]
 fn encoding_joined_of_10(bencher: Bencher<'_, '_>) {
     let peers: Vec<_> = (0..9).map(member).collect();
     let joined = || {
-        let room_id = "standup".parse().unwrap();
-        let settings = settings();
-        Announcement::joined(Joined { room_id, peers: peers.clone(), settings, request_id: None })
+        Announcement::joined(Joined {
+            room_id: "standup".parse().unwrap(),
+            peers: peers.clone(),
+            settings: Settings::open(10),
+            role: Role::Member,
+            return_token: ReturnToken::random(),
+            request_id: None,
+        })
     };
     // An announcement keeps what it was encoded to, so each is encoded once.
     bencher.with_inputs(joined).bench_local_refs(|announcement| announcement.frame());
@@ -107,7 +106,7 @@ fn encoding_joined_of_10(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn encoding_user_joined(bencher: Bencher<'_, '_>) {
-    let (settings, at) = (settings(), SystemTime::UNIX_EPOCH);
+    let (settings, at) = (Settings::open(10), SystemTime::UNIX_EPOCH);
     let event = Event {
         position: Position(2),
         prev: Position(1),

@@ -322,12 +322,8 @@ fn nothing_is_said_to_a_client_before_its_welcome() {
 async fn a_room_is_not_to_be_found_once_its_time_is_over_though_no_timer_has_looked() {
     let hub = hub("");
     let room: RoomId = "r".parse().unwrap();
-    let settings = Settings {
-        max_members: 1,
-        locked: true,
-        metadata: "{}".into(),
-        empty_timeout: Duration::from_millis(1),
-    };
+    let empty_timeout = Duration::from_millis(1);
+    let settings = Settings { locked: true, empty_timeout, ..Settings::open(1) };
     let mut follower = hub.journal().follow(None);
     let over = || thread::sleep(Duration::from_millis(2));
     hub.create_room(&Administrator::default(), &room, settings.clone()).await.unwrap();

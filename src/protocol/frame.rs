@@ -164,9 +164,13 @@ fn quoted_bytes(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
+    use crate::{
+        protocol::ReturnToken,
+        room::{ReturnKey, Standing, Vouched},
+    };
 
     #[test]
     fn an_announcement_takes_no_more_than_it_weighs() {
@@ -179,14 +183,12 @@ mod tests {
                     display_name: Some(name.parse().unwrap()),
                 },
                 metadata: Some(format!("{{\"x\":\"{}\"}}", "x".repeat(2000)).into()),
+                vouched: Some(Arc::new(Vouched { metadata: Some("[1]".into()) })),
                 joined_at: SystemTime::UNIX_EPOCH,
+                standing: Standing::granted(Role::Member),
+                return_key: ReturnKey([0; 16]),
             });
-            let settings = Settings {
-                max_members: 10_000,
-                locked: true,
-                metadata: "{}".into(),
-                empty_timeout: Duration::ZERO,
-            };
+            let settings = Settings { locked: true, lobby: true, ..Settings::open(10_000) };
             let (client_id, reason) = (member.client_id, LeaveReason::InternalError);
             let user_id = member.identity.user_id.clone();
             for what in [
@@ -194,10 +196,15 @@ mod tests {
                 What::UserUpdated(Arc::clone(&member)),
                 What::UserLeft { client_id, user_id, reason },
                 What::RoomUpdated(settings.clone()),
+                What::Knock(Arc::clone(&member)),
+                What::KnockEnded { client_id, reason: WaitingEnd::Gone(reason) },
+                What::RoleChanged { client_id, role: Role::Member },
                 What::Joined(Joined {
                     room_id: name.parse().unwrap(),
                     peers: vec![member; 20],
                     settings,
+                    role: Role::Member,
+                    return_token: ReturnToken::random(),
                     request_id: None,
                 }),
             ] {
