@@ -66,8 +66,8 @@
 //!
 //! # Who may know whom
 //!
-//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal} → {room, ban} → event → id →
-//! config`. Nothing names what stands left of it; a test holds this.
+//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal} → {room, ban} →
+//! {event, password} → id → config`. Nothing names what stands left of it; a test holds this.
 //!
 //! # Invariants
 //!
@@ -124,6 +124,7 @@ pub mod hub;
 pub mod id;
 pub mod journal;
 pub mod metrics;
+pub mod password;
 pub mod protocol;
 pub mod room;
 pub mod server;

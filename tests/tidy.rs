@@ -22,7 +22,7 @@ const LAYERS: [&[&str]; 10] = [
     &["metrics"],
     &["protocol", "journal"],
     &["room", "ban"],
-    &["event"],
+    &["event", "password"],
     &["id"],
 ];
 

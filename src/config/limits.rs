@@ -6,6 +6,8 @@ use std::{num::NonZeroUsize, time::Duration};
 pub const NAME_CHARS: usize = 128;
 /// Longest displayName and requestId, in characters.
 pub const LABEL_CHARS: usize = 64;
+/// Longest password of a room, in characters (so at most four times as many bytes).
+pub const PASSWORD_CHARS: usize = 128;
 /// Longest metadata of a member, in bytes of JSON.
 pub const METADATA_BYTES: usize = 2048;
 /// What a list of members needs for each beside its metadata, in bytes, with names of ordinary length.
