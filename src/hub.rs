@@ -1,5 +1,5 @@
 //! Who is here: every connected client and every room with its local members. The only holder of room
-//! locks. Lock order: directory shard, room, bans, log; outboxes, the client registry, timers and what a client lets
+//! locks. Lock order: directory shard, room, bans, log; outboxes, the client registry, timers, passwords that wait and what a client lets
 //! others know of itself are leaves. A connection's wire is locked under none of these, and only its outbox under it.
 
 mod addresses;
@@ -18,6 +18,7 @@ mod heartbeat;
 mod keep;
 mod look;
 mod outbox;
+mod passwords;
 mod rate;
 mod registry;
 mod removal;
@@ -42,6 +43,7 @@ pub use drain::{NotDraining, Progress, Stage};
 pub use ending::Ending;
 pub use look::{Counts, Limits};
 pub use outbox::{Due, Entry, Outbox};
+pub use passwords::{Asker, Busy, Guesses};
 pub use removal::{KeepOut, NotRemoved};
 pub use rooms::{NotChanged, NotMade};
 pub use session::{Join, Session};
@@ -57,8 +59,8 @@ use crate::{
 };
 use {
     addresses::Addresses, agents::Agents, bans::BanBook, directory::Directory, drain::Drain,
-    enders::Enders, heartbeat::Heartbeat, keep::Keep, rate::Rates, registry::Registry,
-    timers::Timers,
+    enders::Enders, heartbeat::Heartbeat, keep::Keep, passwords::Passwords, rate::Rates,
+    registry::Registry, timers::Timers,
 };
 
 /// See the module. One for each server.
@@ -75,6 +77,7 @@ pub struct Hub {
     keep: Keep,
     addresses: Addresses,
     bans: BanBook,
+    passwords: Passwords,
     timers: Timers,
     started_at: SystemTime,
     since: Instant,
@@ -126,6 +129,7 @@ impl Hub {
     /// An empty one. Its tasks run in [`Hub::run`].
     pub fn new(config: Arc<Config>) -> Self {
         let capacity = config.capacity();
+        let metrics = Arc::default();
         Self {
             rules: Arc::new(Rules {
                 new_room: Settings::open(config.max_members),
@@ -141,11 +145,12 @@ impl Hub {
             rates: Rates::new(config.rate_limit, config.max_message_bytes),
             keep: Keep::new(config.outbox_limits(), config.kept_bytes()),
             bans: BanBook::new(),
+            passwords: Passwords::new(&metrics),
             timers: Timers::default(),
             started_at: SystemTime::now(),
             since: Instant::now(),
             drain: Drain::new(),
-            metrics: Arc::default(),
+            metrics,
             killed: CancellationToken::new(),
             limits: Limits::of(&config),
             config,
@@ -158,6 +163,7 @@ impl Hub {
         let each_second = |now| {
             self.keep.look(now);
             self.addresses.forget(now);
+            self.passwords.forget(now);
             let now = SystemTime::now();
             self.end_empty_rooms(now);
             self.end_bans(now);

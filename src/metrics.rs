@@ -14,7 +14,7 @@ use std::{fmt::Debug, sync::Arc, time::Duration};
 use prometheus::{Histogram, HistogramOpts};
 
 pub use exposition::Exposition;
-pub use labels::{Closing, Kind, Message};
+pub use labels::{Closing, Kind, Message, PasswordCheck};
 pub use process::Process;
 pub use watchers::Watcher;
 
@@ -31,6 +31,8 @@ const ROUND_TRIPS: [f64; 12] =
 /// In seconds: from a join that nobody hears of to one that had to wait.
 const JOINS: [f64; 11] =
     [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.025, 0.1, 1.0];
+/// In seconds: from one that nobody waits before to one behind those of a thousand addresses.
+const PASSWORD_WAITS: [f64; 9] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
 
 /// Who has figures for a scraper.
 pub trait Source: Debug + Send + Sync {
@@ -44,6 +46,7 @@ pub struct Metrics {
     shards: Shards,
     round_trips: Histogram,
     joins: Histogram,
+    password_waits: Histogram,
     watchers: Arc<Watchers>,
 }
 
@@ -64,6 +67,11 @@ impl Default for Metrics {
                 "signalpost_join_duration_seconds",
                 "From a join's arrival to its seat, of each join that got one.",
                 &JOINS,
+            ),
+            password_waits: histogram(
+                "signalpost_password_wait_seconds",
+                "From a password's arrival to the begin of its hashing.",
+                &PASSWORD_WAITS,
             ),
             watchers: Arc::default(),
         }
@@ -115,6 +123,16 @@ impl Metrics {
         self.shards.add(1, |shard| &shard.events[kind as usize]);
     }
 
+    /// A client's password was compared with its room's, or was not.
+    pub fn password_check(&self, result: PasswordCheck) {
+        self.shards.add(1, |shard| &shard.password_checks[result as usize]);
+    }
+
+    /// A password is hashed, so long after it came.
+    pub fn password_wait(&self, took: Duration) {
+        self.password_waits.observe(took.as_secs_f64());
+    }
+
     /// A join got its seat, so long after it came.
     pub fn join(&self, took: Duration) {
         self.joins.observe(took.as_secs_f64());
@@ -145,7 +163,7 @@ impl Metrics {
 
 impl Source for Metrics {
     fn expose(&self, to: &mut Exposition) {
-        let Self { shards, round_trips, joins, watchers: _ } = self;
+        let Self { shards, round_trips, joins, password_waits, watchers: _ } = self;
         let messages = Message::NAMES.into_iter().enumerate().flat_map(|(nth, name)| {
             let of = move |outcome: usize| shards.sum(|shard| &shard.messages[nth][outcome]);
             OUTCOMES.into_iter().enumerate().map(move |(at, outcome)| ([name, outcome], of(at)))
@@ -198,7 +216,15 @@ impl Source for Metrics {
             ["kind"],
             events.map(|(nth, name)| ([name], shards.sum(|shard| &shard.events[nth]))),
         );
+        let checks = PasswordCheck::NAMES.into_iter().enumerate();
+        to.counters(
+            "signalpost_password_checks_total",
+            "Passwords that clients gave, by what became of them.",
+            ["result"],
+            checks.map(|(nth, name)| ([name], shards.sum(|shard| &shard.password_checks[nth]))),
+        );
         to.histogram(round_trips);
         to.histogram(joins);
+        to.histogram(password_waits);
     }
 }

@@ -295,6 +295,23 @@ fn every_limit_names_a_test_that_is_there() {
         format!("{}, at most half of all", limits::CONNECTIONS_PER_ADDRESS),
         format!("in words | {} at a time", limits::REFUSALS),
         format!("`--rate-limit`; {},", limits::RATE_LIMIT),
+        format!("password | {} characters", limits::PASSWORD_CHARS),
+        format!(
+            "of a client | {} at once, then one every {} s",
+            limits::CLIENT_GUESSES,
+            limits::CLIENT_GUESS_SECONDS
+        ),
+        format!(
+            "of an address | {} at once, then one every {} s",
+            limits::ADDRESS_GUESSES,
+            limits::ADDRESS_GUESS_SECONDS
+        ),
+        format!(
+            "{} of an address, {} in all",
+            limits::ADDRESS_PASSWORDS,
+            limits::WAITING_PASSWORDS
+        ),
+        format!("four cores, at most {}", limits::PASSWORD_THREADS),
         format!(
             "{} KiB unsent, {} KiB unread",
             limits::UNSENT_BYTES >> 10,

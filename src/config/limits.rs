@@ -8,6 +8,24 @@ pub const NAME_CHARS: usize = 128;
 pub const LABEL_CHARS: usize = 64;
 /// Longest password of a room, in characters (so at most four times as many bytes).
 pub const PASSWORD_CHARS: usize = 128;
+/// Wrong passwords that a client may give at once, and after how many seconds it may give one more.
+pub const CLIENT_GUESSES: u32 = 5;
+/// See [`CLIENT_GUESSES`].
+pub const CLIENT_GUESS_SECONDS: u32 = 5;
+/// The same for all clients of an address together.
+pub const ADDRESS_GUESSES: u32 = 20;
+/// See [`ADDRESS_GUESSES`].
+pub const ADDRESS_GUESS_SECONDS: u32 = 1;
+/// Most addresses whose wrong passwords are remembered; those of others beyond count for their clients only.
+pub const GUESSING_ADDRESSES: usize = 65_536;
+/// Most passwords of one address that wait to be hashed.
+pub const ADDRESS_PASSWORDS: usize = 64;
+/// Most passwords that wait to be hashed, of all addresses together.
+pub const WAITING_PASSWORDS: usize = 1024;
+/// Most threads that hash passwords; there is one for every four cores. Each takes 19 MiB while it has work.
+pub const PASSWORD_THREADS: usize = 4;
+/// After which time a password may be given again that found too many waiting.
+pub const PASSWORD_RETRY: Duration = Duration::from_secs(2);
 /// Longest metadata of a member, in bytes of JSON.
 pub const METADATA_BYTES: usize = 2048;
 /// What a list of members needs for each beside its metadata, in bytes, with names of ordinary length.

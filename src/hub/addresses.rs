@@ -99,7 +99,8 @@ impl Entry {
 }
 
 impl Network {
-    pub(super) fn of(address: IpAddr) -> Self {
+    /// That of an address.
+    pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             // In ::/64, where no IPv6 host is.
             IpAddr::V4(address) => u64::from(address.to_bits()),

@@ -88,6 +88,18 @@ label! {
 }
 
 label! {
+    /// What became of a password that a client gave.
+    pub enum PasswordCheck {
+        /// It was the room's.
+        Right = "right",
+        /// It was not.
+        Wrong = "wrong",
+        /// Nobody looked: the client or its address gave too many wrong ones, or too many waited.
+        Refused = "refused",
+    }
+}
+
+label! {
     /// What happened in a room, or to the bans.
     pub enum Kind {
         /// A room came to be.

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-use super::labels::{Closing, Kind, Message, OUTCOMES};
+use super::labels::{Closing, Kind, Message, OUTCOMES, PasswordCheck};
 use crate::protocol::Code;
 
 /// Where there are more threads than this, some share one.
@@ -33,6 +33,7 @@ pub(super) struct Shard {
     pub(super) events: [AtomicU64; Kind::NAMES.len()],
     pub(super) connections: AtomicU64,
     pub(super) closings: [AtomicU64; Closing::NAMES.len()],
+    pub(super) password_checks: [AtomicU64; PasswordCheck::NAMES.len()],
 }
 
 impl Default for Shards {

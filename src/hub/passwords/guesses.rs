@@ -1,0 +1,154 @@
+//! How many wrong passwords somebody may give: a bucket for each client and one for each address, and none for a room,
+//! which those who guess could empty before its members come.
+//!
+//! A bucket is one number, the tick in which it will be full again (the generic cell rate algorithm of ITU-T I.371).
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+
+use crate::{
+    config::limits,
+    hub::{Network, heartbeat::TICKS_A_SECOND},
+};
+
+/// What one client may still give. It takes 4 bytes, and is full at first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Guesses {
+    full_at: u32,
+}
+
+/// The same for each address that gave a wrong one lately.
+#[derive(Debug, Default)]
+pub(super) struct Addresses(Mutex<HashMap<Network, Guesses>>);
+
+/// How many a bucket holds, and how many ticks one takes to come.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    most: u32,
+    ticks: u32,
+}
+
+const OF_CLIENT: Shape =
+    Shape { most: limits::CLIENT_GUESSES, ticks: limits::CLIENT_GUESS_SECONDS * TICKS_A_SECOND };
+const OF_ADDRESS: Shape =
+    Shape { most: limits::ADDRESS_GUESSES, ticks: limits::ADDRESS_GUESS_SECONDS * TICKS_A_SECOND };
+
+impl Addresses {
+    /// Takes a guess from a client and from its address.
+    ///
+    /// # Errors
+    /// How many ticks it is until there is one. Then none was taken.
+    pub(super) fn take(&self, network: Network, client: &mut Guesses, now: u32) -> Result<(), u32> {
+        client.take(OF_CLIENT, now)?;
+        let mut table = self.0.lock();
+        if table.len() >= limits::GUESSING_ADDRESSES && !table.contains_key(&network) {
+            return Ok(());
+        }
+        let taken = table.entry(network).or_default().take(OF_ADDRESS, now);
+        taken.inspect_err(|_| client.give_back(OF_CLIENT))
+    }
+
+    /// It was none: the password was right, or nobody looked at it.
+    pub(super) fn give_back(&self, network: Network, client: &mut Guesses) {
+        client.give_back(OF_CLIENT);
+        if let Some(address) = self.0.lock().get_mut(&network) {
+            address.give_back(OF_ADDRESS);
+        }
+    }
+
+    /// Forgets addresses whose bucket is full.
+    pub(super) fn forget(&self, now: u32) {
+        self.0.lock().retain(|_, address| address.full_at > now);
+    }
+}
+
+impl Guesses {
+    fn take(&mut self, shape: Shape, now: u32) -> Result<(), u32> {
+        let full_at = self.full_at.max(now) + shape.ticks;
+        let wait = (full_at - now).saturating_sub(shape.most * shape.ticks);
+        if wait > 0 {
+            return Err(wait);
+        }
+        self.full_at = full_at;
+        Ok(())
+    }
+
+    fn give_back(&mut self, shape: Shape) {
+        self.full_at = self.full_at.saturating_sub(shape.ticks);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    const SECOND: u32 = TICKS_A_SECOND;
+
+    fn network(nth: u32) -> Network {
+        Network::of(Ipv4Addr::from(0x0a00_0000 + nth).into())
+    }
+
+    /// How many one more client of this address has at this time.
+    fn had(addresses: &Addresses, network: Network, client: &mut Guesses, now: u32) -> usize {
+        (0..1000).take_while(|_| addresses.take(network, client, now).is_ok()).count()
+    }
+
+    #[test]
+    fn a_client_has_5_guesses_at_once_and_one_every_5_s() {
+        let (addresses, mut client) = (Addresses::default(), Guesses::default());
+        assert_eq!(had(&addresses, network(1), &mut client, 100), 5);
+        assert_eq!(addresses.take(network(1), &mut client, 100), Err(5 * SECOND));
+        assert_eq!(addresses.take(network(1), &mut client, 100 + 4 * SECOND), Err(SECOND));
+        assert_eq!(had(&addresses, network(1), &mut client, 100 + 5 * SECOND), 1);
+        assert_eq!(had(&addresses, network(1), &mut client, 100 + 15 * SECOND), 2);
+        assert_eq!(had(&addresses, network(1), &mut client, 100 + 3600 * SECOND), 5);
+        assert_eq!(size_of::<Guesses>(), 4);
+    }
+
+    #[test]
+    fn an_address_has_20_guesses_at_once_and_one_a_second_however_many_clients_it_has() {
+        let addresses = Addresses::default();
+        let come = |nth, now| had(&addresses, network(nth), &mut Guesses::default(), now);
+        let came: Vec<_> = (0..6).map(|_| come(1, 100)).collect();
+        assert_eq!(came, [5, 5, 5, 5, 0, 0]);
+        assert_eq!(come(2, 100), 5, "of another address");
+        assert_eq!(come(1, 100 + 3 * SECOND), 3);
+        let mut client = Guesses::default();
+        assert_eq!(addresses.take(network(1), &mut client, 100 + 3 * SECOND), Err(SECOND));
+        assert_eq!(
+            had(&addresses, network(3), &mut client, 100 + 3 * SECOND),
+            5,
+            "what its address is refused costs the client nothing"
+        );
+    }
+
+    #[test]
+    fn what_was_no_guess_costs_nothing() {
+        let (addresses, mut client) = (Addresses::default(), Guesses::default());
+        for now in 0..1000 {
+            addresses.take(network(1), &mut client, now).unwrap();
+            addresses.give_back(network(1), &mut client);
+        }
+        assert_eq!(had(&addresses, network(1), &mut client, 1000), 5);
+    }
+
+    #[test]
+    fn addresses_are_forgotten_once_they_are_as_good_as_new_and_so_many_are_remembered() {
+        let (addresses, mut client) = (Addresses::default(), Guesses::default());
+        addresses.take(network(1), &mut client, 100).unwrap();
+        addresses.forget(100 + SECOND - 1);
+        assert_eq!(addresses.0.lock().len(), 1);
+        addresses.forget(100 + SECOND);
+        assert_eq!(addresses.0.lock().len(), 0);
+        let most = u32::try_from(limits::GUESSING_ADDRESSES).unwrap();
+        for nth in 0..most + 10 {
+            addresses.take(network(nth), &mut Guesses::default(), 100).unwrap();
+        }
+        assert_eq!(addresses.0.lock().len(), limits::GUESSING_ADDRESSES);
+        let mut client = Guesses::default();
+        assert_eq!(had(&addresses, network(most + 5), &mut client, 100), 5, "for each client");
+    }
+}
