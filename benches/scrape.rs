@@ -80,7 +80,7 @@ async fn connect(hub: &Arc<Hub>) -> Vec<Session> {
         let mut session = hub.connect(address.into(), None).unwrap();
         let join = format!(r#"{{"type":"join","roomId":"room {}"}}"#, nth / 10);
         let join = session.receive(&join).unwrap();
-        session.join(join).await;
+        session.carry_out(join).await;
         clients.push(session);
     }
     clients

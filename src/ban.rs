@@ -52,6 +52,8 @@ pub struct BanId(Uuid);
 pub enum Command {
     /// Let these stand, all of them or none.
     Create(Vec<Arc<Ban>>),
+    /// The same of one that a host wants, while more than half of the places are left for administrators.
+    CreateByHost(Arc<Ban>),
     /// End one before its time.
     Delete(BanId),
     /// End those whose time ran out. Never refused.

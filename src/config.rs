@@ -12,6 +12,7 @@ mod ice;
 pub mod limits;
 mod memory;
 mod proxy;
+mod rooms;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -34,6 +35,7 @@ pub use frame_ancestor::FrameAncestor;
 pub use guarded::{Unguarded, read_guarded};
 pub use ice::IceServer;
 pub use limits::{LogLimits, OutboxLimits};
+pub use rooms::RoomFlags;
 
 /// A self-hosted WebRTC signaling server: JSON over WebSocket for browsers, gRPC for administrators.
 #[derive(Debug, Clone, Parser)]
@@ -129,6 +131,10 @@ pub struct Config {
     /// The most members of a room that its first joiner makes.
     #[arg(long, env = "SIGNALPOST_MAX_MEMBERS", value_name = "N", default_value_t = 10, value_parser = at_least(1).range(..=limits::MAX_MEMBERS))]
     pub max_members: usize,
+
+    /// What whoever makes a room may do in it.
+    #[command(flatten)]
+    pub rooms: RoomFlags,
 
     /// The most rooms at a time.
     #[arg(long, env = "SIGNALPOST_MAX_ROOMS", value_name = "N", default_value_t = 100_000, value_parser = at_least(1))]

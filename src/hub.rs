@@ -11,7 +11,6 @@ mod client;
 mod clients;
 mod directory;
 mod drain;
-mod enders;
 mod ending;
 mod exposition;
 mod heartbeat;
@@ -46,7 +45,7 @@ pub use outbox::{Due, Entry, Outbox};
 pub use passwords::{Asker, Busy, Guesses};
 pub use removal::{KeepOut, NotRemoved};
 pub use rooms::{NotChanged, NotMade};
-pub use session::{Join, Session};
+pub use session::{Session, Wish};
 pub use turn::{turn_takes_another, turns};
 
 use crate::{
@@ -59,8 +58,8 @@ use crate::{
 };
 use {
     addresses::Addresses, agents::Agents, bans::BanBook, directory::Directory, drain::Drain,
-    enders::Enders, heartbeat::Heartbeat, keep::Keep, passwords::Passwords, rate::Rates,
-    registry::Registry, timers::Timers,
+    heartbeat::Heartbeat, keep::Keep, passwords::Passwords, rate::Rates, registry::Registry,
+    timers::Timers,
 };
 
 /// See the module. One for each server.
@@ -83,7 +82,6 @@ pub struct Hub {
     since: Instant,
     drain: Drain,
     agents: Agents,
-    enders: Enders,
     /// What is counted, here and by those above.
     pub metrics: Arc<Metrics>,
     /// The end of every task that serves a browser, whatever it is about.
@@ -133,14 +131,13 @@ impl Hub {
         Self {
             rules: Arc::new(Rules {
                 new_room: Settings::open(config.max_members),
-                first_is_host: true,
+                first_is_host: config.rooms.first_member_is_host,
             }),
             journal: Journal::memory(config.log_limits()),
             directory: Directory::new(config.max_rooms),
             clients: Registry::new(capacity.clients),
             addresses: Addresses::new(capacity.per_address),
             agents: Agents::default(),
-            enders: Enders::default(),
             heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
             rates: Rates::new(config.rate_limit, config.max_message_bytes),
             keep: Keep::new(config.outbox_limits(), config.kept_bytes()),

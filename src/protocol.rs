@@ -12,6 +12,8 @@ pub use code::{CloseCode, Code};
 pub use frame::{Announcement, Frame};
 pub use json::Json;
 pub use reply::{Joined, Peer, Reply, RoomInfo, VERSION};
-pub use request::{Rejected, Request, RequestId, SignalKind, parse};
+pub use request::{
+    JoinRequest, Order, Rejected, Request, RequestId, RoomUpdate, SignalKind, parse,
+};
 pub use return_token::ReturnToken;
 pub use signal::{Sender, UserIdJson};

@@ -57,7 +57,7 @@ fn kinds(client: &Client) -> Vec<String> {
 
 async fn say(session: &mut Session, message: &Value) {
     if let Some(join) = session.receive(&message.to_string()) {
-        session.join(join).await;
+        session.carry_out(join).await;
     }
 }
 

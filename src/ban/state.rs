@@ -57,6 +57,10 @@ impl Bans {
                 let created = || bans.into_iter().map(Change::Created).collect();
                 fit.then(created).ok_or(Denied::TooMany)
             }
+            Command::CreateByHost(ban) => {
+                let fits = self.by_id.len() < self.most / 2;
+                fits.then(|| vec![Change::Created(ban)]).ok_or(Denied::TooMany)
+            }
             Command::Delete(id) => {
                 let ban = self.get(id, now).ok_or(Denied::NoSuchBan)?;
                 Ok(vec![Change::Deleted(Arc::clone(ban))])

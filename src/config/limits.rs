@@ -185,8 +185,10 @@ pub const PROXY_HEADER_BYTES: usize = 2 << 10;
 pub const ROOMS_LOOKED_AT: usize = 10_000;
 /// Most rooms that a broadcast names, and most clients that it leaves out.
 pub const BROADCAST_NAMES: usize = 1000;
-/// Most bans that stand at a time.
+/// Most bans that stand at a time. Where half of them do, only administrators make others.
 pub const BANS: usize = 10_000;
+/// The longest time for which a host keeps somebody out.
+pub const LONGEST_BAN_BY_HOST: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long whoever lost a seat may return to it past what keeps others out, and how long a room that keeps others out
 /// waits for its last one.
 pub const RETURN: Duration = Duration::from_secs(60);

@@ -69,7 +69,8 @@ impl Hub {
         };
         let Some(cell) = self.directory.find(room_id) else { return };
         for client in cell.people(is_met) {
-            self.unseat(by, &client, &cell, LeaveReason::Banned, text);
+            let cause = Cause::Administrator(by.clone());
+            self.unseat(cause, &client, &cell, LeaveReason::Banned, text);
         }
     }
 
@@ -135,6 +136,21 @@ impl BanBook {
     ) -> T {
         let bans = self.bans.read();
         act(bans.against(room_id, identity.user_id.as_ref(), address, now))
+    }
+
+    /// Lets a ban stand that a host wants. It is not enforced.
+    ///
+    /// # Errors
+    /// [`Denied::TooMany`].
+    pub(super) fn create_by_host(
+        &self,
+        hub: &Hub,
+        ban: &Arc<Ban>,
+        host: ClientId,
+        now: SystemTime,
+    ) -> Result<(), Denied> {
+        let command = Command::CreateByHost(Arc::clone(ban));
+        self.commit(hub, command, Cause::Client(host), now)
     }
 
     /// Does something while no ban comes or goes.
@@ -209,7 +225,7 @@ impl BanBook {
 }
 
 impl Client {
-    fn is_met_by(&self, ban: &Ban) -> bool {
+    pub(super) fn is_met_by(&self, ban: &Ban) -> bool {
         let names = self.names();
         ban.meets(names.as_ref().and_then(|names| names.user_id()), self.address)
     }

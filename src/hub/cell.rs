@@ -7,7 +7,10 @@ mod commit;
 mod hosting;
 mod orders;
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use parking_lot::Mutex;
 
@@ -18,7 +21,7 @@ use super::{
 };
 use crate::{
     ban::Ban,
-    event::Administrator,
+    event::Cause,
     id::{ClientId, RoomId},
     protocol::{Frame, RequestId, ReturnToken},
     room::{
@@ -27,7 +30,7 @@ use crate::{
     },
 };
 use commit::Occasion;
-pub(super) use hosting::Commander;
+pub(super) use hosting::{Commander, NotDone, REMOVED_BY_HOST};
 
 /// See the module.
 #[derive(Debug)]
@@ -146,6 +149,12 @@ impl RoomCell {
         if inner.room.exists() { inner.room.settings().password.clone() } else { None }
     }
 
+    /// For how long only those may come in who lost their seats here.
+    pub(super) fn held_for(&self, now: SystemTime) -> Duration {
+        let until = self.inner.lock().room.held_until();
+        until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default()
+    }
+
     /// What the room would say to an arrival now. Nothing changes.
     pub(super) fn ask(
         &self,
@@ -211,17 +220,17 @@ impl RoomCell {
         })
     }
 
-    /// Frees a seat, `by` an administrator if the reason is one of theirs. It cannot fail, so it needs no answer and can
+    /// Frees a seat, or ends somebody's waiting. It cannot fail, so it needs no answer and can
     /// run while a task unwinds. Returns whether there was one, and whether that closed the room.
     pub(super) fn depart(
         &self,
         hub: &Hub,
         client_id: ClientId,
         reason: LeaveReason,
-        by: &Administrator,
+        cause: Cause,
         now: SystemTime,
     ) -> Departed {
-        self.inner.lock().depart(hub, client_id, reason, by, now)
+        self.inner.lock().depart(hub, client_id, reason, cause, now)
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -2,10 +2,14 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::{Client, Ending, Hub, NotFound, cell::RoomCell, outbox::Entry};
+use super::{
+    Client, Ending, Hub, NotFound,
+    cell::{NotDone, REMOVED_BY_HOST, RoomCell},
+    outbox::Entry,
+};
 use crate::{
     ban::{self, Ban},
-    event::Administrator,
+    event::{Administrator, Cause},
     id::{ClientId, RoomId},
     protocol::{CloseCode, Code, Frame, Reply},
     room::LeaveReason,
@@ -111,7 +115,8 @@ impl Hub {
         let is_meant = |cell: &Arc<RoomCell>| room_id.is_none_or(|id| cell.id() == id);
         // It may have moved to another room meanwhile.
         while let Some(cell) = self.seat_of(&client).filter(is_meant) {
-            if self.unseat(by, &client, &cell, LeaveReason::Removed, reason) {
+            let cause = Cause::Administrator(by.clone());
+            if self.unseat(cause, &client, &cell, LeaveReason::Removed, reason) {
                 return Ok(());
             }
         }
@@ -127,7 +132,7 @@ impl Hub {
     /// Frees a seat and says so to whoever had it. Returns whether it was there.
     pub(super) fn unseat(
         &self,
-        by: &Administrator,
+        cause: Cause,
         client: &Arc<Client>,
         cell: &Arc<RoomCell>,
         reason: LeaveReason,
@@ -135,7 +140,7 @@ impl Hub {
     ) -> bool {
         let code = if reason == LeaveReason::Banned { Code::Banned } else { Code::Removed };
         let word = removed(code, text, Some(cell.id()));
-        let departed = cell.unseat(self, by, client, reason, word, SystemTime::now());
+        let departed = cell.unseat(self, cause, client, reason, word, SystemTime::now());
         if departed.closed {
             self.directory.forget(cell);
         }
@@ -154,28 +159,49 @@ impl Hub {
         text: Option<&str>,
     ) {
         let code = if ending == Ending::Banned { Code::Banned } else { Code::Removed };
-        self.enders.during(by, client.id, || {
-            // It may move on before its room's lock is taken: then it is looked for again.
-            while let Some(cell) = self.seat_of(client) {
-                let word = (code, removed(code, text, Some(cell.id())));
-                if cell.disconnect(self, by, client, ending, word, SystemTime::now()) {
-                    if cell.is_closed() {
-                        self.directory.forget(&cell);
-                    }
-                    return;
-                }
+        let cause = || Cause::Administrator(by.clone());
+        // It may move on before its room's lock is taken: then it is looked for again.
+        while let Some(cell) = self.seat_of(client) {
+            let word = (code, removed(code, text, Some(cell.id())));
+            if cell.disconnect(self, cause(), client, ending, word, SystemTime::now()) {
+                self.directory.forget_if_closed(&cell);
+                return;
             }
-            // Before its seat is looked for: whoever is about to take one asks for this after it showed where.
-            if client.outbox.end_after(Entry::Frame(removed(code, text, None)), ending) {
-                self.metrics.refusal(code);
+        }
+        // Before its seat is looked for: whoever is about to take one asks for this after it showed where.
+        if client.outbox.end_after(Entry::Frame(removed(code, text, None)), ending) {
+            self.metrics.refusal(code);
+        }
+        if let Some(cell) = client.seat() {
+            let reason = ending.leave_reason();
+            cell.depart(self, client.id, reason, cause(), SystemTime::now());
+            self.directory.forget_if_closed(&cell);
+        }
+    }
+
+    /// Frees a member's seat as a host wants it, and keeps it out of the room for a time if that is wanted too. Whoever
+    /// has its name goes with it; whoever has only its address may be anybody else, and does not come in again.
+    pub(super) fn remove_by_host(
+        &self,
+        host: &Arc<Client>,
+        cell: &Arc<RoomCell>,
+        target: ClientId,
+        until: Option<SystemTime>,
+        now: SystemTime,
+    ) -> Result<(), NotDone> {
+        let word = removed(Code::Removed, Some(REMOVED_BY_HOST), Some(cell.id()));
+        let ban = cell.remove(self, host, target, (word, until), now)?;
+        self.metrics.refusal(Code::Removed);
+        self.directory.forget_if_closed(cell);
+        let Some(ban) = ban else { return Ok(()) };
+        let by_name = matches!(ban.subject, ban::Subject::User(_));
+        for client in cell.people(|client| client.is_met_by(&ban)) {
+            if by_name || !cell.seats(client.id) {
+                let cause = Cause::Client(host.id);
+                self.unseat(cause, &client, cell, LeaveReason::Banned, ban.reason.as_deref());
             }
-            if let Some(cell) = client.seat() {
-                let now = SystemTime::now();
-                if cell.depart(self, client.id, ending.leave_reason(), by, now).closed {
-                    self.directory.forget(&cell);
-                }
-            }
-        });
+        }
+        Ok(())
     }
 }
 

@@ -1,17 +1,15 @@
 //! One connected client's own view: its names, its seat, and the requests it makes one after another.
 
+mod hosting;
 mod seat;
+mod wish;
 
-use std::{
-    mem,
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{mem, sync::Arc, time::SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Client, Ending, Hub,
+    Client, Ending, Guesses, Hub,
     cell::{RoomCell, Unroutable},
     client::Names,
     outbox::Entry,
@@ -19,13 +17,14 @@ use super::{
 };
 use crate::{
     ban::Ban,
-    id::{ClientId, RoomId, UserId},
+    id::{ClientId, UserId},
     metrics::{Closing, Message},
     protocol::{
         self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind, UserIdJson,
     },
     room::{Denied, Identity, LeaveReason, Role},
 };
+pub use wish::Wish;
 
 /// Ends with its value: whatever way the connection goes, dropping this frees the seat and the name.
 #[derive(Debug)]
@@ -36,22 +35,14 @@ pub struct Session {
     /// Where it sits, unless somebody freed the seat meanwhile: the room knows.
     seat: Option<Arc<RoomCell>>,
     meter: Meter,
+    /// Wrong passwords that it may still give.
+    guesses: Guesses,
     /// Whether it said a whole message since it last rested.
     spoke: bool,
     /// Whether it is not listened to.
     silenced: bool,
     /// Whether it is summoned in the next tick, for its rate.
     waits: bool,
-}
-
-/// A wish for a seat, to be carried out with [`Session::join`].
-#[derive(Debug)]
-#[must_use = "the client waits for an answer"]
-pub struct Join {
-    room_id: RoomId,
-    metadata: Option<Arc<str>>,
-    request_id: Option<RequestId>,
-    since: Instant,
 }
 
 impl Names {
@@ -64,7 +55,16 @@ impl Session {
     pub(super) fn new(client: Arc<Client>) -> Self {
         let hub = &client.outbox.hub;
         let meter = Meter::new(&hub.rates, hub.heartbeat.now());
-        Self { client, names: None, seat: None, meter, spoke: false, silenced: false, waits: false }
+        Self {
+            client,
+            names: None,
+            seat: None,
+            meter,
+            guesses: Guesses::default(),
+            spoke: false,
+            silenced: false,
+            waits: false,
+        }
     }
 
     fn hub(&self) -> &Arc<Hub> {
@@ -101,10 +101,9 @@ impl Session {
             }
             return true;
         }
-        if !mem::replace(&mut self.silenced, true) {
-            meter.silenced_since = 0;
-        }
-        client.not_listened_to();
+        self.silence();
+        let Self { client, meter, .. } = self;
+        let Hub { heartbeat, rates, .. } = &*client.outbox.hub;
         if !is_held && !mem::replace(&mut self.waits, true) {
             heartbeat.summon_later(client);
             let ticks = meter.ticks_to_wait(rates);
@@ -118,6 +117,14 @@ impl Session {
             }
         }
         false
+    }
+
+    /// From now on the client is not listened to, for no fault of its own, until it may speak.
+    fn silence(&mut self) {
+        if !mem::replace(&mut self.silenced, true) {
+            self.meter.silenced_since = 0;
+        }
+        self.client.not_listened_to();
     }
 
     /// Takes one message out of the client's allowance, or a control frame. Returns false where that was the last one
@@ -155,22 +162,24 @@ impl Session {
         self.client.heard(self.hub().heartbeat.now());
     }
 
-    /// Handles one message: whatever it leads to is in outboxes afterwards. Only a join may have to be waited
+    /// Handles one message: whatever it leads to is in outboxes afterwards. Only a wish may have to be waited
     /// for: it is to be carried out before the next message.
-    pub fn receive(&mut self, text: &str) -> Option<Box<Join>> {
+    pub fn receive(&mut self, text: &str) -> Option<Box<Wish>> {
         self.spoke = true;
         self.client.messages_in.add(1);
         let (request_id, request) = protocol::parse(text);
         let message = Message::of(&request);
         let answer = match request {
             Ok(Request::Signal { kind, target, payload }) => self.signal(kind, target, payload),
-            Ok(Request::Join { room_id, metadata }) => match self.change() {
-                Ok(()) => {
-                    let since = Instant::now();
-                    return Some(Box::new(Join { room_id, metadata, request_id, since }));
-                }
+            Ok(Request::Join(request)) => match self.change() {
+                Ok(()) => return Some(Wish::join(request, request_id)),
                 Err(rejected) => Err(Rejected { join: true, ..rejected }),
             },
+            Ok(Request::UpdateRoom(update)) => match self.change() {
+                Ok(()) => return Some(Wish::update(update, request_id)),
+                Err(rejected) => Err(rejected),
+            },
+            Ok(Request::Order(order)) => self.order(order, request_id.as_ref()),
             Ok(Request::Leave { room_id }) => {
                 if self.seat.as_ref().is_some_and(|cell| *cell.id() == room_id) {
                     self.leave(LeaveReason::Left, request_id.as_ref());
@@ -190,17 +199,6 @@ impl Session {
         None
     }
 
-    /// Carries out a join, or says why not.
-    pub async fn join(&mut self, join: Box<Join>) {
-        let Join { room_id, metadata, request_id, since } = *join;
-        let seated = self.take_seat(&room_id, metadata, request_id.as_ref()).await;
-        if seated.is_ok() {
-            self.hub().metrics.join(since.elapsed());
-        }
-        let answer = seated.map_err(|rejected| Rejected { join: true, ..rejected });
-        self.conclude(Message::Join, &answer, request_id.as_ref());
-    }
-
     /// Notes why the connection parts.
     pub fn parts(&self, closing: Closing) {
         self.hub().metrics.closing(closing);
@@ -217,7 +215,7 @@ impl Session {
             if self.meter.note_over() == Over::End {
                 self.client.outbox.end(Ending::RateLimited);
             }
-            let text = "You join or register too often; try again shortly";
+            let text = "You join, register or change the room too often; try again shortly";
             Rejected::rate_limited(text, milliseconds(ticks))
         })
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     ban,
-    protocol::{CloseCode, Code, Rejected, Request, SignalKind},
+    protocol::{CloseCode, Code, Order, Rejected, Request, SignalKind},
     room::Change,
 };
 
@@ -46,6 +46,18 @@ label! {
         Message = "message",
         /// A `ping`.
         Ping = "ping",
+        /// An `update-room`.
+        UpdateRoom = "update-room",
+        /// A `set-role`.
+        SetRole = "set-role",
+        /// A `remove`.
+        Remove = "remove",
+        /// An `ask-to-mute`.
+        AskToMute = "ask-to-mute",
+        /// An `admit`.
+        Admit = "admit",
+        /// A `deny`.
+        Deny = "deny",
         /// No request, be it by its type or by its fields.
         Invalid = "invalid",
     }
@@ -137,13 +149,21 @@ impl Message {
     pub fn of(request: &Result<Request<'_>, Rejected>) -> Self {
         match request {
             Ok(Request::Register(_)) => Self::Register,
-            Ok(Request::Join { .. }) => Self::Join,
+            Ok(Request::Join(_)) => Self::Join,
             Ok(Request::Leave { .. }) => Self::Leave,
             Ok(Request::Signal { kind: SignalKind::Offer, .. }) => Self::Offer,
             Ok(Request::Signal { kind: SignalKind::Answer, .. }) => Self::Answer,
             Ok(Request::Signal { kind: SignalKind::Candidate, .. }) => Self::Candidate,
             Ok(Request::Signal { kind: SignalKind::Message, .. }) => Self::Message,
             Ok(Request::Ping) => Self::Ping,
+            Ok(Request::UpdateRoom(_)) => Self::UpdateRoom,
+            Ok(Request::Order(order)) => match order {
+                Order::SetRole { .. } => Self::SetRole,
+                Order::Remove { .. } => Self::Remove,
+                Order::AskToMute { .. } => Self::AskToMute,
+                Order::Admit { .. } => Self::Admit,
+                Order::Deny { .. } => Self::Deny,
+            },
             Err(_) => Self::Invalid,
         }
     }

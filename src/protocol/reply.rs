@@ -59,6 +59,10 @@ pub enum Reply<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a RequestId>,
     },
+    Done {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_id: Option<&'a RequestId>,
+    },
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a RequestId>,
@@ -103,6 +107,9 @@ pub enum Reply<'a> {
     KnockEnded {
         client_id: ClientId,
         reason: &'a str,
+    },
+    MuteRequested {
+        from_id: ClientId,
     },
     UserLeft {
         user_id: Option<&'a UserId>,

@@ -1,33 +1,34 @@
 //! What a browser asks for: one pass over a flat envelope, then each field for itself, so that every
 //! fault gets words of its own. Payloads stay the bytes they came as.
 
+mod hosting;
+mod rejected;
+
 use std::{borrow::Cow, str::FromStr, sync::Arc};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    Code,
+    Code, ReturnToken,
     json::{Json, members},
 };
 use crate::{
     config::limits,
     id::{ClientId, DisplayName, InvalidName, RoomId, UserId, is_longer},
-    room::{Denied, Identity, LeaveReason, WaitingEnd},
+    password::Password,
+    room::Identity,
 };
+pub use hosting::{Order, RoomUpdate};
+pub use rejected::Rejected;
 
 /// A well-formed request.
 #[derive(Debug)]
 pub enum Request<'a> {
     /// Go by these names; without a user id, the client's id stands in.
     Register(Identity),
-    /// Take a seat.
-    Join {
-        /// Where.
-        room_id: RoomId,
-        /// What to tell the others about oneself: JSON text.
-        metadata: Option<Arc<str>>,
-    },
+    /// Take a seat. In a box: a signal takes less.
+    Join(Box<JoinRequest>),
     /// Free the seat, if it is in this room.
     Leave {
         /// Where.
@@ -42,8 +43,25 @@ pub enum Request<'a> {
         /// As it came.
         payload: Json<'a>,
     },
+    /// Have the room that the sender sits in be otherwise.
+    UpdateRoom(Box<RoomUpdate>),
+    /// Do what else a host may in that room.
+    Order(Order),
     /// Answer.
     Ping,
+}
+
+/// A wish for a seat.
+#[derive(Debug)]
+pub struct JoinRequest {
+    /// Where.
+    pub room_id: RoomId,
+    /// What to tell the others about oneself: JSON text.
+    pub metadata: Option<Arc<str>>,
+    /// The room's, or what shall be that of a new room.
+    pub password: Option<Password>,
+    /// What shows that the seat was the sender's.
+    pub returning: Option<ReturnToken>,
 }
 
 /// What passes from browser to browser.
@@ -63,19 +81,6 @@ pub enum SignalKind {
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct RequestId(Box<RawValue>);
-
-/// A request that cannot be taken.
-#[derive(Debug)]
-pub struct Rejected {
-    /// What a program goes by.
-    pub code: Code,
-    /// What a person reads.
-    pub message: Cow<'static, str>,
-    /// Whether it was a `join`, whose refusals have a message type of their own.
-    pub join: bool,
-    /// In how many milliseconds it is worth another try, where time alone makes it better.
-    pub retry_after_ms: Option<u64>,
-}
 
 /// Reads one message.
 ///
@@ -104,6 +109,19 @@ struct Envelope<'a> {
     sdp: Option<Json<'a>>,
     candidate: Option<Json<'a>>,
     content: Option<Json<'a>>,
+    seldom: Option<Box<Seldom<'a>>>,
+}
+
+/// The fields of requests that nobody makes often: those that are made all the time need not carry them.
+#[derive(Default)]
+struct Seldom<'a> {
+    password: Option<Json<'a>>,
+    return_token: Option<Json<'a>>,
+    locked: Option<Json<'a>>,
+    max_members: Option<Json<'a>>,
+    lobby: Option<Json<'a>>,
+    role: Option<Json<'a>>,
+    seconds: Option<Json<'a>>,
 }
 
 impl<'a> Envelope<'a> {
@@ -123,7 +141,13 @@ impl<'a> Envelope<'a> {
         })?;
         let Self { request_id, user_id, display_name, metadata, target_id, .. } = &mut envelope;
         for optional in [request_id, user_id, display_name, metadata, target_id] {
-            optional.take_if(|value| value.get() == "null");
+            optional.take_if(is_null);
+        }
+        if let Some(seldom) = &mut envelope.seldom {
+            let Seldom { return_token, locked, max_members, lobby, seconds, .. } = &mut **seldom;
+            for optional in [return_token, locked, max_members, lobby, seconds] {
+                optional.take_if(is_null);
+            }
         }
         Some(envelope)
     }
@@ -140,7 +164,7 @@ impl<'a> Envelope<'a> {
             "sdp" => &mut self.sdp,
             "candidate" => &mut self.candidate,
             "content" => &mut self.content,
-            _ => return None,
+            _ => return self.seldom.get_or_insert_default().field(name),
         })
     }
 
@@ -155,7 +179,11 @@ impl<'a> Envelope<'a> {
             "candidate" => self.signal(SignalKind::Candidate, "candidate", self.candidate),
             "message" => self.signal(SignalKind::Message, "content", self.content),
             "ping" => Ok(Request::Ping),
-            _ => Err(Rejected::new(Code::UnknownType, "No request has this `type`")),
+            "update-room" => Ok(Request::UpdateRoom(Box::new(self.update()?))),
+            kind => match self.order(kind)? {
+                Some(order) => Ok(Request::Order(order)),
+                None => Err(Rejected::new(Code::UnknownType, "No request has this `type`")),
+            },
         }
     }
 
@@ -174,13 +202,19 @@ impl<'a> Envelope<'a> {
 
     fn join(&self) -> Result<Request<'a>, Rejected> {
         let room_id = self.room_id()?;
-        match self.metadata.map(Json::get) {
-            Some(json) if json.len() > limits::METADATA_BYTES => Err(Rejected::bad(format!(
-                "`metadata` must be at most {} bytes of JSON",
-                limits::METADATA_BYTES
-            ))),
-            metadata => Ok(Request::Join { room_id, metadata: metadata.map(Arc::from) }),
+        let metadata = self.metadata.map(Json::get);
+        if metadata.is_some_and(|json| json.len() > limits::METADATA_BYTES) {
+            let most = limits::METADATA_BYTES;
+            return Err(Rejected::bad(format!("`metadata` must be at most {most} bytes of JSON")));
         }
+        let seldom = self.seldom.as_deref();
+        let shown = seldom.and_then(|seldom| seldom.password).filter(|raw| raw.get() != "null");
+        Ok(Request::Join(Box::new(JoinRequest {
+            room_id,
+            metadata: metadata.map(Arc::from),
+            password: shown.map(password).transpose()?,
+            returning: seldom.and_then(|s| s.return_token).map(return_token).transpose()?,
+        })))
     }
 
     fn room_id(&self) -> Result<RoomId, Rejected> {
@@ -197,11 +231,29 @@ impl<'a> Envelope<'a> {
     ) -> Result<Request<'a>, Rejected> {
         let target = match self.target_id {
             None if kind == SignalKind::Message => None,
-            None => return Err(Rejected::bad("`targetId` is missing")),
-            Some(raw) => Some(target(raw)?),
+            _ => Some(self.target()?),
         };
         let payload = payload.ok_or_else(|| Rejected::bad(format!("`{field}` is missing")))?;
         Ok(Request::Signal { kind, target, payload })
+    }
+
+    fn target(&self) -> Result<ClientId, Rejected> {
+        self.target_id.ok_or_else(|| Rejected::bad("`targetId` is missing")).and_then(target)
+    }
+}
+
+impl<'a> Seldom<'a> {
+    fn field(&mut self, name: &str) -> Option<&mut Option<Json<'a>>> {
+        Some(match name {
+            "password" => &mut self.password,
+            "returnToken" => &mut self.return_token,
+            "locked" => &mut self.locked,
+            "maxMembers" => &mut self.max_members,
+            "lobby" => &mut self.lobby,
+            "role" => &mut self.role,
+            "seconds" => &mut self.seconds,
+            _ => return None,
+        })
     }
 }
 
@@ -231,52 +283,25 @@ fn target(raw: Json<'_>) -> Result<ClientId, Rejected> {
     text.parse().map_err(|_| Rejected::peer_not_found())
 }
 
+fn password(raw: Json<'_>) -> Result<Password, Rejected> {
+    let text = string("password", raw)?;
+    text.parse().map_err(|invalid| Rejected::bad(format!("`password` {invalid}")))
+}
+
+fn return_token(raw: Json<'_>) -> Result<ReturnToken, Rejected> {
+    let most = limits::RETURN_TOKEN_BYTES;
+    let token = ReturnToken::shown(&string("returnToken", raw)?);
+    token.ok_or_else(|| Rejected::bad(format!("`returnToken` must be at most {most} bytes long")))
+}
+
+fn is_null(raw: &mut Json<'_>) -> bool {
+    raw.get() == "null"
+}
+
 fn name<T: FromStr<Err = InvalidName>>(field: &str, raw: Json<'_>) -> Result<T, Rejected> {
     string(field, raw)?.parse().map_err(|invalid| Rejected::field(field, invalid))
 }
 
 fn string<'a>(field: &str, raw: Json<'a>) -> Result<Cow<'a, str>, Rejected> {
     raw.string().map_err(|fault| Rejected::bad(format!("`{field}` {fault}")))
-}
-
-impl Rejected {
-    /// A refusal of anything but a join.
-    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), join: false, retry_after_ms: None }
-    }
-
-    /// More than the client may say or change, or a room announce. In `retry_after_ms` it is not.
-    pub fn rate_limited(message: &'static str, retry_after_ms: u64) -> Self {
-        let retry_after_ms = Some(retry_after_ms);
-        Self { retry_after_ms, ..Self::new(Code::RateLimited, message) }
-    }
-
-    /// Nobody of that name sits where the sender does.
-    pub fn peer_not_found() -> Self {
-        Self::new(Code::PeerNotFound, "No such client in your room")
-    }
-
-    /// What somebody hears who waits no longer, unless it went itself, or hears of it otherwise.
-    pub fn after_waiting(end: WaitingEnd) -> Option<Self> {
-        Some(match end {
-            WaitingEnd::Denied => Self::new(Code::Denied, "A host did not let you in"),
-            WaitingEnd::TimedOut => {
-                Self::new(Code::WaitingTimeout, "Nobody let you in; you may ask again")
-            }
-            WaitingEnd::Full => Self::new(Code::RoomFull, Denied::Full.to_string()),
-            WaitingEnd::Locked => Self::new(Code::RoomLocked, Denied::Locked.to_string()),
-            WaitingEnd::Gone(LeaveReason::RoomClosed) => {
-                Self::new(Code::RoomClosed, "The room ended while you waited")
-            }
-            WaitingEnd::Admitted | WaitingEnd::Gone(_) => return None,
-        })
-    }
-
-    fn bad(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Code::BadMessage, message)
-    }
-
-    fn field(field: &str, invalid: InvalidName) -> Self {
-        Self::bad(format!("`{field}` {invalid}"))
-    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Member, Role, Settings, Waiter, WaitingEnd};
 use crate::{
-    event::{self, Administrator, Cause},
+    event::{self, Cause},
     id::{ClientId, UserId},
 };
 
@@ -165,19 +165,21 @@ impl LeaveReason {
         }
     }
 
-    /// Whether an administrator brings it about.
-    pub fn is_administrators(self) -> bool {
+    /// Whether somebody else brings it about, who frees the seat then.
+    pub fn is_others(self) -> bool {
         matches!(self, Self::Removed | Self::Banned | Self::RoomClosed)
     }
 
-    /// Who brings a departure about for this reason: the client, or the administrator if it is one.
-    pub fn cause(self, client_id: ClientId, by: &Administrator) -> Cause {
+    /// Who brings a departure about for this reason, where nobody else does.
+    pub fn cause(self, client_id: ClientId) -> Cause {
         match self {
             Self::Left | Self::Moved | Self::Rejoined | Self::Disconnected => {
                 Cause::Client(client_id)
             }
-            Self::Removed | Self::Banned | Self::RoomClosed => Cause::Administrator(by.clone()),
-            Self::Timeout
+            Self::Removed
+            | Self::Banned
+            | Self::RoomClosed
+            | Self::Timeout
             | Self::SlowConsumer
             | Self::RateLimited
             | Self::ProtocolError

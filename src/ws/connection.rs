@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::limits,
-    hub::{Ending, Join, Link, Outbox, Session, turn_takes_another, turns},
+    hub::{Ending, Link, Outbox, Session, Wish, turn_takes_another, turns},
 };
 
 /// How much may wait for the socket before a client that takes it slowly is not read from either.
@@ -71,48 +71,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn converse(&mut self) -> Parting {
         loop {
             match poll_fn(|cx| self.poll_turn(cx)).await {
-                Ok(join) => {
-                    self.reader.rest();
-                    // In a box: room for a join would be part of every connection, and most of them are idle.
-                    Box::pin(self.session.join(join)).await;
+                Ok(wish) => {
+                    let Self { wire, reader, session } = self;
+                    reader.rest();
+                    let meanwhile = |session: &mut Session, cx: &mut Context<'_>| {
+                        poll_end(wire, reader, session, cx)
+                    };
+                    // In a box: room for a wish would be part of every connection, and most of them are idle.
+                    let carried_out = Box::pin(session.carry_out_beside(wish, meanwhile)).await;
+                    if let Err(parting) = carried_out {
+                        return parting;
+                    }
                 }
                 Err(parting) => return parting,
             }
         }
     }
 
-    /// Handles what the client says, up to a join, which may have to be waited for.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Join>, Parting>> {
+    /// Handles what the client says, up to a wish, which may have to be waited for.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Wish>, Parting>> {
         let Self { wire, reader, session } = self;
-        let outbox = &session.client().outbox;
-        if outbox.was_summoned() {
-            if let Poll::Ready(parting) = wire.poll_send(outbox, cx) {
-                return Poll::Ready(Err(parting));
-            }
-            let flow = wire.flow();
-            if flow.pending {
-                // Once the socket takes more.
-                outbox.summon_quietly();
-                if flow.took {
-                    // A sign of life too: the answer to a ping may be long in coming.
-                    session.is_alive();
-                }
-                if !flow.took || flow.kept > KEPT_BYTES {
-                    return Poll::Pending;
-                }
-            }
+        if let Some(parting) = ready!(poll_send(wire, session, cx)) {
+            return Poll::Ready(Err(parting));
         }
         let may_speak = session.may_speak();
         if !may_speak && !session.client().is_held() {
             return Poll::Pending;
         }
-        let mut reads = wire.reads(cx);
         if !may_speak {
-            let lost = reader.poll_lost(|room| reads.poll(room));
-            let bytes = reads.bytes;
-            session.read_ahead(bytes, reader.kept_bytes());
-            return lost.map(Err);
+            return poll_lost(wire, reader, session, cx).map(Err);
         }
+        let mut reads = wire.reads(cx);
         let listened = listen(wire, reader, session, &mut reads);
         let bytes = reads.bytes;
         if listened.is_ready() {
@@ -146,13 +135,67 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 }
 
+/// Sends what is due. Ready with nothing where the client may be read from; pending where it takes too slowly.
+fn poll_send<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: &Wire<S>,
+    session: &Session,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Parting>> {
+    let outbox = &session.client().outbox;
+    if outbox.was_summoned() {
+        if let Poll::Ready(parting) = wire.poll_send(outbox, cx) {
+            return Poll::Ready(Some(parting));
+        }
+        let flow = wire.flow();
+        if flow.pending {
+            // Once the socket takes more.
+            outbox.summon_quietly();
+            if flow.took {
+                // A sign of life too: the answer to a ping may be long in coming.
+                session.is_alive();
+            }
+            if !flow.took || flow.kept > KEPT_BYTES {
+                return Poll::Pending;
+            }
+        }
+    }
+    Poll::Ready(None)
+}
+
+/// Reads ahead a little of what may not be handled yet: ready where the client is gone.
+fn poll_lost<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: &Wire<S>,
+    reader: &mut Reader,
+    session: &mut Session,
+    cx: &mut Context<'_>,
+) -> Poll<Parting> {
+    let mut reads = wire.reads(cx);
+    let lost = reader.poll_lost(|room| reads.poll(room));
+    let bytes = reads.bytes;
+    session.read_ahead(bytes, reader.kept_bytes());
+    lost
+}
+
+/// The connection's end, while a wish has to be waited for: what is due to the client is sent nevertheless.
+fn poll_end<S: AsyncRead + AsyncWrite + Unpin>(
+    wire: &Wire<S>,
+    reader: &mut Reader,
+    session: &mut Session,
+    cx: &mut Context<'_>,
+) -> Poll<Parting> {
+    match ready!(poll_send(wire, session, cx)) {
+        Some(parting) => Poll::Ready(parting),
+        None => poll_lost(wire, reader, session, cx),
+    }
+}
+
 /// Pending where nothing more comes for now; ready with nothing where that is to be seen in another turn.
 fn listen<S: AsyncRead + AsyncWrite + Unpin>(
     wire: &Wire<S>,
     reader: &mut Reader,
     session: &mut Session,
     reads: &mut Reads<'_, '_, S>,
-) -> Poll<Option<Result<Box<Join>, Parting>>> {
+) -> Poll<Option<Result<Box<Wish>, Parting>>> {
     let most = session.max_message_bytes();
     while turn_takes_another() {
         let said = match ready!(reader.poll_next(most, |room| reads.poll(room))) {
@@ -162,8 +205,8 @@ fn listen<S: AsyncRead + AsyncWrite + Unpin>(
         let allowed_more = session.count_message();
         match said {
             Incoming::Text(text) => {
-                if let Some(join) = session.receive(text) {
-                    return Poll::Ready(Some(Ok(join)));
+                if let Some(wish) = session.receive(text) {
+                    return Poll::Ready(Some(Ok(wish)));
                 }
             }
             Incoming::Ping(payload) => {

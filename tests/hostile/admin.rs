@@ -285,7 +285,7 @@ async fn unread_answers_take_no_more_than_their_share() {
         let mut session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).unwrap();
         let name = format!("{}{nth:03}", "語".repeat(125));
         let join = session.receive(&format!(r#"{{"type":"join","roomId":"{name}"}}"#)).unwrap();
-        session.join(join).await;
+        session.carry_out(join).await;
         members.push(session);
     }
     let pipes = serve_pipes_of(hub);

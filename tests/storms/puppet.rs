@@ -39,7 +39,7 @@ impl Puppet {
     pub(crate) fn ask(&mut self, mut request: Value) -> Result<(String, Value), Ending> {
         request["requestId"] = json!("asked");
         if let Some(join) = self.session.receive(&request.to_string()) {
-            ready(self.session.join(join));
+            ready(self.session.carry_out(join));
         }
         let mut answer = None;
         self.hear(|message| {

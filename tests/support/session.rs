@@ -313,7 +313,7 @@ impl Play {
         let Some(client) = &mut self.clients[usize::from(slot)] else { return false };
         request.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         if let Some(join) = client.session.receive(&request.to_string()) {
-            ready(client.session.join(join));
+            ready(client.session.carry_out(join));
         }
         true
     }

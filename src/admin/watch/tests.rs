@@ -100,7 +100,7 @@ fn reason(status: &Status) -> (Code, String) {
 
 async fn say(session: &mut Session, text: &str) {
     if let Some(join) = session.receive(text) {
-        session.join(join).await;
+        session.carry_out(join).await;
     }
     session.client().outbox.take_due(&mut Vec::new(), usize::MAX);
     session.client().outbox.acknowledge();

@@ -50,13 +50,13 @@ impl Inner {
         hub: &Hub,
         client_id: ClientId,
         reason: LeaveReason,
-        by: &Administrator,
+        cause: Cause,
         now: SystemTime,
     ) -> Departed {
         let had_a_seat =
             self.room.seat_of(client_id).is_some() || self.room.waiter(client_id).is_some();
         let leave = Command::Leave { client_id, reason };
-        let departed = self.commit(hub, leave, reason.cause(client_id, by).into(), now);
+        let departed = self.commit(hub, leave, cause.into(), now);
         departed.expect("a departure is never denied");
         Departed { had_a_seat, closed: self.closed }
     }
@@ -212,7 +212,7 @@ impl Inner {
         }
     }
 
-    /// Whoever waited hears why, unless it went itself, or hears that from whoever brought it about.
+    /// Whoever waited hears why, unless it went itself or its connection ends.
     fn end_waiting(&mut self, client_id: ClientId, reason: WaitingEnd) {
         if reason == WaitingEnd::Admitted {
             return;

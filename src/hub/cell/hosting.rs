@@ -4,13 +4,31 @@ use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
 use super::{Inner, RoomCell, commit::Occasion};
 use crate::{
-    ban::Bans,
+    ban::{Ban, BanId, Bans, Subject},
     event::Administrator,
     hub::{Client, Hub, outbox::Entry},
     id::ClientId,
-    protocol::Frame,
+    protocol::{Frame, Reply},
     room::{By, Command, Denied, Summary},
 };
+
+/// What people read whom a host removes, and who is kept out by that.
+pub(in crate::hub) const REMOVED_BY_HOST: &str = "Removed by a host";
+
+/// Why a host does not get what it wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::hub) enum NotDone {
+    /// The room refuses.
+    Denied(Denied),
+    /// Hosts have made as many bans as they may.
+    TooManyBans,
+}
+
+impl From<Denied> for NotDone {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
 
 /// Whoever wants something that not everybody may.
 #[derive(Debug, Clone, Copy)]
@@ -59,27 +77,71 @@ impl RoomCell {
         Ok(inner.room.summary())
     }
 
-    /// Takes a member's seat, and tells it so with `word`.
+    /// Whether this client may do what is for hosts.
+    pub(in crate::hub) fn may_host(&self, client_id: ClientId) -> Result<(), Denied> {
+        self.inner.lock().may_host(client_id)
+    }
+
+    /// Takes a member's seat, and tells it so with `word`. A ban keeps it out `until` then, and is returned.
     pub(in crate::hub) fn remove(
         &self,
         hub: &Hub,
-        commander: Commander<'_>,
+        host: &Arc<Client>,
         target: ClientId,
-        word: Frame,
+        (word, until): (Frame, Option<SystemTime>),
         now: SystemTime,
-    ) -> Result<(), Denied> {
+    ) -> Result<Option<Arc<Ban>>, NotDone> {
         let mut inner = self.inner.lock();
-        let removed = inner.room.seat_of(target).map(|seat| Arc::clone(&inner.clients[seat]));
-        let command = Command::Remove { by: commander.by(), target };
-        inner.commit(hub, command, commander.into(), now)?;
-        if let Some(client) = removed {
-            client.push(Entry::Frame(word));
+        let command = Command::Remove { by: By::Client(host.id), target };
+        // First of all: whoever may not remove it may not ban it either.
+        inner.room.decide(command.clone(), now)?;
+        let seat = inner.room.seat_of(target).ok_or(Denied::NotAMember)?;
+        let client = Arc::clone(&inner.clients[seat]);
+        let ban = until.map(|until| inner.ban_by_host(&client, until, now));
+        if let Some(ban) = &ban {
+            hub.bans.create_by_host(hub, ban, host.id, now).map_err(|_| NotDone::TooManyBans)?;
         }
+        inner.commit(hub, command, Occasion::of_client(host), now)?;
+        client.push(Entry::Frame(word));
+        Ok(ban)
+    }
+
+    /// Has a member know that a host wants it to be silent.
+    pub(in crate::hub) fn ask_to_mute(
+        &self,
+        host: &Arc<Client>,
+        target: ClientId,
+    ) -> Result<(), Denied> {
+        let inner = self.inner.lock();
+        inner.may_host(host.id)?;
+        let seat = inner.room.seat_of(target).ok_or(Denied::NotAMember)?;
+        let request = Reply::MuteRequested { from_id: host.id }.encode();
+        inner.clients[seat].push_from(host, Entry::Frame(request));
         Ok(())
     }
 }
 
 impl Inner {
+    fn may_host(&self, client_id: ClientId) -> Result<(), Denied> {
+        let member = self.room.member(client_id);
+        let is_host = member.is_some_and(|member| member.standing.is_host());
+        if is_host { Ok(()) } else { Err(Denied::Forbidden) }
+    }
+
+    /// By its name where a token vouches for that, otherwise by where it comes from.
+    fn ban_by_host(&self, target: &Client, until: SystemTime, now: SystemTime) -> Arc<Ban> {
+        let vouched = self.room.member(target.id).filter(|member| member.vouched.is_some());
+        let user_id = vouched.and_then(|member| member.identity.user_id.clone());
+        Arc::new(Ban {
+            id: BanId::random(),
+            room_id: Some(self.room.id().clone()),
+            subject: user_id.map_or_else(|| target.address.into(), Subject::User),
+            reason: Some(REMOVED_BY_HOST.into()),
+            created_at: now,
+            expires_at: Some(until),
+        })
+    }
+
     fn banned_who_wait(&self, bans: &Bans, now: SystemTime) -> Vec<ClientId> {
         let people = self.room.waiting().zip(&self.waiting);
         let banned = people.filter(|(waiter, arrival)| {

@@ -70,19 +70,21 @@ impl RoomCell {
         inner.closed
     }
 
-    /// Frees the seat of somebody who did not ask for that, or ends its waiting, and is told so with `word` before it can take another seat.
+    /// Frees the seat of somebody who did not ask for that, and is told so with `word` before it can take another seat; or
+    /// ends its waiting.
     pub(in crate::hub) fn unseat(
         &self,
         hub: &Hub,
-        by: &Administrator,
+        cause: Cause,
         client: &Arc<Client>,
         reason: LeaveReason,
         word: Frame,
         now: SystemTime,
     ) -> Departed {
         let mut inner = self.inner.lock();
-        let departed = inner.depart(hub, client.id, reason, by, now);
-        if departed.had_a_seat {
+        let sits_here = inner.room.seat_of(client.id).is_some();
+        let departed = inner.depart(hub, client.id, reason, cause, now);
+        if sits_here {
             client.push(Entry::Frame(word));
         }
         departed
@@ -92,7 +94,7 @@ impl RoomCell {
     pub(in crate::hub) fn disconnect(
         &self,
         hub: &Hub,
-        by: &Administrator,
+        cause: Cause,
         client: &Arc<Client>,
         ending: Ending,
         (code, word): (Code, Frame),
@@ -104,7 +106,7 @@ impl RoomCell {
             if client.outbox.end_after(Entry::Frame(word), ending) {
                 hub.metrics.refusal(code);
             }
-            inner.depart(hub, client.id, ending.leave_reason(), by, now);
+            inner.depart(hub, client.id, ending.leave_reason(), cause, now);
         }
         sits_here
     }

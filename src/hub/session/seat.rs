@@ -1,69 +1,108 @@
 //! How a session takes its seat, and gives it up.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::SystemTime,
+};
 
 use super::{Session, banned, not_in_room};
 use crate::{
-    event::Administrator,
     hub::{
         cell::{Arrival, Departed, NotSeated, RoomCell},
         directory::TooManyRooms,
         rate::milliseconds,
     },
     id::RoomId,
-    protocol::{Code, Rejected, Reply, RequestId, ReturnToken},
-    room::{Denied, Identity, LeaveReason, Proof, Role},
+    protocol::{Code, JoinRequest, Rejected, Reply, RequestId, ReturnToken},
+    room::{Denied, Identity, LeaveReason, Proof, Role, Vouched},
 };
 
+/// How often a password is looked at for one join.
+const LOOKS: usize = 3;
+
 impl Session {
-    /// Check, leave, join: a refusal by the new room leaves the old seat as it was.
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
-    pub(super) async fn take_seat(
+    /// Takes a seat, or begins to wait for one. A password is looked at between two questions to the room, which may
+    /// have another one by then.
+    pub(super) async fn take_seat<E>(
         &mut self,
-        room_id: &RoomId,
-        metadata: Option<Arc<str>>,
+        request: &JoinRequest,
         request_id: Option<&RequestId>,
-    ) -> Result<(), Rejected> {
-        let again = self.sits_in(room_id);
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<(), Rejected>, E> {
+        let mut proof = if request.password.is_some() { Proof::Unchecked } else { Proof::None };
+        for _ in 0..LOOKS {
+            let password = match (self.try_seat(request, request_id, proof), &request.password) {
+                (Ok(()), _) => return Ok(Ok(())),
+                (Err(NotTaken::Unchecked), Some(password)) => password,
+                (Err(not_taken), _) => return Ok(Err(not_taken.into())),
+            };
+            let cell = self.hub().find(&request.room_id);
+            let looked_at = match cell.and_then(|cell| cell.password()) {
+                Some(kept) => self.verify(password, kept, meanwhile).await?,
+                None => self.hash(password, meanwhile).await?.map(Proof::New),
+            };
+            proof = match looked_at {
+                Ok(proof) => proof,
+                Err(rejected) => return Ok(Err(rejected)),
+            };
+        }
+        Ok(self.try_seat(request, request_id, proof).map_err(Rejected::from))
+    }
+
+    /// Check, leave, join: a refusal by the new room leaves the old seat as it was.
+    fn try_seat(
+        &mut self,
+        request: &JoinRequest,
+        request_id: Option<&RequestId>,
+        proof: Proof,
+    ) -> Result<(), NotTaken> {
+        let JoinRequest { room_id, metadata, returning, .. } = request;
+        let again = self.seat.clone().filter(|cell| cell.id() == room_id);
+        let again = again.filter(|cell| cell.knows(self.client.id));
+        let (granted, vouched) = self.standing();
         let arrival = Arc::new(Arrival {
             client: Arc::clone(&self.client),
             identity: self.names.as_ref().map_or_else(Identity::default, |n| n.identity.clone()),
-            metadata,
-            vouched: None,
-            granted: Role::Member,
-            returning: None,
+            metadata: metadata.clone(),
+            vouched,
+            granted,
+            returning: returning.clone(),
             return_token: ReturnToken::random(),
             request_id: request_id.cloned(),
-            left: again.then(|| Reply::Left { room_id, request_id: None }.encode()),
+            left: again.is_some().then(|| Reply::Left { room_id, request_id: None }.encode()),
         });
-        if again && let Some(cell) = &self.seat {
+        if let Some(cell) = &again {
             self.may_change(cell)?;
         } else {
-            self.ask(room_id, &arrival)?;
+            self.ask(room_id, &arrival, proof.clone())?;
             self.leave(LeaveReason::Moved, None);
         }
-        let taken = self.sit_down(room_id, &arrival);
-        if taken.is_err() && !again {
+        let taken = self.sit_down(room_id, &arrival, &proof);
+        if taken.is_err() && again.is_none() {
             self.client.publish_seat(None);
         }
         taken
     }
 
-    fn sit_down(&mut self, room_id: &RoomId, arrival: &Arc<Arrival>) -> Result<(), Rejected> {
+    fn sit_down(
+        &mut self,
+        room_id: &RoomId,
+        arrival: &Arc<Arrival>,
+        proof: &Proof,
+    ) -> Result<(), NotTaken> {
         loop {
             let hub = Arc::clone(self.hub());
             let cell = hub.cell(room_id).map_err(|TooManyRooms| too_many_rooms())?;
             // Before it is asked whether the connection is at its end: whoever ends it finds the seat.
             self.client.publish_seat(Some(&cell));
-            let refusal = match cell.join(&hub, arrival, Proof::None, SystemTime::now()) {
+            let not_taken = match cell.join(&hub, arrival, proof.clone(), SystemTime::now()) {
                 Ok(()) => {
                     self.seat = Some(cell);
                     return Ok(());
                 }
-                Err(NotSeated::Denied(denied)) => {
-                    self.denied(denied, Some(room_id), &arrival.identity)
-                }
-                Err(NotSeated::Ending) => not_in_room(),
+                Err(NotSeated::Denied(denied)) => self.denied(denied, &cell, &arrival.identity),
+                Err(NotSeated::Ending) => not_in_room().into(),
                 Err(NotSeated::CellClosed) => {
                     // Its last member left meanwhile, and took the room along.
                     hub.directory.forget(&cell);
@@ -71,42 +110,49 @@ impl Session {
                 }
             };
             hub.directory.forget_if_closed(&cell);
-            return Err(refusal);
+            return Err(not_taken);
         }
     }
 
     /// Whether the room would let this client in now.
-    fn ask(&self, room_id: &RoomId, arrival: &Arrival) -> Result<(), Rejected> {
+    fn ask(&self, room_id: &RoomId, arrival: &Arrival, proof: Proof) -> Result<(), NotTaken> {
         let (hub, now) = (self.hub(), SystemTime::now());
         let Arrival { identity, .. } = arrival;
-        match hub.find(room_id) {
-            Some(cell) => {
-                self.may_change(&cell)?;
-                let answer = cell.ask(hub, arrival, Proof::None, now);
-                answer.map_err(|denied| self.denied(denied, Some(room_id), identity))
+        let Some(cell) = hub.find(room_id) else {
+            if let Some(ban) = hub.bans.against(Some(room_id), identity, self.client.address, now) {
+                return Err(banned(&ban).into());
             }
-            None if hub.bans.meet(Some(room_id), identity, self.client.address, now) => {
-                Err(self.denied(Denied::Banned, Some(room_id), identity))
-            }
-            None if hub.directory.has_space() => Ok(()),
-            None => Err(too_many_rooms()),
-        }
+            return match proof {
+                _ if !hub.directory.has_space() => Err(too_many_rooms().into()),
+                Proof::None | Proof::New(_) => Ok(()),
+                Proof::Unchecked | Proof::Right(_) => Err(NotTaken::Unchecked),
+            };
+        };
+        self.may_change(&cell)?;
+        let answer = cell.ask(hub, arrival, proof, now);
+        answer.map_err(|denied| self.denied(denied, &cell, identity))
     }
 
     /// Says a room's refusal in words for people: those of the ban, where it is one.
-    pub(super) fn denied(
-        &self,
-        denied: Denied,
-        room_id: Option<&RoomId>,
-        identity: &Identity,
-    ) -> Rejected {
+    fn denied(&self, denied: Denied, cell: &RoomCell, identity: &Identity) -> NotTaken {
         let (hub, now) = (self.hub(), SystemTime::now());
-        let ban = (denied == Denied::Banned)
-            .then(|| hub.bans.against(room_id, identity, self.client.address, now));
-        match ban.flatten() {
-            Some(ban) => banned(&ban),
-            None => Rejected::new(denied.into(), denied.to_string()),
+        match denied {
+            Denied::PasswordUnchecked => NotTaken::Unchecked,
+            Denied::Banned => {
+                let ban = hub.bans.against(Some(cell.id()), identity, self.client.address, now);
+                ban.map_or_else(|| denied.into(), |ban| banned(&ban)).into()
+            }
+            Denied::Held => {
+                let retry_after_ms = cell.held_for(now).as_millis().try_into().ok();
+                Rejected { retry_after_ms, ..denied.into() }.into()
+            }
+            _ => Rejected::from(denied).into(),
         }
+    }
+
+    /// The role that it comes with, and what its token says of it.
+    fn standing(&self) -> (Role, Option<Arc<Vouched>>) {
+        (Role::Member, None)
     }
 
     pub(super) fn leave(&mut self, reason: LeaveReason, request_id: Option<&RequestId>) {
@@ -118,12 +164,15 @@ impl Session {
     /// Gives up the seat. Returns the room, unless somebody took the seat already.
     pub(super) fn depart(&mut self, reason: LeaveReason) -> Option<Arc<RoomCell>> {
         let cell = self.seat.take()?;
+        if reason.is_others() {
+            // Whoever ended the connection frees the seat, in its own name, and finds it by what is published.
+            return None;
+        }
         let (hub, id) = (self.hub(), self.client.id);
-        let by =
-            if reason.is_administrators() { hub.enders.of(id) } else { Administrator::default() };
-        let Departed { had_a_seat, closed } = cell.depart(hub, id, reason, &by, SystemTime::now());
+        let departed = cell.depart(hub, id, reason, reason.cause(id), SystemTime::now());
+        let Departed { had_a_seat, closed } = departed;
         if closed {
-            self.hub().directory.forget(&cell);
+            hub.directory.forget(&cell);
         }
         // Not only for those who look: a room and a client who sits in it hold each other.
         self.client.publish_seat(None);
@@ -135,10 +184,27 @@ impl Session {
         let hub = self.hub();
         cell.announces_more(&hub.rates, hub.heartbeat.now()).map_err(room_is_busy)
     }
+}
 
-    fn sits_in(&self, room_id: &RoomId) -> bool {
-        let seat = self.seat.as_ref().filter(|cell| cell.id() == room_id);
-        seat.is_some_and(|cell| cell.seats(self.client.id))
+/// Why no seat was taken.
+enum NotTaken {
+    /// The password has to be looked at, or looked at again.
+    Unchecked,
+    Rejected(Rejected),
+}
+
+impl From<Rejected> for NotTaken {
+    fn from(rejected: Rejected) -> Self {
+        Self::Rejected(rejected)
+    }
+}
+
+impl From<NotTaken> for Rejected {
+    fn from(not_taken: NotTaken) -> Self {
+        match not_taken {
+            NotTaken::Unchecked => Denied::PasswordUnchecked.into(),
+            NotTaken::Rejected(rejected) => rejected,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     config::Config,
-    event::Administrator,
+    event::{Administrator, Cause},
     hub::{Due, KeepOut},
 };
 
@@ -35,7 +35,7 @@ fn heard(session: &Session) -> Vec<Value> {
 /// What a client hears, itself, when it says this.
 async fn ask(session: &mut Session, message: Value) -> Vec<Value> {
     if let Some(join) = session.receive(&message.to_string()) {
-        session.join(join).await;
+        session.carry_out(join).await;
     }
     heard(session)
 }
@@ -61,14 +61,8 @@ fn unseat(hub: &Hub, session: &Session) {
     let cell = session.client.seat().unwrap();
     assert!(cell.seats(client_id));
     assert!(
-        cell.depart(
-            hub,
-            client_id,
-            LeaveReason::Left,
-            &Administrator::default(),
-            SystemTime::now()
-        )
-        .had_a_seat
+        cell.depart(hub, client_id, LeaveReason::Left, Cause::Client(client_id), SystemTime::now())
+            .had_a_seat
     );
     assert!(!cell.seats(client_id));
     assert!(session.seat.is_some());
@@ -178,7 +172,7 @@ async fn who_is_at_its_end_takes_no_seat_and_leaves_no_room_behind() {
     let mut session = hub.connect(Ipv4Addr::LOCALHOST.into(), None).unwrap();
     let wish = session.receive(&join("r").to_string()).unwrap();
     hub.disconnect_client(&Administrator::default(), session.client.id, None, None).await.unwrap();
-    session.join(wish).await;
+    session.carry_out(wish).await;
     assert_eq!(hub.counts().rooms, 0);
 }
 

@@ -1,0 +1,141 @@
+//! What a client wishes that may have to be waited for, as passwords are: they are hashed elsewhere, and one after another.
+
+use std::{
+    convert::Infallible,
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use super::Session;
+use crate::{
+    hub::{Asker, Busy},
+    metrics::Message,
+    password::Password,
+    protocol::{Code, JoinRequest, Rejected, RequestId, RoomUpdate},
+    room::{PasswordHash, Proof},
+};
+
+/// A wish, to be carried out with [`Session::carry_out`].
+#[derive(Debug)]
+#[must_use = "the client waits for an answer"]
+pub struct Wish {
+    what: What,
+    request_id: Option<RequestId>,
+}
+
+#[derive(Debug)]
+enum What {
+    Join { request: Box<JoinRequest>, since: Instant },
+    Update(Box<RoomUpdate>),
+}
+
+impl Wish {
+    pub(super) fn join(request: Box<JoinRequest>, request_id: Option<RequestId>) -> Box<Self> {
+        let what = What::Join { request, since: Instant::now() };
+        Box::new(Self { what, request_id })
+    }
+
+    pub(super) fn update(update: Box<RoomUpdate>, request_id: Option<RequestId>) -> Box<Self> {
+        Box::new(Self { what: What::Update(update), request_id })
+    }
+}
+
+impl Session {
+    /// Carries out a wish, or says why not.
+    pub async fn carry_out(&mut self, wish: Box<Wish>) {
+        let Ok(()) = self.carry_out_beside(wish, |_, _| Poll::<Infallible>::Pending).await;
+    }
+
+    /// The same beside `meanwhile`, which is polled while something has to be waited for, and ends that when it ends.
+    ///
+    /// # Errors
+    /// What `meanwhile` ended with. Then the client has got no answer.
+    pub async fn carry_out_beside<E>(
+        &mut self,
+        wish: Box<Wish>,
+        mut meanwhile: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<(), E> {
+        let Wish { what, request_id } = *wish;
+        let (message, answer) = match what {
+            What::Join { request, since } => {
+                let taken = self.take_seat(&request, request_id.as_ref(), &mut meanwhile).await?;
+                if taken.is_ok() {
+                    self.hub().metrics.join(since.elapsed());
+                }
+                (Message::Join, taken.map_err(|rejected| Rejected { join: true, ..rejected }))
+            }
+            What::Update(update) => {
+                let done = self.update_room(*update, request_id.as_ref(), &mut meanwhile).await?;
+                (Message::UpdateRoom, done)
+            }
+        };
+        self.conclude(message, &answer, request_id.as_ref());
+        Ok(())
+    }
+
+    /// Whether this is the password whose hash is `kept`.
+    pub(super) async fn verify<E>(
+        &mut self,
+        password: &Password,
+        kept: PasswordHash,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<Proof, Rejected>, E> {
+        let (hub, network) = (Arc::clone(self.hub()), self.client.network());
+        let (password, mut guesses) = (password.clone(), self.guesses);
+        let verified = async move {
+            let is_right = hub.verify_password(network, &mut guesses, &password, &kept).await;
+            (is_right, kept, guesses)
+        };
+        let (is_right, kept, guesses) = self.wait_for(verified, meanwhile).await?;
+        self.guesses = guesses;
+        Ok(match is_right {
+            Ok(true) => Ok(Proof::Right(kept)),
+            Ok(false) => Err(Rejected::new(Code::WrongPassword, "The password is another one")),
+            Err(busy) => Err(busy.into()),
+        })
+    }
+
+    /// What a room keeps of this password, where clients may give one.
+    pub(super) async fn hash<E>(
+        &mut self,
+        password: &Password,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<PasswordHash, Rejected>, E> {
+        let (hub, asker) = (Arc::clone(self.hub()), Asker::Client(self.client.network()));
+        if !hub.config.rooms.room_passwords {
+            let text = "Rooms have no passwords here";
+            return Ok(Err(Rejected::new(Code::PasswordsOff, text)));
+        }
+        let password = password.clone();
+        let hashed = async move { hub.hash_password(asker, &password).await };
+        Ok(self.wait_for(hashed, meanwhile).await?.map_err(Rejected::from))
+    }
+
+    async fn wait_for<T, E>(
+        &mut self,
+        answer: impl Future<Output = T>,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<T, E> {
+        let mut answer = pin!(answer);
+        poll_fn(|cx| {
+            if let Poll::Ready(answer) = answer.as_mut().poll(cx) {
+                return Poll::Ready(Ok(answer));
+            }
+            let end = meanwhile(self, cx).map(Err);
+            // It can answer no ping before its wish is carried out.
+            self.silence();
+            end
+        })
+        .await
+    }
+}
+
+impl From<Busy> for Rejected {
+    fn from(Busy { retry_after }: Busy) -> Self {
+        let text = "Too many passwords were given; try again later";
+        Self::rate_limited(text, u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX))
+    }
+}
