@@ -13,6 +13,7 @@ mod gate;
 mod health;
 mod line;
 mod lists;
+mod lobby;
 pub mod page;
 mod plain;
 pub mod problem;

@@ -121,6 +121,8 @@ orders! {
     DeleteRoomRequest "DeleteRoom" |order| order.room_id.clone(),
     DisconnectClientRequest "DisconnectClient" |order| order.client_id.clone(),
     RemoveClientRequest "RemoveClient" |order| order.client_id.clone(),
+    AdmitClientRequest "AdmitClient" |order| order.client_id.clone(),
+    DenyClientRequest "DenyClient" |order| order.client_id.clone(),
     CreateBanRequest "CreateBan" |order| {
         let Some(ban) = &order.ban else { return String::new() };
         let subject = match &ban.subject {
@@ -147,6 +149,20 @@ impl Order for pb::LockRoomRequest {
 
     fn on(&self) -> String {
         self.room_id.clone()
+    }
+}
+
+impl Order for pb::SetRoleRequest {
+    fn call(&self) -> &'static str {
+        match self.role() {
+            pb::Role::Host => "SetRole (host)",
+            pb::Role::Member => "SetRole (member)",
+            pb::Role::Unspecified | pb::Role::Guest => "SetRole",
+        }
+    }
+
+    fn on(&self) -> String {
+        self.client_id.clone()
     }
 }
 

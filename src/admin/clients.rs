@@ -19,7 +19,7 @@ impl Service {
         self.shown(named("client_id", &request.client_id)?)
     }
 
-    fn shown(&self, id: ClientId) -> Result<pb::Client, Problem> {
+    pub(super) fn shown(&self, id: ClientId) -> Result<pb::Client, Problem> {
         let missing = || Problem::from(NotFound::Client).with("client_id", id);
         let report = self.hub.client(id).ok_or_else(missing)?;
         Ok(client::client(&report))
@@ -44,10 +44,7 @@ impl Service {
     ) -> Result<pb::Client, Problem> {
         let (id, room_id, reason) = Faults::gather(|faults| {
             let id = faults.merge(named("client_id", &request.client_id));
-            let room_id = match &*request.room_id {
-                "" => Some(None),
-                name => faults.merge(convert::room_id(name)).map(Some),
-            };
+            let room_id = faults.merge(convert::any_room_id(&request.room_id));
             let reason = faults.merge(convert::reason("reason", &request.reason));
             Some((id?, room_id?, reason?))
         })?;

@@ -29,6 +29,11 @@ pub(super) fn room_id(text: &str) -> Result<RoomId, Faults> {
     named("room_id", text)
 }
 
+/// A room that need not be named.
+pub(super) fn any_room_id(text: &str) -> Result<Option<RoomId>, Faults> {
+    if text.is_empty() { Ok(None) } else { room_id(text).map(Some) }
+}
+
 /// Words for people; none where it is empty.
 pub(super) fn reason<'a>(field: &str, text: &'a str) -> Result<Option<&'a str>, Faults> {
     let most = limits::REASON_CHARS;

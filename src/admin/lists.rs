@@ -20,8 +20,11 @@ use crate::{
 const ROOM_FIELDS: &[Field] = &[
     ("room_id", Kind::Text),
     ("locked", Kind::Boolean),
+    ("lobby", Kind::Boolean),
+    ("password_set", Kind::Boolean),
     ("member_count", Kind::Number),
     ("max_members", Kind::Number),
+    ("waiting_count", Kind::Number),
 ];
 const CLIENT_FIELDS: &[Field] = &[
     ("room_id", Kind::Text),
@@ -116,6 +119,9 @@ impl<'a, K: FromStr + Display> Wanted<'a, K> {
 fn room_field<'a>(room: &'a Summary, field: &str) -> Value<'a> {
     match field {
         "locked" => Value::Boolean(room.settings.locked),
+        "lobby" => Value::Boolean(room.settings.lobby),
+        "password_set" => Value::Boolean(room.settings.password.is_some()),
+        "waiting_count" => Value::Number(count(room.waiting_count).into()),
         "member_count" => Value::Number(count(room.member_count).into()),
         "max_members" => Value::Number(count(room.settings.max_members).into()),
         _ => text(room.id.as_str()),

@@ -10,18 +10,20 @@ use super::{
 };
 use crate::{
     event::Administrator,
-    hub::{NotChanged, NotMade},
+    hub::{Asker, Busy, NotChanged, NotMade},
     id::RoomId,
-    room::Settings,
+    password::Password,
+    room::{PasswordHash, Settings, Update},
 };
 
 impl Service {
     pub(super) fn room(&self, request: &pb::GetRoomRequest) -> Result<pb::Room, Status> {
         let room_id = convert::room_id(&request.room_id)?;
         let missing = |error| Problem::from(error).with("room_id", &room_id);
-        let (room, members) = self.hub.room(&room_id).map_err(missing)?;
+        let (room, members, waiting) = self.hub.room(&room_id).map_err(missing)?;
         let members = members.iter().map(|member| room::member(member)).collect();
-        Ok(pb::Room { members, ..room::room(&room, self.etags) })
+        let waiting = waiting.iter().map(room::waiting).collect();
+        Ok(pb::Room { members, waiting, ..room::room(&room, self.etags) })
     }
 
     pub(super) async fn make_room(
@@ -29,7 +31,9 @@ impl Service {
         by: &Administrator,
         request: &pb::CreateRoomRequest,
     ) -> Result<pb::Room, Status> {
-        let (room_id, settings) = self.read_new_room(request)?;
+        let (room_id, settings, password) = self.read_new_room(request)?;
+        let password = self.hashed(password).await?;
+        let settings = Settings { password, ..settings };
         let made = self.hub.create_room(by, &room_id, settings).await;
         let room = made.map_err(|error| Problem::from(error).with("room_id", &room_id))?;
         Ok(room::room(&room, self.etags))
@@ -38,7 +42,7 @@ impl Service {
     pub(super) fn read_new_room(
         &self,
         request: &pb::CreateRoomRequest,
-    ) -> Result<(RoomId, Settings), Faults> {
+    ) -> Result<(RoomId, Settings, Option<Password>), Faults> {
         let limits = self.hub.limits();
         room::new_room(request, limits.members, limits.most_members)
     }
@@ -48,11 +52,27 @@ impl Service {
         by: &Administrator,
         request: &pb::UpdateRoomRequest,
     ) -> Result<pb::Room, Status> {
-        let (room_id, update) = room::update(request, self.hub.limits().most_members)?;
+        let (room_id, update, password) = room::update(request, self.hub.limits().most_members)?;
+        let password = match password {
+            Some(password) => Some(self.hashed(password).await?),
+            None => None,
+        };
+        let update = Update { password, ..update };
         let etag = request.room.as_ref().map_or("", |room| &room.etag);
         let updated = self.hub.update_room(by, &room_id, update, self.etags.meant(etag)).await;
         let room = updated.map_err(|error| not_changed(error, &room_id))?;
         Ok(room::room(&room, self.etags))
+    }
+
+    /// What a room keeps of its password, if it shall have one.
+    async fn hashed(&self, password: Option<Password>) -> Result<Option<PasswordHash>, Problem> {
+        let Some(password) = password else { return Ok(None) };
+        let hashed = self.hub.hash_password(Asker::Administrator, &password).await;
+        let busy = |busy: Busy| {
+            let text = "too many passwords wait to be hashed";
+            Problem::new(Reason::TooManyPasswords, text).retry_after(busy.retry_after)
+        };
+        hashed.map(Some).map_err(busy)
     }
 
     pub(super) async fn set_lock(

@@ -120,6 +120,31 @@ impl AdminService for Service {
         audit.end(result)
     }
 
+    async fn list_waiting(
+        &self,
+        request: Request<pb::ListWaitingRequest>,
+    ) -> Answer<pb::ListWaitingResponse> {
+        self.answer(self.list_of_waiting(request.get_ref())?)
+    }
+
+    async fn admit_client(&self, request: Request<pb::AdmitClientRequest>) -> Answer<pb::Client> {
+        let (audit, request) = Audit::begin(request);
+        let result = self.seat_client(audit.by(), &request).await;
+        audit.end(result)
+    }
+
+    async fn deny_client(&self, request: Request<pb::DenyClientRequest>) -> Answer<pb::Client> {
+        let (audit, request) = Audit::begin(request);
+        let result = self.send_client_away(audit.by(), &request).await;
+        audit.end(result)
+    }
+
+    async fn set_role(&self, request: Request<pb::SetRoleRequest>) -> Answer<pb::Member> {
+        let (audit, request) = Audit::begin(request);
+        let result = self.give_role(audit.by(), &request).await;
+        audit.end(result)
+    }
+
     async fn list_bans(
         &self,
         request: Request<pb::ListBansRequest>,

@@ -26,7 +26,7 @@ use crate::{
     protocol::{Frame, RequestId, ReturnToken},
     room::{
         Command, Denied, Entrant, Identity, LeaveReason, Member, PasswordHash, Proof, Role, Room,
-        Rules, Summary, Vouched,
+        Rules, Summary, Vouched, Waiter,
     },
 };
 use commit::Occasion;
@@ -76,6 +76,15 @@ pub(super) struct Departed {
     /// Or waited for one.
     pub(super) had_a_seat: bool,
     pub(super) closed: bool,
+}
+
+/// Where a client is in a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a seat, with this role.
+    Sits(Role),
+    /// In the lobby.
+    Waits,
 }
 
 /// The cell's room ended. Another cell may stand in its place.
@@ -129,10 +138,24 @@ impl RoomCell {
         inner.room.exists().then(|| inner.room.clone())
     }
 
-    /// The room and who sits in it, of one moment.
-    pub(super) fn roster(&self) -> Option<(Summary, Vec<Arc<Member>>)> {
-        let inner = self.inner.lock();
-        Some((inner.room.summary()?, inner.room.members().cloned().collect()))
+    /// The room, who sits in it and who waits, of one moment.
+    pub(super) fn roster(&self) -> Option<(Summary, Vec<Arc<Member>>, Vec<Waiter>)> {
+        let room = &self.inner.lock().room;
+        let (members, waiting) = (room.members().cloned(), room.waiting().cloned());
+        Some((room.summary()?, members.collect(), waiting.collect()))
+    }
+
+    /// Who waits for a seat.
+    pub(super) fn waiting(&self) -> Option<Vec<Waiter>> {
+        let room = &self.inner.lock().room;
+        room.exists().then(|| room.waiting().cloned().collect())
+    }
+
+    /// Where this client is, if it is here.
+    pub(super) fn place_of(&self, client_id: ClientId) -> Option<Place> {
+        let room = &self.inner.lock().room;
+        let sits = room.member(client_id).map(|member| Place::Sits(member.standing.role));
+        sits.or_else(|| room.waiter(client_id).map(|_| Place::Waits))
     }
 
     /// Whether the room's members can bear to hear of another change.

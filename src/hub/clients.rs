@@ -9,11 +9,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Client, Hub, outbox::Depth};
+use super::{Client, Hub, cell::Place, outbox::Depth};
 use crate::{
     config::limits,
     id::{ClientId, RoomId},
-    room::Identity,
+    room::{Identity, Role},
 };
 
 /// What is known of a connected client. Its parts are read one after another, while it goes on.
@@ -23,8 +23,16 @@ pub struct Report {
     pub id: ClientId,
     /// The names that it goes by; none until it registered, and nothing vouches for them.
     pub identity: Identity,
+    /// Whether a token vouches for its userId.
+    pub authenticated: bool,
+    /// When that token expires.
+    pub token_expires_at: Option<SystemTime>,
     /// Where it sits, if anywhere.
     pub room_id: Option<RoomId>,
+    /// Its role there.
+    pub role: Option<Role>,
+    /// Where it waits for a seat, if anywhere.
+    pub waiting_room_id: Option<RoomId>,
     /// Where it comes from, as a trusted proxy says it where there is one.
     pub address: IpAddr,
     /// The User-Agent of its handshake (RFC 9110, section 10.1.5), cut off after [`limits::USER_AGENT_BYTES`]; none if
@@ -85,11 +93,24 @@ impl Hub {
 impl Report {
     fn of(client: &Client) -> Self {
         let Depth { messages, bytes, acknowledged, .. } = client.outbox.depth();
-        let seat = client.seat().filter(|cell| cell.seats(client.id));
+        let place = client.seat().and_then(|cell| Some((cell.place_of(client.id)?, cell)));
+        let (mut room_id, mut role, mut waiting_room_id) = (None, None, None);
+        match place {
+            Some((Place::Sits(its), cell)) => {
+                (room_id, role) = (Some(cell.id().clone()), Some(its));
+            }
+            Some((Place::Waits, cell)) => waiting_room_id = Some(cell.id().clone()),
+            None => {}
+        }
+        let token_expires_at = token_expires_at(client);
         Self {
             id: client.id,
+            authenticated: token_expires_at.is_some(),
+            token_expires_at,
+            role,
+            waiting_room_id,
             identity: client.names().map_or_else(Identity::default, |names| names.identity.clone()),
-            room_id: seat.map(|cell| cell.id().clone()),
+            room_id,
             address: client.address,
             user_agent: client.user_agent.clone(),
             connected_at: client.connected_at(),
@@ -102,4 +123,9 @@ impl Report {
             round_trip: client.round_trip(),
         }
     }
+}
+
+/// When the token expires that vouches for a client's names; none: nothing does.
+fn token_expires_at(_: &Client) -> Option<SystemTime> {
+    None
 }

@@ -28,6 +28,12 @@ pub struct Limits {
     pub log: LogLimits,
     /// What is kept for all clients, in bytes.
     pub kept_bytes: usize,
+    /// Whether tokens are asked for: `off`, `optional` or `required`.
+    pub auth: &'static str,
+    /// Whether whoever makes a room by joining may give it a password.
+    pub room_passwords: bool,
+    /// Whether the first member of a room is its host.
+    pub first_is_host: bool,
 }
 
 /// What a server has now.
@@ -59,6 +65,9 @@ impl Limits {
             outbox: config.outbox_limits(),
             log: config.log_limits(),
             kept_bytes: config.kept_bytes(),
+            auth: "off",
+            room_passwords: true,
+            first_is_host: true,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     event::{Administrator, Position},
     id::RoomId,
     protocol::Code,
-    room::{Command, Denied, Member, Room, Settings, Summary, Update},
+    room::{Command, Denied, Member, Room, Settings, Summary, Update, Waiter},
 };
 
 /// How many rooms end at once for their time, so that others have their turn.
@@ -78,11 +78,14 @@ impl Hub {
         }
     }
 
-    /// One room as it is now, with its members in join order.
+    /// One room as it is now, with its members in join order, and those who wait in the order in which they came.
     ///
     /// # Errors
     /// [`NotFound::Room`].
-    pub fn room(&self, room_id: &RoomId) -> Result<(Summary, Vec<Arc<Member>>), NotFound> {
+    pub fn room(
+        &self,
+        room_id: &RoomId,
+    ) -> Result<(Summary, Vec<Arc<Member>>, Vec<Waiter>), NotFound> {
         let cell = self.find(room_id).ok_or(NotFound::Room)?;
         cell.roster().ok_or(NotFound::Room)
     }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::{ban, count, duration, named, reason, timestamp};
+use super::{ban, count, duration, named, reason, room::role, timestamp};
 use crate::{
     admin::{
         pb::{self, disconnect_client_request::BanOptions},
@@ -28,6 +28,14 @@ pub(in crate::admin) fn client(client: &Report) -> pb::Client {
         bytes_out: client.bytes_out,
         queue_messages: count(client.queue_messages),
         queue_bytes: u64::try_from(client.queue_bytes).unwrap_or(u64::MAX),
+        authenticated: client.authenticated,
+        role: client.role.map_or(pb::Role::Unspecified, role).into(),
+        waiting_room_id: client
+            .waiting_room_id
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        token_expire_time: client.token_expires_at.map(timestamp),
         round_trip: client.round_trip.and_then(duration),
     }
 }

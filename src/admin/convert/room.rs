@@ -9,12 +9,14 @@ use crate::{
     admin::{etag::Etags, pb, problem::Faults},
     config::limits,
     id::RoomId,
+    password::Password,
     room::{Member, Role, Settings, Summary, Update, Waiter},
 };
 
 /// A mask's name for all that can be changed.
 const ALL: &str = "*";
-const CHANGEABLE: [&str; 3] = ["max_members", "metadata_json", "empty_timeout"];
+const CHANGEABLE: [&str; 5] =
+    ["max_members", "metadata_json", "empty_timeout", "password", "lobby"];
 
 pub(in crate::admin) fn room(room: &Summary, etags: Etags) -> pb::Room {
     pb::Room {
@@ -85,13 +87,13 @@ pub(in crate::admin) fn role(role: Role) -> pb::Role {
     }
 }
 
-/// The room that a request makes: its name, and its settings. `usual` stands where it says nothing, and no room takes
-/// more than `most` members.
+/// The room that a request makes: its name, its settings, and its password, of which they say nothing yet. `usual`
+/// stands where it says nothing, and no room takes more than `most` members.
 pub(in crate::admin) fn new_room(
     request: &pb::CreateRoomRequest,
     usual: usize,
     most: usize,
-) -> Result<(RoomId, Settings), Faults> {
+) -> Result<(RoomId, Settings, Option<Password>), Faults> {
     let none = pb::Room::default();
     let room = request.room.as_ref().unwrap_or(&none);
     let mut faults = Faults::default();
@@ -111,6 +113,7 @@ pub(in crate::admin) fn new_room(
     if empty_timeout.is_some_and(|timeout| timeout.is_zero()) {
         faults.add("room.empty_timeout", "must be more than 0: nobody could join in time");
     }
+    let password = faults.merge(password(room));
     let settings = |max_members, metadata, empty_timeout| Settings {
         max_members,
         locked: room.locked,
@@ -119,7 +122,7 @@ pub(in crate::admin) fn new_room(
         password: None,
         lobby: room.lobby,
     };
-    faults.or(|| Some((id?, settings(max_members?, metadata?, empty_timeout?))))
+    faults.or(|| Some((id?, settings(max_members?, metadata?, empty_timeout?), password?)))
 }
 
 fn new_name(own: &str, of_room: &str) -> Result<RoomId, Faults> {
@@ -130,11 +133,11 @@ fn new_name(own: &str, of_room: &str) -> Result<RoomId, Faults> {
     }
 }
 
-/// The room that a request changes, and how.
+/// The room that a request changes, how, and its new password, of which that says nothing yet.
 pub(in crate::admin) fn update(
     request: &pb::UpdateRoomRequest,
     most: usize,
-) -> Result<(RoomId, Update), Faults> {
+) -> Result<(RoomId, Update, Option<Option<Password>>), Faults> {
     let Some(room) = &request.room else { return Err(Faults::of("room", "must be given")) };
     let mut faults = Faults::default();
     let id = faults.merge(named("room.room_id", &room.room_id));
@@ -143,23 +146,27 @@ pub(in crate::admin) fn update(
         None => match path {
             "max_members" => room.max_members != 0,
             "metadata_json" => !room.metadata_json.is_empty(),
+            "password" => !room.password.is_empty(),
+            "lobby" => room.lobby,
             _ => room.empty_timeout.is_some(),
         },
     };
-    let [members, texts, timeout] = CHANGEABLE.map(&mut changes);
+    let [members, texts, timeout, secret, lobby] = CHANGEABLE.map(&mut changes);
     let update = Update {
         max_members: members.then(|| faults.merge(max_members(room, most))).flatten(),
         metadata: texts.then(|| faults.merge(metadata(room))).flatten(),
         empty_timeout: timeout.then(|| faults.merge(empty_timeout(room))).flatten(),
+        lobby: lobby.then_some(room.lobby),
         ..Update::default()
     };
+    let password = secret.then(|| faults.merge(password(room))).flatten();
     for path in request.update_mask.iter().flat_map(|mask| &mask.paths) {
         if path != ALL && !CHANGEABLE.contains(&&**path) {
             let known = CHANGEABLE.join(", ");
             faults.add("update_mask", format!("has {path:?}: what can change is {known}, or *"));
         }
     }
-    faults.or(|| Some((id?, update)))
+    faults.or(|| Some((id?, update, password)))
 }
 
 fn max_members(room: &pb::Room, most: usize) -> Result<usize, Faults> {
@@ -181,6 +188,14 @@ fn metadata(room: &pb::Room) -> Result<Arc<str>, Faults> {
     let json: Result<&RawValue, _> = serde_json::from_str(json);
     json.map(|json| json.get().into())
         .map_err(|error| Faults::of(field, format!("is not JSON: {error}")))
+}
+
+/// None where it is empty. What is wrong with one is said without it.
+fn password(room: &pb::Room) -> Result<Option<Password>, Faults> {
+    match &*room.password {
+        "" => Ok(None),
+        text => named("room.password", text).map(Some),
+    }
 }
 
 fn empty_timeout(room: &pb::Room) -> Result<Duration, Faults> {

@@ -15,7 +15,7 @@ use Access::{For, Open};
 use Role::{Admin, Viewer};
 
 /// Whoever may only view changes nothing: what needs [`Role::Admin`] is what is audited.
-const CALLS: [(&str, Access); 23] = [
+const CALLS: [(&str, Access); 27] = [
     ("/signalpost.admin.v1.AdminService/ListRooms", For(Viewer)),
     ("/signalpost.admin.v1.AdminService/GetRoom", For(Viewer)),
     ("/signalpost.admin.v1.AdminService/CreateRoom", For(Admin)),
@@ -26,6 +26,10 @@ const CALLS: [(&str, Access); 23] = [
     ("/signalpost.admin.v1.AdminService/GetClient", For(Viewer)),
     ("/signalpost.admin.v1.AdminService/DisconnectClient", For(Admin)),
     ("/signalpost.admin.v1.AdminService/RemoveClient", For(Admin)),
+    ("/signalpost.admin.v1.AdminService/ListWaiting", For(Viewer)),
+    ("/signalpost.admin.v1.AdminService/AdmitClient", For(Admin)),
+    ("/signalpost.admin.v1.AdminService/DenyClient", For(Admin)),
+    ("/signalpost.admin.v1.AdminService/SetRole", For(Admin)),
     ("/signalpost.admin.v1.AdminService/ListBans", For(Viewer)),
     ("/signalpost.admin.v1.AdminService/GetBan", For(Viewer)),
     ("/signalpost.admin.v1.AdminService/CreateBan", For(Admin)),

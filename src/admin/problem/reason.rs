@@ -60,10 +60,18 @@ reasons! {
     NoUserId "NO_USER_ID" FailedPrecondition,
     /// The client sits in no room, or not in that one.
     NotInRoom "NOT_IN_ROOM" FailedPrecondition,
+    /// The client waits nowhere, or not in that room.
+    NotWaiting "NOT_WAITING" FailedPrecondition,
+    /// Every seat of the room is taken.
+    RoomFull "ROOM_FULL" FailedPrecondition,
+    /// The room would have no host.
+    LastHost "LAST_HOST" FailedPrecondition,
     /// No drain runs that could be cancelled.
     NotDraining "NOT_DRAINING" FailedPrecondition,
     /// There are as many rooms as there may be.
     TooManyRooms "TOO_MANY_ROOMS" ResourceExhausted,
+    /// Too many passwords wait to be hashed.
+    TooManyPasswords "TOO_MANY_PASSWORDS" ResourceExhausted,
     /// As many bans stand as there may be.
     TooManyBans "TOO_MANY_BANS" ResourceExhausted,
     /// No more answers can be remembered by their request_id.

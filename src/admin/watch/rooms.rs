@@ -6,7 +6,7 @@ use prost::Message;
 
 use crate::{
     admin::{
-        convert::room::{member, room},
+        convert::room::{member, room, waiting},
         etag::Etags,
         pb,
     },
@@ -51,9 +51,12 @@ impl Rooms {
         }
     }
 
-    /// Leaves only those with a member of whom `shows` wants to know.
+    /// Leaves only those in which somebody sits or waits of whom `shows` wants to know.
     pub(super) fn retain(&mut self, shows: impl Fn(&Member) -> bool) {
-        self.rooms.retain(|_, room| room.members().any(|member| shows(member)));
+        self.rooms.retain(|_, room| {
+            let waiting = room.waiting().map(|waiter| &waiter.member);
+            room.members().chain(waiting).any(|member| shows(member))
+        });
     }
 
     /// How many there are.
@@ -88,7 +91,7 @@ impl Rooms {
 }
 
 /// A room with those who sit from `seat` on, as many as fit in `most` bytes, and whose seat is the first that does not.
-/// One member fits always, if the room does.
+/// Those who wait go with the first seat. A page of its own is enough for all of them and one member.
 fn part(
     room: &Room,
     seat: usize,
@@ -98,7 +101,14 @@ fn part(
 ) -> (pb::Room, Option<usize>) {
     let summary = room.summary().expect("only rooms that exist are kept");
     let mut part = self::room(&summary, etags);
+    if seat == 0 {
+        let waiting = room.waiting().filter(|waiter| shows(&waiter.member));
+        part.waiting = waiting.map(self::waiting).collect();
+    }
     let mut bytes = part.encoded_len();
+    if bytes > most {
+        return (part, Some(seat));
+    }
     let members = room.members().enumerate().skip(seat);
     for (seat, shown) in members.filter(|(_, member)| shows(member)) {
         let shown = member(shown);

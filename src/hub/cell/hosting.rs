@@ -9,7 +9,7 @@ use crate::{
     hub::{Client, Hub, outbox::Entry},
     id::ClientId,
     protocol::{Frame, Reply},
-    room::{By, Command, Denied, Summary},
+    room::{By, Command, Denied, Room, Summary},
 };
 
 /// What people read whom a host removes, and who is kept out by that.
@@ -66,6 +66,18 @@ impl RoomCell {
         command: impl FnOnce(By) -> Command,
         now: SystemTime,
     ) -> Result<Option<Summary>, Denied> {
+        self.carry_out_and(hub, commander, command, Room::summary, now)
+    }
+
+    /// The same, with what is to be shown of the room as it is then.
+    pub(in crate::hub) fn carry_out_and<T>(
+        &self,
+        hub: &Hub,
+        commander: Commander<'_>,
+        command: impl FnOnce(By) -> Command,
+        show: impl FnOnce(&Room) -> T,
+        now: SystemTime,
+    ) -> Result<T, Denied> {
         let mut inner = self.inner.lock();
         let mut command = command(commander.by());
         hub.bans.during(|bans| {
@@ -74,7 +86,7 @@ impl RoomCell {
             }
             inner.commit(hub, command, commander.into(), now)
         })?;
-        Ok(inner.room.summary())
+        Ok(show(&inner.room))
     }
 
     /// Whether this client may do what is for hosts.
