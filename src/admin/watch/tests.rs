@@ -50,12 +50,7 @@ impl Server {
     }
 
     async fn make(&self, room: &str) {
-        let settings = Settings {
-            max_members: 9,
-            locked: false,
-            metadata: "{}".into(),
-            empty_timeout: Duration::from_secs(1000),
-        };
+        let settings = Settings { empty_timeout: Duration::from_secs(1000), ..Settings::open(9) };
         self.hub
             .create_room(&Administrator::default(), &room.parse().unwrap(), settings)
             .await

@@ -93,7 +93,7 @@ impl Message for Response {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
     use crate::{
@@ -107,12 +107,7 @@ mod tests {
     #[test]
     fn an_event_is_encoded_once_for_all() {
         let journal = Journal::memory(LogLimits { events: 10, bytes: 1 << 20 });
-        let settings = Settings {
-            max_members: 3,
-            locked: true,
-            metadata: "{}".into(),
-            empty_timeout: Duration::ZERO,
-        };
+        let settings = Settings { locked: true, ..Settings::open(3) };
         let decision = Decision {
             decided_on: Position::ZERO,
             changes: vec![Change::Created { settings }],
