@@ -21,6 +21,14 @@ fn shown(event: &pb::Event) -> String {
             let member = new.member.as_ref().unwrap();
             format!("updated {} from {}", member.user_id(), new.previous_user_id())
         }
+        What::RoleChanged(changed) => {
+            let member = changed.member.as_ref().unwrap();
+            format!("{} is {}", member.user_id(), member.role().as_str_name())
+        }
+        What::WaitingStarted(new) => {
+            format!("{} waits", new.waiting.as_ref().unwrap().user_id())
+        }
+        What::WaitingEnded(ended) => format!("{} waited {}", ended.user_id(), ended.reason),
         What::Left(left) => format!("left {} {}", left.user_id(), left.reason),
         What::BanCreated(made) => format!("out: {:?}", made.ban.as_ref().unwrap().subject),
         What::BanDeleted(_) => "in again".into(),
@@ -50,6 +58,9 @@ fn kind(event: &pb::Event) -> EventKind {
         What::RoomUpdated(_) => EventKind::RoomUpdated,
         What::BanCreated(_) => EventKind::BanCreated,
         What::BanDeleted(_) => EventKind::BanDeleted,
+        What::RoleChanged(_) => EventKind::RoleChanged,
+        What::WaitingStarted(_) => EventKind::WaitingStarted,
+        What::WaitingEnded(_) => EventKind::WaitingEnded,
     }
 }
 
@@ -72,7 +83,10 @@ async fn snapshot(admin: &mut Admin, request: WatchEventsRequest) -> Vec<String>
         match next(&mut events).await.what.unwrap() {
             Told::Snapshot(page) => shown.extend(page.rooms.into_iter().map(|room| {
                 let members = room.members.iter().map(pb::Member::user_id).collect::<Vec<_>>();
-                format!("{}: {} of {}", room.room_id, members.join(", "), room.member_count)
+                let waiting = room.waiting.iter().map(|one| format!(" and {}", one.user_id()));
+                let waiting: String = waiting.collect();
+                let (id, members) = (room.room_id, members.join(", "));
+                format!("{id}: {members} of {}{waiting}", room.member_count)
             })),
             Told::SnapshotEnd(end) => {
                 assert_eq!(end.room_count as usize, shown.len());
@@ -120,6 +134,23 @@ async fn each_sees_what_it_asked_for_and_nothing_else() {
     ] {
         assert_eq!(snapshot(&mut admin, request.clone()).await, expected, "{request:?}");
     }
+    let lobby = pb::Room { room_id: "team 1".into(), lobby: true, ..Default::default() };
+    let lobby = pb::UpdateRoomRequest { room: Some(lobby), ..Default::default() };
+    admin.update_room(lobby).await.unwrap();
+    let set = pb::SetRoleRequest {
+        client_id: ann.id.clone(),
+        role: pb::Role::Host.into(),
+        ..Default::default()
+    };
+    admin.set_role(set).await.unwrap();
+    for name in ["ron", "zoe"] {
+        bob.ask(json!({"type": "register", "userId": name})).await;
+        assert_eq!(bob.ask(json!({"type": "join", "roomId": "team 1"})).await["type"], "waiting");
+        let waiting = if name == "ron" { "team 1: ann of 1 and ron" } else { "team 1: ann of 1" };
+        assert_eq!(snapshot(&mut admin, by_user.clone()).await, [waiting]);
+        bob.join("elsewhere").await;
+    }
+    bob.ask(json!({"type": "register", "userId": "bob"})).await;
     ann.join("elsewhere").await;
     // No kind is no snapshot's business.
     let some = WatchEventsRequest { kinds: vec![EventKind::Closed.into()], ..by_user.clone() };
@@ -178,6 +209,9 @@ async fn each_sees_what_it_asked_for_and_nothing_else() {
             "team 1: joined ann",
             "team 1: updated ron from bob",
             "team 1: updated bob from ron",
+            "team 1: ann is ROLE_HOST",
+            "team 1: ron waits",
+            "team 1: ron waited moved",
             "team 1: left ann moved",
             r#"team 2: out: Some(UserId("ann"))"#,
         ]

@@ -67,10 +67,20 @@ impl Mirror {
         room.position = event.position;
         match event.what.unwrap() {
             What::Joined(joined) => room.members.extend(joined.member),
-            What::Updated(updated) => {
-                let member = updated.member.unwrap();
-                let seat = room.members.iter().position(|old| old.client_id == member.client_id);
-                room.members[seat.unwrap()] = member;
+            What::Updated(updated) => replace(room, updated.member.unwrap()),
+            What::RoleChanged(changed) => replace(room, changed.member.unwrap()),
+            What::WaitingStarted(started) => {
+                let waiting = started.waiting.unwrap();
+                let is_it = |old: &pb::Waiting| old.client_id == waiting.client_id;
+                match room.waiting.iter().position(is_it) {
+                    Some(place) => room.waiting[place] = waiting,
+                    None => room.waiting.push(waiting),
+                }
+            }
+            What::WaitingEnded(ended) => {
+                let before = room.waiting.len();
+                room.waiting.retain(|waiting| waiting.client_id != ended.client_id);
+                assert_eq!(room.waiting.len() + 1, before, "{ended:?}");
             }
             What::Left(left) => room.members.retain(|member| member.client_id != left.client_id),
             What::Locked(lock) => (room.locked, room.etag) = (true, lock.etag),
@@ -82,6 +92,7 @@ impl Mirror {
         }
         if let Some(room) = self.rooms.get_mut(&event.room_id) {
             room.member_count = u32::try_from(room.members.len()).unwrap();
+            room.waiting_count = u32::try_from(room.waiting.len()).unwrap();
         }
     }
 
@@ -91,6 +102,11 @@ impl Mirror {
     }
 }
 
+fn replace(room: &mut pb::Room, member: pb::Member) {
+    let seat = room.members.iter().position(|old| old.client_id == member.client_id);
+    room.members[seat.unwrap()] = member;
+}
+
 fn settled(room: pb::Room, settings: pb::event::Settings) -> pb::Room {
     pb::Room {
         max_members: settings.max_members,
@@ -98,6 +114,8 @@ fn settled(room: pb::Room, settings: pb::event::Settings) -> pb::Room {
         metadata_json: settings.metadata_json,
         empty_timeout: settings.empty_timeout,
         etag: settings.etag,
+        password_set: settings.password_set,
+        lobby: settings.lobby,
         ..room
     }
 }

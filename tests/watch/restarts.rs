@@ -190,17 +190,36 @@ async fn walk(url: String, mut random: Rng, enough: CancellationToken) -> Client
     client
 }
 
-/// Settings change too.
+/// Settings and roles change too, and who waits is let in, or not.
 async fn lock(mut admin: AdminServiceClient<Channel>, enough: CancellationToken) {
     let mut random = Rng::with_seed(1);
     while !enough.is_cancelled() {
         let (room_id, locked) = (room(random.usize(0..ROOMS)), random.u8(0..4) == 0);
         let lock = pb::LockRoomRequest { room_id: room_id.clone(), locked, ..Default::default() };
         drop(admin.lock_room(lock).await);
-        let max_members = random.u32(3..10);
-        let update = pb::Room { room_id, max_members, ..Default::default() };
-        let update = pb::UpdateRoomRequest { room: Some(update), ..Default::default() };
+        let (max_members, lobby) = (random.u32(3..10), random.u8(0..3) == 0);
+        let update =
+            pb::Room { room_id: room_id.clone(), max_members, lobby, ..Default::default() };
+        let paths = ["max_members", "lobby"].map(str::to_owned).into();
+        let update_mask = Some(prost_types::FieldMask { paths });
+        let update = pb::UpdateRoomRequest { room: Some(update), update_mask };
         drop(admin.update_room(update).await);
+        let get = pb::GetRoomRequest { room_id: room_id.clone() };
+        let Ok(room) = admin.get_room(get).await else { continue };
+        let room = room.into_inner();
+        for (nth, client_id) in room.waiting.into_iter().map(|one| one.client_id).enumerate() {
+            let room_id = room_id.clone();
+            drop(match nth % 3 {
+                0 => admin.admit_client(pb::AdmitClientRequest { client_id, room_id }).await,
+                1 => admin.deny_client(pb::DenyClientRequest { client_id, room_id }).await,
+                _ => continue,
+            });
+        }
+        if let Some(member) = random.choice(room.members) {
+            let role = random.choice([pb::Role::Host, pb::Role::Member]).unwrap().into();
+            let set = pb::SetRoleRequest { client_id: member.client_id, room_id, role };
+            drop(admin.set_role(set).await);
+        }
     }
 }
 
