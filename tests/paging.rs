@@ -57,7 +57,7 @@ fn connect(hub: &Arc<Hub>) -> Session {
 
 async fn create(hub: &Hub, name: &str) {
     let empty_timeout = Duration::from_secs(3600);
-    let settings = Settings { max_members: 3, locked: false, metadata: "{}".into(), empty_timeout };
+    let settings = Settings { empty_timeout, ..Settings::open(3) };
     hub.create_room(&Administrator::default(), &name.parse().unwrap(), settings).await.unwrap();
 }
 

@@ -12,7 +12,7 @@ use signalpost::{
     hub::Hub,
     id::RoomId,
     journal::{Entry, Follower, Record},
-    room::{Change, Event, LeaveReason, Room, Settings},
+    room::{Change, Event, LeaveReason, Room, Rules, Settings, WaitingEnd},
 };
 
 /// All that the log tells of rooms and bans, up to some entry of it.
@@ -22,26 +22,28 @@ pub(crate) struct Told {
     pub(crate) position: Position,
     /// Why seats were freed, and whether a room's time ran out.
     pub(crate) endings: BTreeSet<&'static str>,
-    new_room: Arc<Settings>,
-    /// Who just gave up a seat for another one in the same room: such a join admits nobody new.
+    rules: Arc<Rules>,
+    /// Somebody just gave up a seat for another one in the same room: such a join admits nobody new.
     rejoins: bool,
+    /// Somebody sits in the last event's room, and nobody is host in it: only between events that belong together.
+    hostless: bool,
+    /// Somebody who waited was just let in.
+    admitted: bool,
 }
 
 impl Told {
     pub(crate) fn nothing(hub: &Hub) -> Self {
-        let new_room = Arc::new(Settings {
-            max_members: hub.limits().members,
-            locked: false,
-            metadata: "{}".into(),
-            empty_timeout: std::time::Duration::ZERO,
-        });
+        let new_room = Settings::open(hub.limits().members);
+        let rules = Arc::new(Rules { new_room, first_is_host: true });
         Self {
             rooms: BTreeMap::new(),
             bans: Bans::new(10_000),
             position: Position::ZERO,
             endings: BTreeSet::new(),
-            new_room,
+            rules,
             rejoins: false,
+            hostless: false,
+            admitted: false,
         }
     }
 
@@ -56,29 +58,40 @@ impl Told {
     }
 
     fn tell_of_room(&mut self, id: &RoomId, event: &Event) {
-        let vacant = || Room::vacant(id.clone(), Arc::clone(&self.new_room));
+        let vacant = || Room::vacant(id.clone(), Arc::clone(&self.rules));
         let room = self.rooms.entry(id.clone()).or_insert_with(vacant);
         assert_eq!(room.version(), event.prev, "a gap in {id}");
         match &event.change {
             Change::Created { .. } => assert!(!room.exists()),
             Change::Joined(member) => {
-                let Settings { max_members, locked, .. } = room.settings();
+                let Settings { max_members, locked, lobby, .. } = *room.settings();
                 assert!(room.exists() && room.seat_of(member.client_id).is_none());
-                assert!(self.rejoins || room.members().len() < *max_members, "{id} is full");
-                assert!(self.rejoins || !locked, "{id} is locked");
+                assert!(room.waiter(member.client_id).is_none());
+                assert!(self.rejoins || room.members().len() < max_members, "{id} is full");
+                assert!(self.rejoins || self.admitted || !locked, "{id} is locked");
+                assert!(self.rejoins || self.admitted || !lobby, "{id} has a lobby");
+            }
+            Change::WaitingEnded { client_id, reason, .. } => {
+                assert!(room.waiter(*client_id).is_some());
+                self.endings.insert(reason.as_str());
             }
             Change::Left { client_id, reason, .. } => {
                 assert!(room.seat_of(*client_id).is_some());
                 self.endings.insert(reason.as_str());
             }
             Change::Closed => {
-                assert_eq!(room.members().len(), 0);
+                assert_eq!((room.members().len(), room.waiting().len()), (0, 0));
                 self.endings.extend((event.cause == Cause::Timer).then_some("timer"));
             }
             _ => assert!(room.exists()),
         }
         self.rejoins = matches!(event.change, Change::Left { reason: LeaveReason::Rejoined, .. });
+        let reason = WaitingEnd::Admitted;
+        self.admitted =
+            matches!(event.change, Change::WaitingEnded { reason: end, .. } if end == reason);
         room.apply(event);
+        let has_host = room.members().any(|member| member.standing.is_host());
+        self.hostless = room.members().len() > 0 && !has_host;
     }
 
     fn tell_of_ban(&mut self, event: &BanEvent) {
@@ -88,6 +101,7 @@ impl Told {
 
     /// It ends as the hub is now.
     pub(crate) fn agrees_with(&self, hub: &Hub) {
+        assert!(!self.hostless);
         let most = NonZeroUsize::new(1000).unwrap();
         // A room whose time is over is hidden before the log has its end.
         let (rooms, _) = hub.rooms(None, most, "", |room| room.expires_at.is_none());
@@ -99,9 +113,10 @@ impl Told {
             told.map(|r| shown(&r)).collect::<Vec<_>>()
         );
         for room in rooms {
-            let (_, members) = hub.room(&room.id).unwrap();
+            let (_, members, waiting) = hub.room(&room.id).unwrap();
             let told: Vec<_> = self.rooms[&room.id].members().cloned().collect();
             assert_eq!(members, told);
+            assert_eq!(waiting, self.rooms[&room.id].waiting().cloned().collect::<Vec<_>>());
         }
         let seated: usize = self.rooms.values().map(|room| room.members().len()).sum();
         assert_eq!(hub.counts().members, seated);

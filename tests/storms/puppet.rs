@@ -20,6 +20,12 @@ pub(crate) struct Puppet {
     /// Where it sits and with whom, by what it heard.
     pub(crate) room: Option<String>,
     pub(crate) roster: BTreeSet<String>,
+    /// Where it waits for a seat, and by which request.
+    pub(crate) waiting: Option<(String, Value)>,
+    /// Whether it is host there, and who waits by what it heard as one.
+    host: bool,
+    pub(crate) knocking: BTreeSet<String>,
+    asked: u32,
     /// Codes of `removed` since it last joined.
     removed: Vec<String>,
 }
@@ -28,7 +34,17 @@ impl Puppet {
     pub(crate) fn connect(hub: &Arc<Hub>, address: IpAddr) -> Result<Self, NotLetIn> {
         let session = hub.connect(address.into(), None)?;
         let id = session.client().id.to_string();
-        Ok(Self { session, id, room: None, roster: BTreeSet::new(), removed: Vec::new() })
+        Ok(Self {
+            session,
+            id,
+            room: None,
+            roster: BTreeSet::new(),
+            waiting: None,
+            host: false,
+            knocking: BTreeSet::new(),
+            asked: 0,
+            removed: Vec::new(),
+        })
     }
 
     pub(crate) fn client(&self) -> Weak<Client> {
@@ -37,13 +53,15 @@ impl Puppet {
 
     /// Says it, and hears what is due. Returns the answer's type and code, unless that is the end.
     pub(crate) fn ask(&mut self, mut request: Value) -> Result<(String, Value), Ending> {
-        request["requestId"] = json!("asked");
+        self.asked += 1;
+        let asked = json!(self.asked.to_string());
+        request["requestId"] = asked.clone();
         if let Some(join) = self.session.receive(&request.to_string()) {
             ready(self.session.carry_out(join));
         }
         let mut answer = None;
         self.hear(|message| {
-            if message["requestId"] == "asked" {
+            if answer.is_none() && message["requestId"] == asked {
                 answer = Some((text(&message["type"]), message["code"].clone()));
             }
         })?;
@@ -86,7 +104,7 @@ impl Puppet {
                         other => panic!("{other:?}"),
                     };
                     assert_eq!(self.removed.last().map(String::as_str), Some(code));
-                    assert_eq!(self.room, None);
+                    assert_eq!((&self.room, &self.waiting), (&None, &None));
                     return Err(ending);
                 }
             }
@@ -101,19 +119,55 @@ impl Puppet {
             "joined" => {
                 assert_eq!(self.room, None, "its old seat is given up before: {message}");
                 self.room = Some(text(&message["roomId"]));
+                if let Some((room, request_id)) = self.waiting.take() {
+                    assert_eq!(
+                        (Some(room), request_id),
+                        (self.room.clone(), message["requestId"].clone())
+                    );
+                }
+                self.host = message["role"] == "host";
+                self.knocking.clear();
                 self.roster = message["members"].as_array().unwrap().iter().map(text).collect();
                 assert!(self.roster.insert(self.id.clone()));
                 self.removed.clear();
             }
-            "left" => assert_eq!(self.room.take(), Some(text(&message["roomId"]))),
+            "left" => {
+                let waited = self.waiting.take().map(|(room, _)| room);
+                assert!(waited.is_none() || self.room.is_none());
+                assert_eq!(self.room.take().or(waited), Some(text(&message["roomId"])));
+            }
+            "waiting" => {
+                assert_eq!((&self.room, &self.waiting), (&None, &None), "{message}");
+                self.waiting = Some((text(&message["roomId"]), message["requestId"].clone()));
+                self.removed.clear();
+            }
+            "join-error" => {
+                self.waiting.take_if(|(_, request_id)| *request_id == message["requestId"]);
+            }
             "removed" => {
                 let room = message["roomId"].as_str().map(str::to_owned);
                 assert!(room.is_none() || self.room == room || self.room.is_none(), "{message}");
-                self.room = None;
+                (self.room, self.waiting) = (None, None);
                 self.removed.push(text(&message["code"]));
             }
             "user-joined" => assert!(self.room.is_some() && self.roster.insert(who())),
             "user-left" => assert!(self.room.is_some() && self.roster.remove(&who()), "{message}"),
+            "role-changed" => {
+                assert!(who() == self.id || self.roster.contains(&who()), "{message}");
+                if who() == self.id {
+                    self.host = message["role"] == "host";
+                    if !self.host {
+                        self.knocking.clear();
+                    }
+                }
+            }
+            "knock" => {
+                assert!(self.host && self.room.is_some(), "{message}");
+                self.knocking.insert(who());
+            }
+            "knock-ended" => {
+                assert!(self.host && self.knocking.remove(&who()), "{message}");
+            }
             "user-updated" | "room-updated" => assert!(self.room.is_some(), "{message}"),
             _ => {}
         }

@@ -12,6 +12,9 @@ mod again;
 mod bans;
 mod clients;
 mod lists;
+mod lobby;
+mod passwords;
+mod roles;
 mod rooms;
 mod say;
 #[path = "../support/mod.rs"]
@@ -44,7 +47,8 @@ fn fails<A: Debug>(answer: Result<Response<A>, Status>, reason: &str, fault: &st
         "BAD_REQUEST" | "REQUEST_ID_REUSED" => Code::InvalidArgument,
         "ROOM_EXISTS" => Code::AlreadyExists,
         "ETAG_MISMATCH" => Code::Aborted,
-        "NO_USER_ID" | "NOT_IN_ROOM" | "NOT_DRAINING" => Code::FailedPrecondition,
+        "NO_USER_ID" | "NOT_IN_ROOM" | "NOT_WAITING" | "ROOM_FULL" | "LAST_HOST"
+        | "NOT_DRAINING" => Code::FailedPrecondition,
         "TOO_MANY_ROOMS" | "TOO_MANY_BANS" => Code::ResourceExhausted,
         _ => Code::NotFound,
     };
@@ -70,6 +74,11 @@ fn shown(event: Event) -> String {
         What::Left(left) => format!("left {}", left.reason),
         What::Closed(_) => "closed".to_owned(),
         What::RoomUpdated(_) => "room-updated".to_owned(),
+        What::RoleChanged(changed) => {
+            format!("role {}", changed.member.unwrap().role().as_str_name())
+        }
+        What::WaitingStarted(_) => "waiting".to_owned(),
+        What::WaitingEnded(ended) => format!("waited {}", ended.reason),
         What::BanCreated(_) => "ban-created".to_owned(),
         What::BanDeleted(_) => "ban-deleted".to_owned(),
     };

@@ -47,7 +47,10 @@ async fn a_room_that_is_made_ahead_stays_until_its_time_runs_out() {
     let joined = a.join("r").await;
     assert_eq!(
         joined["room"],
-        json!({"locked": false, "maxMembers": 2, "metadata": {"topic": "語"}})
+        json!({
+            "locked": false, "maxMembers": 2, "metadata": {"topic": "語"},
+            "hasPassword": false, "lobby": false,
+        })
     );
     let room = get(&mut admin, "r").await;
     assert_eq!((end(&room), &room.etag), (None, &made.etag), "joins do not change the etag");
