@@ -10,6 +10,7 @@ use crate::{
     config::Config,
     event::{Administrator, Cause},
     hub::{Due, KeepOut},
+    id::RoomId,
 };
 
 fn hub() -> Arc<Hub> {
