@@ -12,6 +12,7 @@ mod ice;
 pub mod limits;
 mod memory;
 mod proxy;
+mod turn;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -34,6 +35,7 @@ pub use frame_ancestor::FrameAncestor;
 pub use guarded::{Unguarded, read_guarded};
 pub use ice::IceServer;
 pub use limits::{LogLimits, OutboxLimits};
+pub use turn::IceFlags;
 
 /// A self-hosted WebRTC signaling server: JSON over WebSocket for browsers, gRPC for administrators.
 #[derive(Debug, Clone, Parser)]
@@ -107,15 +109,9 @@ pub struct Config {
     )]
     pub frame_ancestors: Vec<FrameAncestor>,
 
-    /// A STUN or TURN server for browsers to use: stun:HOST, turn:USER:SECRET@HOST. May be given more than once,
-    /// in the variable with spaces or commas between. A colon in the secret is written %3A, a percent sign %25.
-    #[arg(
-        long = "ice-server",
-        env = "SIGNALPOST_ICE_SERVER",
-        value_name = "URL",
-        value_delimiter = ' ',
-        hide_env_values = true, value_parser = ice::Secretive)]
-    pub ice_servers: Vec<IceServer>,
+    /// What browsers are told of STUN and TURN servers.
+    #[command(flatten)]
+    pub ice: IceFlags,
 
     /// The path below which a reverse proxy shows the page, such as /chat. It may strip it from requests, or not;
     /// what has no such prefix is answered as well.

@@ -204,7 +204,7 @@ impl Hub {
             client_id: client.id,
             protocol: VERSION,
             heartbeat_ms: self.config.ping_seconds * 1000,
-            ice_servers: &self.config.ice_servers,
+            ice_servers: &self.config.ice.ice_servers,
         };
         // Before anybody can find the client, and have something to say to it.
         client.push(Entry::Frame(welcome.encode()));

@@ -162,7 +162,7 @@ mod tests {
     fn lists_of_ice_servers_may_be_parted_as_people_part_lists() {
         let servers = "stun:a turn:u:s,t@b,turns:u:s@c\t stun:d, \r\n stun:e ,, ";
         let config = read("", &[("SIGNALPOST_ICE_SERVER", servers)]).unwrap();
-        let servers = serde_json::to_value(&config.ice_servers).unwrap();
+        let servers = serde_json::to_value(&config.ice.ice_servers).unwrap();
         let urls = servers.as_array().unwrap().iter().map(|s| s["urls"][0].as_str().unwrap());
         assert_eq!(urls.collect::<Vec<_>>(), ["stun:a", "turn:b", "turns:c", "stun:d", "stun:e"]);
         assert_eq!(servers[1]["credential"], "s,t");
