@@ -56,16 +56,16 @@ impl Renewal {
 
     /// Reads everything anew, and says how that went.
     pub fn reload(&self) {
-        self.0.iter().for_each(|part| part.reload(part.source.stamps()));
+        self.0.iter().for_each(|part| part.reload(&mut part.seen.lock()));
     }
 
     /// Reads anew what has changed, and says how that went. A pair of files of which one was replaced so far does not
     /// fit, and is read again once the other one was.
     pub fn look(&self) {
         for part in &*self.0 {
-            let stamps = part.source.stamps();
-            if stamps != *part.seen.lock() {
-                part.reload(stamps);
+            let mut seen = part.seen.lock();
+            if part.source.stamps() != *seen {
+                part.reload(&mut seen);
             }
         }
     }
@@ -82,9 +82,10 @@ impl Renewal {
 }
 
 impl Part {
-    /// `stamps` are from before it is read: what changes meanwhile is read once more.
-    fn reload(&self, stamps: Vec<Option<Stamp>>) {
-        *self.seen.lock() = stamps;
+    /// The stamps are from before it is read: what changes meanwhile is read once more. They stay locked, so that who
+    /// reads at the same time, and sooner, does not have the last word.
+    fn reload(&self, seen: &mut Vec<Option<Stamp>>) {
+        *seen = self.source.stamps();
         let file = self.source.files()[0];
         match &self.source {
             Source::Certificate(certificate) => match certificate.reload() {
