@@ -99,7 +99,13 @@ fn encoding_joined_of_10(bencher: Bencher<'_, '_>) {
     let joined = || {
         let room_id = "standup".parse().unwrap();
         let settings = settings();
-        Announcement::joined(Joined { room_id, peers: peers.clone(), settings, request_id: None })
+        Announcement::joined(Joined {
+            room_id,
+            peers: peers.clone(),
+            settings,
+            request_id: None,
+            ice_servers: None,
+        })
     };
     // An announcement keeps what it was encoded to, so each is encoded once.
     bencher.with_inputs(joined).bench_local_refs(|announcement| announcement.frame());

@@ -12,6 +12,7 @@ mod ice;
 pub mod limits;
 mod memory;
 mod proxy;
+mod secret;
 mod turn;
 
 use std::{
@@ -33,8 +34,9 @@ pub use contradiction::Contradiction;
 pub use door::{ADMIN_TOKEN_PREFIX, AdminDoor};
 pub use frame_ancestor::FrameAncestor;
 pub use guarded::{Unguarded, read_guarded};
-pub use ice::IceServer;
+pub use ice::{BadLine, IceServer};
 pub use limits::{LogLimits, OutboxLimits};
+pub use secret::{BadSecret, Secret};
 pub use turn::IceFlags;
 
 /// A self-hosted WebRTC signaling server: JSON over WebSocket for browsers, gRPC for administrators.
@@ -225,8 +227,10 @@ impl Config {
         given: impl IntoIterator<Item = OsString>,
         variable: impl Fn(&OsStr) -> Option<OsString>,
     ) -> Result<Self, clap::Error> {
+        let given: Vec<OsString> = given.into_iter().collect();
         let command = environment::without_empty(Self::command(), &variable);
-        let words = environment::words(&command, given, &variable);
+        let command = environment::with_secrets(command, &given);
+        let words = environment::words(&command, &given, &variable);
         let matches = command.try_get_matches_from(words);
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(environment::shown)
     }
@@ -366,7 +370,8 @@ mod tests {
 
     #[test]
     fn secrets_stay_out_of_debug_output() {
-        let config = config("--ice-server turn:user:hunter2@turn.example.org");
+        let mut config = config("");
+        config.ice.ice_servers = vec!["turn:user:hunter2@turn.example.org".parse().unwrap()];
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

@@ -15,6 +15,7 @@ mod enders;
 mod ending;
 mod exposition;
 mod heartbeat;
+mod ice;
 mod keep;
 mod look;
 mod outbox;
@@ -54,6 +55,7 @@ use crate::{
     metrics::Metrics,
     protocol::{Reply, VERSION},
     room::{Identity, Settings},
+    turn::IceServers,
 };
 use {
     addresses::Addresses, agents::Agents, bans::BanBook, directory::Directory, drain::Drain,
@@ -81,6 +83,7 @@ pub struct Hub {
     drain: Drain,
     agents: Agents,
     enders: Enders,
+    ice_servers: IceServers,
     /// What is counted, here and by those above.
     pub metrics: Arc<Metrics>,
     /// The end of every task that serves a browser, whatever it is about.
@@ -150,8 +153,15 @@ impl Hub {
             metrics: Arc::default(),
             killed: CancellationToken::new(),
             limits: Limits::of(&config),
+            ice_servers: IceServers::of_flags(&config),
             config,
         }
+    }
+
+    /// Tells browsers of these servers, and not of those of the flags alone.
+    #[must_use]
+    pub fn telling_of(self, ice_servers: IceServers) -> Self {
+        Self { ice_servers, ..self }
     }
 
     /// Beats the heart, ends what has its time, wakes those who follow the log and carries out drains, for as long as
@@ -204,7 +214,7 @@ impl Hub {
             client_id: client.id,
             protocol: VERSION,
             heartbeat_ms: self.config.ping_seconds * 1000,
-            ice_servers: &self.config.ice.ice_servers,
+            ice_servers: &self.ice_servers_at_welcome(client.id),
         };
         // Before anybody can find the client, and have something to say to it.
         client.push(Entry::Frame(welcome.encode()));

@@ -66,7 +66,7 @@
 //!
 //! # Who may know whom
 //!
-//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal} → {room, ban} → event → id →
+//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal, turn} → {room, ban} → event → id →
 //! config`. Nothing names what stands left of it; a test holds this.
 //!
 //! # Invariants
@@ -128,4 +128,5 @@ pub mod protocol;
 pub mod room;
 pub mod server;
 pub mod telemetry;
+pub mod turn;
 pub mod ws;

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     ban::Ban,
+    config::IceServer,
     event::{Administrator, Cause},
     id::{ClientId, RoomId},
     journal::Decision,
@@ -50,6 +51,8 @@ pub(super) struct Arrival {
     pub(super) identity: Identity,
     pub(super) metadata: Option<Arc<str>>,
     pub(super) request_id: Option<RequestId>,
+    /// What it is told of, unless it was at its welcome.
+    pub(super) ice_servers: Option<Arc<[IceServer]>>,
     /// What it hears first if it gives up a seat in this very room.
     pub(super) left: Option<Frame>,
 }
@@ -330,13 +333,14 @@ impl Inner {
     }
 
     /// The joiner hears who is there before anybody hears of the joiner, or the joiner of anything else.
-    fn seat(&mut self, Arrival { client, request_id, .. }: &Arrival) {
+    fn seat(&mut self, Arrival { client, request_id, ice_servers, .. }: &Arrival) {
         let peers = self.room.members().filter(|member| member.client_id != client.id);
         let joined = Joined {
             room_id: self.room.id().clone(),
             peers: peers.cloned().collect(),
             settings: self.room.settings().clone(),
             request_id: request_id.clone(),
+            ice_servers: ice_servers.clone(),
         };
         let joined = Announcement::joined(joined);
         self.announced.take(joined.weight());

@@ -6,6 +6,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{Joined, Reply};
 use crate::{
+    config::IceServer,
     id::{ClientId, UserId},
     room::{Change, Event, Identity, LeaveReason, Member, Settings},
 };
@@ -87,9 +88,14 @@ impl What {
         const FIELDS: usize = 200;
         FIELDS
             + match self {
-                Self::Joined(Joined { room_id, peers, settings, .. }) => {
+                Self::Joined(Joined { room_id, peers, settings, ice_servers, .. }) => {
                     let peers = peers.iter().map(|peer| FIELDS + member_weight(peer));
-                    peers.sum::<usize>() + quoted_bytes(room_id.as_str()) + settings.metadata.len()
+                    let servers = ice_servers.iter().flat_map(|servers| servers.iter());
+                    let servers = servers.map(|server| FIELDS + server_weight(server));
+                    peers.sum::<usize>()
+                        + servers.sum::<usize>()
+                        + quoted_bytes(room_id.as_str())
+                        + settings.metadata.len()
                 }
                 Self::UserJoined(member) | Self::UserUpdated(member) => member_weight(member),
                 Self::UserLeft { user_id, .. } => {
@@ -120,6 +126,10 @@ fn member_weight(member: &Member) -> usize {
     user_id.as_ref().map_or(0, |user_id| quoted_bytes(user_id.as_str()))
         + display_name.as_ref().map_or(0, |name| quoted_bytes(name.as_str()))
         + member.metadata.as_ref().map_or(0, |json| json.len())
+}
+
+fn server_weight(server: &IceServer) -> usize {
+    server.texts().map(quoted_bytes).sum()
 }
 
 /// What a text takes as a JSON string (RFC 8259, section 7): a control character takes up to six bytes.
@@ -157,6 +167,8 @@ mod tests {
                 metadata: "{}".into(),
                 empty_timeout: Duration::ZERO,
             };
+            let server: IceServer = "turn:turn.example.org".parse().unwrap();
+            let server = server.with_credentials(name.repeat(20), name.repeat(20));
             let (client_id, reason) = (member.client_id, LeaveReason::InternalError);
             let user_id = member.identity.user_id.clone();
             for what in [
@@ -169,6 +181,7 @@ mod tests {
                     peers: vec![member; 20],
                     settings,
                     request_id: None,
+                    ice_servers: Some(vec![server; 20].into()),
                 }),
             ] {
                 let announcement = Announcement::from(what);

@@ -37,6 +37,8 @@ pub enum Reply<'a> {
         peers: Vec<Peer<'a>>,
         room: RoomInfo<'a>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        ice_servers: Option<&'a [IceServer]>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a RequestId>,
     },
     JoinError {
@@ -86,6 +88,9 @@ pub enum Reply<'a> {
     Broadcast {
         content: &'a RawValue,
     },
+    IceServers {
+        ice_servers: &'a [IceServer],
+    },
     GoingAway {
         retry_after_ms: u64,
     },
@@ -126,6 +131,8 @@ pub struct Joined {
     pub settings: Settings,
     /// The request that asked for the seat.
     pub request_id: Option<RequestId>,
+    /// What its connections may go by, unless `welcome` said it.
+    pub ice_servers: Option<Arc<[IceServer]>>,
 }
 
 impl Joined {
@@ -136,6 +143,7 @@ impl Joined {
             members: self.peers.iter().map(peer).collect(),
             peers: self.peers.iter().map(|member| Peer::from(&**member)).collect(),
             room: (&self.settings).into(),
+            ice_servers: self.ice_servers.as_deref(),
             request_id: self.request_id.as_ref(),
         }
         .encode()

@@ -1,5 +1,5 @@
-//! What is read anew while the server runs: keys, certificates and administrators, at SIGHUP and when their files
-//! change. What cannot be read leaves what was there before.
+//! What is read anew while the server runs: keys, certificates, administrators and ICE servers, at SIGHUP and when
+//! their files change. What cannot be read leaves what was there before.
 
 use std::{os::unix::fs::MetadataExt, path::Path, sync::Arc};
 
@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::{task::spawn_blocking, time::interval};
 
 use super::Certificate;
-use crate::{admin::TokenFile, config::limits};
+use crate::{admin::TokenFile, config::limits, turn::IceServers};
 
 /// See the module. Clones are of the same files.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,7 @@ struct Part {
 enum Source {
     Certificate(Certificate),
     TokenFile(TokenFile),
+    IceServers(IceServers),
 }
 
 /// What tells a file from what it was, or was before it was replaced.
@@ -40,9 +41,12 @@ impl Renewal {
     pub(super) fn of(
         certificates: impl IntoIterator<Item = Certificate>,
         token_file: Option<TokenFile>,
+        ice_servers: IceServers,
     ) -> Self {
         let certificates = certificates.into_iter().map(Source::Certificate);
-        let parts = certificates.chain(token_file.map(Source::TokenFile)).map(|source| {
+        let sources = certificates.chain(token_file.map(Source::TokenFile));
+        let sources = sources.chain([Source::IceServers(ice_servers)]);
+        let parts = sources.filter(|source| !source.files().is_empty()).map(|source| {
             let seen = Mutex::new(source.stamps());
             Part { source, seen }
         });
@@ -96,6 +100,10 @@ impl Part {
                 Ok(()) => tracing::info!(?file, "administrators are those of the reloaded file"),
                 Err(fault) => tracing::error!(%fault, "the administrators of before stay"),
             },
+            Source::IceServers(servers) => match servers.reload() {
+                Ok(()) => tracing::info!(?file, "clients hear of the reloaded ICE servers"),
+                Err(fault) => tracing::error!(%fault, "the ICE servers of before stay"),
+            },
         }
     }
 }
@@ -105,6 +113,7 @@ impl Source {
         match self {
             Self::Certificate(certificate) => certificate.files(),
             Self::TokenFile(file) => vec![file.file()],
+            Self::IceServers(servers) => servers.files(),
         }
     }
 

@@ -30,6 +30,7 @@ impl Session {
             identity: self.names.as_ref().map_or_else(Identity::default, |n| n.identity.clone()),
             metadata,
             request_id: request_id.cloned(),
+            ice_servers: self.hub().ice_servers_at_seat(self.client.id),
             left: again.then(|| Reply::Left { room_id, request_id: None }.encode()),
         };
         if again && let Some(cell) = &self.seat {
