@@ -5,7 +5,10 @@
 #[path = "support/running.rs"]
 mod running;
 
-use std::fs;
+use std::{
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use futures_util::{SinkExt, StreamExt};
 use running::{Running, anywhere, signalpost};
@@ -67,6 +70,33 @@ fn a_token_is_shown_once_and_its_line_does_not_hold_it() {
         assert_eq!((code, &*lines), (Some(2), ""), "{words:?}");
         assert!(said.contains(mend), "{words:?}: {said}");
     }
+}
+
+#[test]
+fn credentials_for_trying_a_turn_server_are_those_that_clients_get() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    fs::write(&file, "9c1185a5c5e9fc54612808977ee8f548b2258d31\n").unwrap();
+    let make = |flags: &[&str]| {
+        let mut command = signalpost();
+        command.args(["gen-token", "turn", "--turn-secret-file"]).arg(&file).args(flags);
+        command.output().unwrap()
+    };
+    let made = make(&["--ttl", "60", "--name", "ann"]);
+    let lines = String::from_utf8(made.stdout).unwrap();
+    let (username, credential) = lines.trim_end().split_once('\n').unwrap();
+    let (expiry, name) = username.split_once(':').unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let left = expiry.parse::<u64>().unwrap() - now;
+    assert!(left <= 60 && name == "ann", "{username}");
+    // 160 bits in base64.
+    assert_eq!(credential.len(), 28);
+    fs::write(&file, "hunter2").unwrap();
+    let refused = make(&[]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!((refused.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("--turn-secret-file") && said.contains("openssl rand"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
 }
 
 #[test]
