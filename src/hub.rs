@@ -4,6 +4,7 @@
 
 mod addresses;
 mod agents;
+mod appointments;
 mod bans;
 mod broadcast;
 mod cell;
@@ -58,9 +59,9 @@ use crate::{
     turn::IceServers,
 };
 use {
-    addresses::Addresses, agents::Agents, bans::BanBook, directory::Directory, drain::Drain,
-    enders::Enders, heartbeat::Heartbeat, keep::Keep, rate::Rates, registry::Registry,
-    timers::Timers,
+    addresses::Addresses, agents::Agents, appointments::Appointments, bans::BanBook,
+    directory::Directory, drain::Drain, enders::Enders, heartbeat::Heartbeat, keep::Keep,
+    rate::Rates, registry::Registry, timers::Timers,
 };
 
 /// See the module. One for each server.
@@ -84,6 +85,7 @@ pub struct Hub {
     agents: Agents,
     enders: Enders,
     ice_servers: IceServers,
+    appointments: Appointments,
     /// What is counted, here and by those above.
     pub metrics: Arc<Metrics>,
     /// The end of every task that serves a browser, whatever it is about.
@@ -154,6 +156,7 @@ impl Hub {
             killed: CancellationToken::new(),
             limits: Limits::of(&config),
             ice_servers: IceServers::of_flags(&config),
+            appointments: Appointments::default(),
             config,
         }
     }
@@ -173,6 +176,7 @@ impl Hub {
             let now = SystemTime::now();
             self.end_empty_rooms(now);
             self.end_bans(now);
+            self.keep_appointments();
         };
         tokio::join!(
             self.heartbeat.run(&self.clients, each_second),

@@ -7,15 +7,18 @@ mod support;
 use std::{
     collections::HashSet,
     fs,
+    net::Ipv4Addr,
     path::PathBuf,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::{Value, json};
 use signalpost::{
     config::Secret,
+    hub::{Entry, Hub, Session},
     server::{Renewal, Server},
-    turn::Credentials,
+    turn::{Credentials, IceServers},
 };
 use support::{Client, TestServer};
 
@@ -133,8 +136,79 @@ async fn without_a_secret_everybody_is_told_at_once_and_joined_says_nothing_of_i
     let mut client = server.client().await;
     assert_eq!(client.welcome["iceServers"], json!([{"urls": ["stun:a"]}]));
     assert_eq!(client.join("r").await.get("iceServers"), None);
-    let mut client = TestServer::start().client().await;
+    let client = TestServer::start().client().await;
     assert_eq!(client.welcome["iceServers"], json!([]));
+}
+
+/// What is due to a client now.
+fn heard(session: &Session) -> Vec<Value> {
+    let mut batch = Vec::new();
+    session.client().outbox.take_due(&mut batch, usize::MAX);
+    session.client().outbox.acknowledge();
+    let parse = |entry: Entry| serde_json::from_str(entry.frame().as_str()).unwrap();
+    batch.into_iter().map(parse).collect()
+}
+
+async fn say(session: &mut Session, message: &Value) -> Vec<Value> {
+    if let Some(join) = session.receive(&message.to_string()) {
+        session.join(join).await;
+    }
+    heard(session)
+}
+
+async fn wait(seconds: u64) {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sits_is_told_anew_before_credentials_end_and_nobody_else() {
+    let shared = Shared::new();
+    let flags =
+        format!("{} --turn-ttl 600 --ping-seconds 3600 --pong-seconds 3600", shared.flags());
+    let config = Arc::new(support::config(&flags));
+    let ice_servers = IceServers::of(&config).unwrap();
+    let hub = Arc::new(Hub::new(config).telling_of(ice_servers));
+    let running = Arc::clone(&hub);
+    tokio::spawn(async move { running.run().await });
+    let connect = || hub.connect(Ipv4Addr::LOCALHOST.into(), None).unwrap();
+    let join = |room: &str| json!({"type": "join", "roomId": room});
+    let (mut sits, mut moves, mut leaves, idle) = (connect(), connect(), connect(), connect());
+    for session in [&mut sits, &mut moves, &mut leaves] {
+        say(session, &join("r")).await;
+    }
+    say(&mut leaves, &json!({"type": "leave", "roomId": "r"})).await;
+    let went = connect();
+    drop(went);
+    for session in [&sits, &moves, &leaves, &idle] {
+        heard(session);
+    }
+
+    let (mut told, mut told_late) = (vec![0], vec![300]);
+    for second in 1..2000 {
+        wait(1).await;
+        if second == 300 {
+            say(&mut moves, &join("s")).await;
+            heard(&sits);
+        }
+        for (session, times) in [(&sits, &mut told), (&moves, &mut told_late)] {
+            for message in heard(session) {
+                assert_eq!(message["type"], "ice-servers");
+                let (username, credential) = credentials(&message);
+                assert!(username.ends_with(&format!(":{}", session.client().id)), "{username}");
+                assert_eq!(credential, credential_of(&username, SECRET));
+                times.push(second);
+            }
+        }
+    }
+    for times in [told, told_late] {
+        assert!(times.len() >= 4, "{times:?}");
+        // A fifth of their life before they end, and up to a tenth earlier; it is looked once a second.
+        let in_time = |pair: &[u32]| (420..=482).contains(&(pair[1] - pair[0]));
+        assert!(times.windows(2).all(in_time), "{times:?}");
+    }
+    for silent in [&idle, &leaves] {
+        assert_eq!(heard(silent), [Value::Null; 0]);
+    }
 }
 
 /// A server that can be told to look at its files.

@@ -40,8 +40,10 @@ impl Session {
             self.leave(LeaveReason::Moved, None);
         }
         let taken = self.sit_down(room_id, &arrival);
-        if taken.is_err() && !again {
-            self.client.publish_seat(None);
+        match taken {
+            Ok(()) => self.hub().renew_ice_servers_later(self.client.id),
+            Err(_) if !again => self.client.publish_seat(None),
+            Err(_) => {}
         }
         taken
     }
