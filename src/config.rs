@@ -36,7 +36,7 @@ pub use frame_ancestor::FrameAncestor;
 pub use guarded::{Unguarded, read_guarded};
 pub use ice::{BadLine, IceServer};
 pub use limits::{LogLimits, OutboxLimits};
-pub use secret::{BadSecret, Secret};
+pub use secret::{BadSecret, Secret, is_an_example};
 pub use turn::IceFlags;
 
 /// A self-hosted WebRTC signaling server: JSON over WebSocket for browsers, gRPC for administrators.

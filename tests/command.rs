@@ -123,6 +123,23 @@ fn a_hangup_reloads_the_certificate_and_never_ends_the_process() {
 }
 
 #[test]
+fn a_hangup_takes_up_the_turn_secret_or_leaves_the_one_of_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    fs::write(&file, "9c1185a5c5e9fc54612808977ee8f548b2258d31").unwrap();
+    let mut command = anywhere();
+    command.args(["--ice-server", "turn:turn.example.org", "--turn-secret-file"]).arg(&file);
+    let mut running = Running::start(&mut command);
+    running.signal("-HUP");
+    running.logs("clients hear of the reloaded ICE servers");
+    fs::write(&file, "hunter2").unwrap();
+    running.signal("-HUP");
+    let fault = running.logs("the ICE servers of before stay");
+    assert!(fault.contains("--turn-secret-file: the secret has fewer than 32 bytes"), "{fault}");
+    assert!(!fault.contains("hunter2"), "{fault}");
+}
+
+#[test]
 fn files_that_change_are_read_anew_without_a_hangup() {
     let folder = tempfile::tempdir().unwrap();
     let (cert, admins) = (folder.path().join("both.pem"), folder.path().join("admins"));

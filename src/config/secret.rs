@@ -4,22 +4,25 @@ use std::{fmt, path::Path};
 
 use super::{Unguarded, limits, read_guarded};
 
-/// What stands in manuals and examples where a secret is to be put, in small letters.
-const EXAMPLES: [&str; 11] = [
+/// What stands in manuals and examples where a secret is to be put, in small letters. Each may be a part of one.
+const EXAMPLES: [&str; 14] = [
     "0123456789abcdef",
     "change-me",
     "change_me",
     "changeme",
     "changethis",
+    "correct horse battery staple",
     "example",
-    "password",
-    "replace",
+    "my-secret",
+    "mysecret",
     "secret-at-least",
+    "secret-that-is-at-least",
+    "supersecret",
     "your-",
     "your_",
 ];
-/// As many different bytes has every secret that was made by chance.
-const LEAST_DIFFERENT: usize = 8;
+/// The fewest different bytes that a secret is made of: 16 random ones, as digits in hexadecimal, have more.
+const LEAST_VARIETY: usize = 8;
 
 /// See the module. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,11 +70,7 @@ impl Secret {
         if bytes.len() < limits::LEAST_SECRET_BYTES {
             return Err(BadSecret::Short);
         }
-        let small = bytes.to_ascii_lowercase();
-        let holds =
-            |example: &&str| small.windows(example.len()).any(|part| part == example.as_bytes());
-        let different = (0..=u8::MAX).filter(|byte| bytes.contains(byte)).count();
-        if EXAMPLES.iter().any(holds) || different < LEAST_DIFFERENT {
+        if is_an_example(bytes) {
             return Err(BadSecret::Known);
         }
         Ok(Self(bytes.into()))
@@ -81,6 +80,16 @@ impl Secret {
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// Whether a secret is one that somebody would try.
+pub fn is_an_example(secret: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(secret).to_ascii_lowercase();
+    let variety = (0..=u8::MAX).filter(|byte| secret.contains(byte)).count();
+    let repeats = |unit: usize| secret.chunks(unit).all(|chunk| secret.starts_with(chunk));
+    variety < LEAST_VARIETY
+        || (1..=secret.len() / 2).any(repeats)
+        || EXAMPLES.iter().any(|example| text.contains(example))
 }
 
 impl fmt::Debug for Secret {
@@ -105,6 +114,7 @@ mod tests {
             ("a-string-secret-at-least-256-bits-long", "examples"),
             ("ChangeMe-9c1185a5c5e9fc54612808977ee8f548", "examples"),
             ("abcabcabcabcabcabcabcabcabcabcabc", "examples"),
+            ("9c1185a5c5e9fc549c1185a5c5e9fc54", "examples"),
         ] {
             let fault = Secret::of(text.as_bytes()).unwrap_err().to_string();
             assert!(fault.contains(mend), "{text}: {fault}");
