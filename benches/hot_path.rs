@@ -98,6 +98,7 @@ fn encoding_joined_of_10(bencher: Bencher<'_, '_>) {
             role: Role::Member,
             return_token: ReturnToken::random(),
             request_id: None,
+            ice_servers: None,
         })
     };
     // An announcement keeps what it was encoded to, so each is encoded once.

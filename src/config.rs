@@ -13,6 +13,8 @@ pub mod limits;
 mod memory;
 mod proxy;
 mod rooms;
+mod secret;
+mod turn;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -33,9 +35,11 @@ pub use contradiction::Contradiction;
 pub use door::{ADMIN_TOKEN_PREFIX, AdminDoor};
 pub use frame_ancestor::FrameAncestor;
 pub use guarded::{Unguarded, read_guarded};
-pub use ice::IceServer;
+pub use ice::{BadLine, IceServer};
 pub use limits::{LogLimits, OutboxLimits};
 pub use rooms::RoomFlags;
+pub use secret::{BadSecret, Secret, is_an_example};
+pub use turn::IceFlags;
 
 /// A self-hosted WebRTC signaling server: JSON over WebSocket for browsers, gRPC for administrators.
 #[derive(Debug, Clone, Parser)]
@@ -109,15 +113,9 @@ pub struct Config {
     )]
     pub frame_ancestors: Vec<FrameAncestor>,
 
-    /// A STUN or TURN server for browsers to use: stun:HOST, turn:USER:SECRET@HOST. May be given more than once,
-    /// in the variable with spaces or commas between. A colon in the secret is written %3A, a percent sign %25.
-    #[arg(
-        long = "ice-server",
-        env = "SIGNALPOST_ICE_SERVER",
-        value_name = "URL",
-        value_delimiter = ' ',
-        hide_env_values = true, value_parser = ice::Secretive)]
-    pub ice_servers: Vec<IceServer>,
+    /// What browsers are told of STUN and TURN servers.
+    #[command(flatten)]
+    pub ice: IceFlags,
 
     /// The path below which a reverse proxy shows the page, such as /chat. It may strip it from requests, or not;
     /// what has no such prefix is answered as well.
@@ -235,8 +233,10 @@ impl Config {
         given: impl IntoIterator<Item = OsString>,
         variable: impl Fn(&OsStr) -> Option<OsString>,
     ) -> Result<Self, clap::Error> {
+        let given: Vec<OsString> = given.into_iter().collect();
         let command = environment::without_empty(Self::command(), &variable);
-        let words = environment::words(&command, given, &variable);
+        let command = environment::with_secrets(command, &given);
+        let words = environment::words(&command, &given, &variable);
         let matches = command.try_get_matches_from(words);
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(environment::shown)
     }
@@ -376,7 +376,8 @@ mod tests {
 
     #[test]
     fn secrets_stay_out_of_debug_output() {
-        let config = config("--ice-server turn:user:hunter2@turn.example.org");
+        let mut config = config("");
+        config.ice.ice_servers = vec!["turn:user:hunter2@turn.example.org".parse().unwrap()];
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

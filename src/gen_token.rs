@@ -1,10 +1,14 @@
 //! `signalpost gen-token`: makes a secret for somebody who may come in. It is shown once, and kept nowhere.
 
-use std::ffi::OsString;
+mod turn;
+
+use std::{ffi::OsString, fmt};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::{Parser, Subcommand};
 use tokio_rustls::rustls::crypto::ring;
+
+pub use turn::TurnOptions;
 
 use crate::{
     admin::credentials::{self, Role},
@@ -38,15 +42,16 @@ pub enum Kind {
         #[arg(long)]
         role: Role,
     },
+    /// For trying a TURN server: prints a username and a credential, as a client in a room gets them.
+    Turn(TurnOptions),
 }
 
-/// A token, and what the server needs to know it by.
-#[derive(Debug)]
+/// What is printed, a line each.
 pub struct Made {
-    /// The secret.
-    pub token: String,
-    /// The line for the server's file.
-    pub line: String,
+    /// For programs.
+    pub lines: [String; 2],
+    /// What the lines are, for people.
+    pub hint: &'static str,
 }
 
 impl Options {
@@ -58,13 +63,37 @@ impl Options {
         Self::try_parse_from([OsString::from("signalpost gen-token")].into_iter().chain(words))
     }
 
-    /// Makes what is asked for, of 256 bits from the system's source of randomness.
-    pub fn make(&self) -> Made {
-        let Kind::Admin { name, role } = &self.kind;
-        let mut secret = [0; 32];
-        let random = ring::default_provider().secure_random;
-        random.fill(&mut secret).expect("the system has a source of randomness");
-        let token = format!("{ADMIN_TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
-        Made { line: credentials::line_of(name, *role, &token), token }
+    /// Makes what is asked for.
+    ///
+    /// # Errors
+    /// A text that names the flag and the mend.
+    pub fn make(&self) -> Result<Made, String> {
+        match &self.kind {
+            Kind::Admin { name, role } => Ok(admin(name, *role)),
+            Kind::Turn(options) => {
+                let made =
+                    options.make().map_err(|fault| format!("--turn-secret-file: {fault}"))?;
+                let hint = "The first line is the username, the second one the credential.";
+                Ok(Made { lines: [made.username, made.credential], hint })
+            }
+        }
+    }
+}
+
+/// A token of 256 bits from the system's source of randomness, and its line.
+fn admin(name: &Administrator, role: Role) -> Made {
+    let mut secret = [0; 32];
+    let random = ring::default_provider().secure_random;
+    random.fill(&mut secret).expect("the system has a source of randomness");
+    let token = format!("{ADMIN_TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
+    let line = credentials::line_of(name, role, &token);
+    let hint = "The first line is the token, which is shown this once; the second one goes to --admin-token-file.";
+    Made { lines: [token, line], hint }
+}
+
+/// Without what it made.
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Made").field("hint", &self.hint).finish_non_exhaustive()
     }
 }

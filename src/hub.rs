@@ -4,6 +4,7 @@
 
 mod addresses;
 mod agents;
+mod appointments;
 mod bans;
 mod broadcast;
 mod cell;
@@ -14,6 +15,7 @@ mod drain;
 mod ending;
 mod exposition;
 mod heartbeat;
+mod ice;
 mod keep;
 mod lobby;
 mod look;
@@ -57,11 +59,12 @@ use crate::{
     metrics::Metrics,
     protocol::{Reply, VERSION},
     room::{Identity, Rules, Settings},
+    turn::IceServers,
 };
 use {
-    addresses::Addresses, agents::Agents, bans::BanBook, directory::Directory, drain::Drain,
-    heartbeat::Heartbeat, keep::Keep, passwords::Passwords, rate::Rates, registry::Registry,
-    timers::Timers,
+    addresses::Addresses, agents::Agents, appointments::Appointments, bans::BanBook,
+    directory::Directory, drain::Drain, heartbeat::Heartbeat, keep::Keep, passwords::Passwords,
+    rate::Rates, registry::Registry, timers::Timers,
 };
 
 /// See the module. One for each server.
@@ -84,6 +87,8 @@ pub struct Hub {
     since: Instant,
     drain: Drain,
     agents: Agents,
+    ice_servers: IceServers,
+    appointments: Appointments,
     /// What is counted, here and by those above.
     pub metrics: Arc<Metrics>,
     /// The end of every task that serves a browser, whatever it is about.
@@ -152,8 +157,16 @@ impl Hub {
             metrics,
             killed: CancellationToken::new(),
             limits: Limits::of(&config),
+            ice_servers: IceServers::of_flags(&config),
+            appointments: Appointments::default(),
             config,
         }
+    }
+
+    /// Tells browsers of these servers, and not of those of the flags alone.
+    #[must_use]
+    pub fn telling_of(self, ice_servers: IceServers) -> Self {
+        Self { ice_servers, ..self }
     }
 
     /// Beats the heart, ends what has its time, wakes those who follow the log and carries out drains, for as long as
@@ -166,6 +179,7 @@ impl Hub {
             let now = SystemTime::now();
             self.end_empty_rooms(now);
             self.end_bans(now);
+            self.keep_appointments();
         };
         tokio::join!(
             self.heartbeat.run(&self.clients, each_second),
@@ -207,7 +221,7 @@ impl Hub {
             client_id: client.id,
             protocol: VERSION,
             heartbeat_ms: self.config.ping_seconds * 1000,
-            ice_servers: &self.config.ice_servers,
+            ice_servers: &self.ice_servers_at_welcome(client.id),
         };
         // Before anybody can find the client, and have something to say to it.
         client.push(Entry::Frame(welcome.encode()));

@@ -66,7 +66,7 @@
 //!
 //! # Who may know whom
 //!
-//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal} → {room, ban} →
+//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal, turn} → {room, ban} →
 //! {event, password} → id → config`. Nothing names what stands left of it; a test holds this.
 //!
 //! # Invariants
@@ -129,4 +129,5 @@ pub mod protocol;
 pub mod room;
 pub mod server;
 pub mod telemetry;
+pub mod turn;
 pub mod ws;

@@ -89,20 +89,22 @@ fn load(options: Result<bench::Options, clap::Error>) -> ExitCode {
     }
 }
 
-/// `signalpost gen-token`: the token, and the server's line for it. Programs take one line each.
+/// `signalpost gen-token`: what it makes. Programs take one line each.
 fn make(options: Result<gen_token::Options, clap::Error>) -> ExitCode {
     let made = match options {
         Ok(options) => options.make(),
         Err(answer) if !answer.use_stderr() => answer.exit(),
+        Err(fault) => Err(one_line(&fault.render().to_string())),
+    };
+    let made = match made {
+        Ok(made) => made,
         Err(fault) => {
-            let fault = one_line(&fault.render().to_string());
             let _ = writeln!(io::stderr(), "signalpost gen-token: {fault} (see its --help)");
             return ExitCode::from(2);
         }
     };
-    let written = writeln!(io::stdout(), "{}\n{}", made.token, made.line);
-    let hint = "The first line is the token, which is shown this once; the second one goes to --admin-token-file.";
-    let _ = writeln!(io::stderr(), "{hint}");
+    let written = writeln!(io::stdout(), "{}", made.lines.join("\n"));
+    let _ = writeln!(io::stderr(), "{}", made.hint);
     if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -131,7 +133,7 @@ async fn reload_at(mut hangups: Signal, renewal: Renewal) {
     while hangups.recv().await.is_some() {
         if renewal.is_empty() {
             tracing::info!(
-                "SIGHUP: without certificates and administrators there is nothing to reload"
+                "SIGHUP: no flag names keys or ICE servers in a file, so there is nothing to reload"
             );
         }
         renewal.reload();

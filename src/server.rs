@@ -24,6 +24,7 @@ use crate::{
     config::{Config, Contradiction},
     http::Http,
     hub::{Hub, Stage},
+    turn::{IceServers, IceServersError},
 };
 use admin_stream::AdminStream;
 use entrance::Entrance;
@@ -81,6 +82,9 @@ pub enum StartError {
     /// A file of administrators that cannot be used.
     #[error(transparent)]
     TokenFile(#[from] TokenFileError),
+    /// STUN and TURN servers of which nobody could be told.
+    #[error(transparent)]
+    IceServers(#[from] IceServersError),
     /// A folder that is not there.
     #[error("--client-dir {0:?} holds no index.html; name the folder of the browser client")]
     ClientDir(String),
@@ -104,6 +108,7 @@ impl Server {
         let certificate = Certificate::of(&config)?;
         let admin_certificate = Certificate::of_admin(&config)?;
         let token_file = TokenFile::of(&config)?;
+        let ice_servers = IceServers::of(&config)?;
         let listeners = listener::bind_all(&config)?;
         let admin_listener = listener::bind("--admin-listen", config.admin_listen)?;
 
@@ -117,12 +122,12 @@ impl Server {
             );
         }
         let config = Arc::new(config);
-        let hub = Arc::new(Hub::new(Arc::clone(&config)));
+        let hub = Arc::new(Hub::new(Arc::clone(&config)).telling_of(ice_servers.clone()));
         let http = Arc::new(Http::new(Arc::clone(&hub), Arc::clone(&config)));
         let refusals = Arc::clone(&http.refusals);
         let admin = Admin::new(Arc::clone(&hub)).exposing(refusals).asking(token_file.clone());
         let certificates = certificate.iter().chain(&admin_certificate).cloned();
-        let renewal = Renewal::of(certificates, token_file.clone());
+        let renewal = Renewal::of(certificates, token_file.clone(), ice_servers);
         let addresses = Addresses {
             http: listeners
                 .iter()

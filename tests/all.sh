@@ -45,6 +45,7 @@ install_missing() {
   local packages=()
   command -v chromium >/dev/null || packages+=(chromium)
   command -v valgrind >/dev/null || packages+=(valgrind)
+  command -v turnserver >/dev/null || packages+=(coturn)
   # Where it is often no part of the PATH.
   [ -x /usr/sbin/nginx ] || packages+=(nginx)
   # Debian has the parts of `venv` in a package of their own.

@@ -5,7 +5,10 @@
 #[path = "support/running.rs"]
 mod running;
 
-use std::fs;
+use std::{
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use futures_util::{SinkExt, StreamExt};
 use running::{Running, anywhere, signalpost};
@@ -70,6 +73,33 @@ fn a_token_is_shown_once_and_its_line_does_not_hold_it() {
 }
 
 #[test]
+fn credentials_for_trying_a_turn_server_are_those_that_clients_get() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    fs::write(&file, "9c1185a5c5e9fc54612808977ee8f548b2258d31\n").unwrap();
+    let make = |flags: &[&str]| {
+        let mut command = signalpost();
+        command.args(["gen-token", "turn", "--turn-secret-file"]).arg(&file).args(flags);
+        command.output().unwrap()
+    };
+    let made = make(&["--ttl", "60", "--name", "ann"]);
+    let lines = String::from_utf8(made.stdout).unwrap();
+    let (username, credential) = lines.trim_end().split_once('\n').unwrap();
+    let (expiry, name) = username.split_once(':').unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let left = expiry.parse::<u64>().unwrap() - now;
+    assert!(left <= 60 && name == "ann", "{username}");
+    // 160 bits in base64.
+    assert_eq!(credential.len(), 28);
+    fs::write(&file, "hunter2").unwrap();
+    let refused = make(&[]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!((refused.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("--turn-secret-file") && said.contains("openssl rand"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
 fn a_hangup_reloads_the_certificate_and_never_ends_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("both.pem");
@@ -90,6 +120,23 @@ fn a_hangup_reloads_the_certificate_and_never_ends_the_process() {
     running.logs("handshakes show the reloaded certificate");
     running.signal("-TERM");
     assert!(running.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_hangup_takes_up_the_turn_secret_or_leaves_the_one_of_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    fs::write(&file, "9c1185a5c5e9fc54612808977ee8f548b2258d31").unwrap();
+    let mut command = anywhere();
+    command.args(["--ice-server", "turn:turn.example.org", "--turn-secret-file"]).arg(&file);
+    let mut running = Running::start(&mut command);
+    running.signal("-HUP");
+    running.logs("clients hear of the reloaded ICE servers");
+    fs::write(&file, "hunter2").unwrap();
+    running.signal("-HUP");
+    let fault = running.logs("the ICE servers of before stay");
+    assert!(fault.contains("--turn-secret-file: the secret has fewer than 32 bytes"), "{fault}");
+    assert!(!fault.contains("hunter2"), "{fault}");
 }
 
 #[test]

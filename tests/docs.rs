@@ -20,7 +20,7 @@ use std::{
 use clap::CommandFactory;
 use serde_json::{Value, value::RawValue};
 use signalpost::{
-    config::{Config, limits},
+    config::{Config, IceServer, limits},
     event::{Cause, Position},
     protocol::{
         Announcement, CloseCode, Code, Joined, Json, Rejected, Reply, Request, Sender, SignalKind,
@@ -121,13 +121,18 @@ fn written() -> Vec<String> {
         sender.signal(kind, payload).as_str().to_owned()
     };
     let encoded = |reply: Reply<'_>| reply.encode().as_str().to_owned();
-    let ice_servers = ["turn:user:secret@turn.example.org:3478".parse().unwrap()];
+    let ice_servers: [IceServer; 1] = ["turn:user:secret@turn.example.org:3478".parse().unwrap()];
+    let shared: IceServer = "turn:turn.example.org".parse().unwrap();
+    let username = "1900000000:7d1f6f0e-2f0b-4d3c-8a44-51f7ce1f2b01";
+    let own_servers =
+        [shared.with_credentials(username.into(), "SLVFfSd76tUJmksRJfDQusIjVT0=".into())];
     let user_id = identity.user_id.as_ref().unwrap();
     let joined = Joined {
         room_id: room_id.clone(),
         peers: vec![bob],
         settings: settings.clone(),
         request_id: None,
+        ice_servers: None,
     };
     vec![
         encoded(Reply::Registered { user_id, request_id: Some(&one) }),
@@ -162,6 +167,7 @@ fn written() -> Vec<String> {
         ),
         announced(Change::Locked, &locked),
         encoded(Reply::Broadcast { content: &raw(r#"{"text": "The server restarts at six."}"#) }),
+        encoded(Reply::IceServers { ice_servers: &own_servers }),
         encoded(Reply::GoingAway { retry_after_ms: 1000 }),
         encoded(Reply::Removed {
             code: Code::Removed,

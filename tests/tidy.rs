@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 10] = [
     &["ws", "telemetry"],
     &["hub"],
     &["metrics"],
-    &["protocol", "journal"],
+    &["protocol", "journal", "turn"],
     &["room", "ban"],
     &["event", "password"],
     &["id"],

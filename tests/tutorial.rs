@@ -14,7 +14,10 @@ use support::{Client, TestServer};
 
 #[tokio::test]
 async fn a_client_is_welcomed_under_a_name_of_its_own() {
-    let server = TestServer::with("--ice-server turn:ann:secret@turn.example.org --ping-seconds 7");
+    let servers = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&servers, "turn:ann:secret@turn.example.org").unwrap();
+    let file = servers.path().display();
+    let server = TestServer::with(&format!("--ice-server-file {file} --ping-seconds 7"));
     let (a, b) = (server.client().await, Client::connect(&server.url("/ws")).await);
     assert_ne!(a.id, b.id);
     let turn =

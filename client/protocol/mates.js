@@ -38,6 +38,8 @@ export class Mates {
   #makePeer;
   /** @type {Map<string, Mate>} */
   #byId = new Map();
+  /** @type {RTCIceServer[]} */
+  #iceServers = [];
   /** @type {MediaStream | null} */
   #stream = null;
   /** @type {Partial<Record<DeviceKind, MediaStreamTrack | null>>} what replaced a track of the stream */
@@ -59,6 +61,12 @@ export class Mates {
   /** @returns {ReadonlyMap<string, Mate>} */
   get byId() {
     return this.#byId;
+  }
+
+  /** What connections go by from now on, those that are there too. @param {RTCIceServer[]} iceServers */
+  setIceServers(iceServers) {
+    this.#iceServers = iceServers;
+    for (const { peer } of this.#byId.values()) peer.setIceServers(iceServers);
   }
 
   /** What is sent to those who are met from now on. @param {MediaStream | null} stream */
@@ -85,7 +93,7 @@ export class Mates {
     this.part(clientId);
     const peer = this.#makePeer({
       polite,
-      iceServers: this.#link.welcome?.iceServers ?? [],
+      iceServers: this.#iceServers,
       stream: this.#stream,
       screen: this.#screen,
       screenSlots: hasScreenSlots(metadata),

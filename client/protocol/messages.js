@@ -18,7 +18,7 @@
  *
  * @typedef {{ type: "welcome", clientId: string, protocol: number, heartbeatMs: number, iceServers: RTCIceServer[] }} Welcome
  * @typedef {{ type: "registered", userId: string, requestId?: string }} Registered
- * @typedef {{ type: "joined", roomId: string, members: string[], peers: Member[], room: RoomInfo, requestId?: string }} Joined
+ * @typedef {{ type: "joined", roomId: string, members: string[], peers: Member[], room: RoomInfo, iceServers?: RTCIceServer[], requestId?: string }} Joined
  * @typedef {{ type: "join-error", error: string, code: string, retryAfterMs?: number, requestId?: string }} JoinError
  * @typedef {{ type: "left", roomId: string }} Left
  * @typedef {{ type: "pong", requestId?: string }} Pong
@@ -30,13 +30,14 @@
  * @typedef {{ type: "user-updated" } & Names} UserUpdated
  * @typedef {{ type: "user-left", userId: string | null, clientId: string, reason: string }} UserLeft
  * @typedef {{ type: "room-updated", room: RoomInfo }} RoomUpdated
+ * @typedef {{ type: "ice-servers", iceServers: RTCIceServer[] }} IceServers
  * @typedef {{ type: "broadcast", content: unknown }} Broadcast
  * @typedef {{ type: "going-away", retryAfterMs: number }} GoingAway
  * @typedef {{ type: "removed", code: string, reason: string, roomId: string | null }} Removed
  *
  * @typedef {DescriptionFrom | CandidateFrom} Signal
  * @typedef {{ register: Registered, join: Joined, ping: Pong }} Replies
- * @typedef {Welcome | Replies[keyof Replies] | JoinError | Left | ErrorMessage | Signal | MessageFrom | UserJoined | UserUpdated | UserLeft | RoomUpdated | Broadcast | GoingAway | Removed} ServerMessage
+ * @typedef {Welcome | Replies[keyof Replies] | JoinError | Left | ErrorMessage | Signal | MessageFrom | UserJoined | UserUpdated | UserLeft | RoomUpdated | IceServers | Broadcast | GoingAway | Removed} ServerMessage
  */
 
 /** @type {{ [Type in keyof Replies]: Replies[Type]["type"] }} */

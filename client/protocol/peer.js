@@ -4,6 +4,7 @@
 import { Events } from "./events.js";
 import { fromOtherSources, hasFragment, isRelay } from "./sdp.js";
 import { Sender } from "./sender.js";
+import { pathIn } from "./stats.js";
 
 /**
  * @typedef {import("./messages.js").Signal} Signal
@@ -123,6 +124,21 @@ export class Peer extends Events {
   /** How many share what this device can encode and upload. @param {number} peerCount */
   setPeerCount(peerCount) {
     return this.#sender.setPeerCount(peerCount);
+  }
+
+  /**
+   * Goes by these from now on. What a relay keeps for us ends with the credentials of before: there is a new path then.
+   * @param {RTCIceServer[]} iceServers
+   */
+  async setIceServers(iceServers) {
+    this.#sawRelay ||= iceServers.some(isTurn);
+    try {
+      this.#connection.setConfiguration({ ...this.#connection.getConfiguration(), iceServers });
+      const path = pathIn(await this.#connection.getStats());
+      if (path?.local === "relay") this.restart();
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   /** Looks for a new path, as after a change of network. */

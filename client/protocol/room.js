@@ -200,11 +200,12 @@ export class Room extends Events {
   }
 
   /** @param {Visit} visit @param {import("./messages.js").Joined} joined */
-  #sit(visit, { roomId, room, peers }) {
+  #sit(visit, { roomId, room, peers, iceServers }) {
     this.#seatedIn = roomId;
     if (this.#visit !== visit) return;
     // The others know this page by a new id now, and gave up their ends of the old connections.
     this.#mates.partFromAll();
+    this.#mates.setIceServers(iceServers ?? this.#link.welcome?.iceServers ?? []);
     this.#retriesMs = [...SEAT_RETRIES_MS];
     this.emit("joined", { roomId, room });
     // Who hears of this may leave or go elsewhere at once, and the visit may end for want of a connection.
@@ -229,6 +230,8 @@ export class Room extends Events {
       case "user-left":
         this.#mates.part(message.clientId, message.reason);
         return this.#mates.shareBudget();
+      case "ice-servers":
+        return this.#mates.setIceServers(message.iceServers);
       case "room-updated":
         return this.emit("room-updated", message.room);
       case "removed":

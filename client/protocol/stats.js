@@ -99,7 +99,7 @@ export function summarize(before, now, cameraMid) {
   const inbound = entries(now, "inbound-rtp");
   const outbound = entries(now, "outbound-rtp");
   const pair = selectedPair(now);
-  const path = pair && pathOf(now, pair);
+  const path = pathIn(now);
   const videos = inbound.filter(({ kind }) => kind === "video");
   const ownVideos = outbound.filter(({ kind }) => kind === "video");
   return {
@@ -115,6 +115,12 @@ export function summarize(before, now, cameraMid) {
     path,
     relayed: path && (path.local === "relay" || path.remote === "relay"),
   };
+}
+
+/** Which way media go. @param {RTCStatsReport} report @returns {Path | null} */
+export function pathIn(report) {
+  const pair = selectedPair(report);
+  return pair && pathOf(report, pair);
 }
 
 /** @param {RTCStatsReport} report @param {string} type @returns {any[]} */

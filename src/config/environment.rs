@@ -19,31 +19,33 @@ const HIDDEN_TOKEN: &str =
 /// The command line with what the variables say beside it, for flags that it does not give.
 pub(super) fn words(
     command: &Command,
-    given: impl IntoIterator<Item = OsString>,
+    given: &[OsString],
     variable: impl Fn(&OsStr) -> Option<OsString>,
 ) -> Vec<OsString> {
-    let mut given = given.into_iter();
-    let name = given.next();
-    let given: Vec<OsString> = given.collect();
-    let mut words: Vec<OsString> = name.into_iter().collect();
+    let (name, given) = given.split_at(given.len().min(1));
+    let mut words = name.to_vec();
     for flag in command.get_arguments().filter(|flag| flag.get_action().takes_values()) {
         let (Some(long), Some(name)) = (flag.get_long(), flag.get_env()) else { continue };
-        let dashed = format!("--{long}");
-        let valued = format!("{dashed}=");
-        let gives =
-            |word: &OsString| word == &*dashed || word.as_bytes().starts_with(valued.as_bytes());
-        if given.iter().any(gives) {
+        if gives(given, long) {
             continue;
         }
         let said = variable(name).unwrap_or_default();
         for value in values(flag, &said) {
-            let mut word = OsString::from(&valued);
+            let mut word = OsString::from(format!("--{long}="));
             word.push(value);
             words.push(word);
         }
     }
-    words.extend(given);
+    words.extend_from_slice(given);
     words
+}
+
+/// A variable may hold secrets, which arguments may not.
+pub(super) fn with_secrets(command: Command, given: &[OsString]) -> Command {
+    if gives(given, "ice-server") {
+        return command;
+    }
+    command.mut_arg("ice_servers", |flag| flag.value_parser(ice::Secretive::Variable))
 }
 
 /// A variable that is set to nothing counts as not set.
@@ -81,6 +83,12 @@ pub(super) fn shown(mut fault: clap::Error) -> clap::Error {
         fault.remove(ContextKind::Suggested);
     }
     fault
+}
+
+fn gives(given: &[OsString], long: &str) -> bool {
+    let dashed = format!("--{long}");
+    let valued = format!("{dashed}=");
+    given.iter().any(|word| *word == *dashed || word.as_bytes().starts_with(valued.as_bytes()))
 }
 
 fn values<'a>(flag: &Arg, said: &'a OsStr) -> Vec<&'a OsStr> {
@@ -162,7 +170,7 @@ mod tests {
     fn lists_of_ice_servers_may_be_parted_as_people_part_lists() {
         let servers = "stun:a turn:u:s,t@b,turns:u:s@c\t stun:d, \r\n stun:e ,, ";
         let config = read("", &[("SIGNALPOST_ICE_SERVER", servers)]).unwrap();
-        let servers = serde_json::to_value(&config.ice_servers).unwrap();
+        let servers = serde_json::to_value(&config.ice.ice_servers).unwrap();
         let urls = servers.as_array().unwrap().iter().map(|s| s["urls"][0].as_str().unwrap());
         assert_eq!(urls.collect::<Vec<_>>(), ["stun:a", "turn:b", "turns:c", "stun:d", "stun:e"]);
         assert_eq!(servers[1]["credential"], "s,t");
@@ -181,12 +189,15 @@ mod tests {
             &format!("--listen {secret}"),
             &format!("--max-members={secret}"),
             &format!("--ice-server stun:a {secret}"),
-            "--ice-server turn:hunter2",
+            &format!("--ice-server={secret}"),
+            "--ice-server turn:user:hunter2@",
         ] {
             let fault = read(flags, &[]).unwrap_err();
             assert!(!fault.contains("hunter2"), "{flags}: {fault}");
             assert!(fault.contains("--ice-server"), "{flags}: {fault}");
         }
+        let fault = read(&format!("--ice-server {secret}"), &[]).unwrap_err();
+        assert!(fault.contains("--ice-server-file") && fault.contains("SIGNALPOST_"), "{fault}");
         let fault = read("", &[("SIGNALPOST_ICE_SERVER", "stun:a user:hunter2@b")]).unwrap_err();
         assert!(!fault.contains("hunter2") && fault.contains("--ice-server"), "{fault}");
     }

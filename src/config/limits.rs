@@ -1,6 +1,6 @@
 //! The limits: those that flags move, with their defaults, and those that are part of the protocol.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{num::NonZeroUsize, ops::RangeInclusive, time::Duration};
 
 /// Longest roomId, userId and targetId, in characters (so at most four times as many bytes).
 pub const NAME_CHARS: usize = 128;
@@ -141,6 +141,10 @@ pub const ADMIN_FAILURES: usize = 10;
 pub const KEY_FILE_BYTES: u64 = 1 << 20;
 /// How often it is looked whether such a file has changed.
 pub const KEY_FILES_LOOKED_AT: Duration = Duration::from_secs(5);
+/// The shortest and the longest life of a client's TURN credentials, in seconds; `--turn-ttl`.
+pub const TURN_SECONDS: RangeInclusive<u64> = 60..=86_400;
+/// How long before they end a client is told of others, if a fifth of their life is not longer.
+pub const TURN_RENEWED_BEFORE: Duration = Duration::from_secs(30);
 /// The shortest secret that is taken, in bytes.
 pub const LEAST_SECRET_BYTES: usize = 32;
 /// Longest time for a request to the admin API to arrive and its answer to begin.

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     ban::Ban,
+    config::IceServer,
     event::Cause,
     id::{ClientId, RoomId},
     protocol::{Frame, RequestId, ReturnToken},
@@ -66,6 +67,8 @@ pub(super) struct Arrival {
     /// What it shall return by, unless it keeps the one that it returns by now.
     pub(super) return_token: ReturnToken,
     pub(super) request_id: Option<RequestId>,
+    /// What it is told of, unless it was at its welcome.
+    pub(super) ice_servers: Option<Arc<[IceServer]>>,
     /// What it hears first if it gives up a seat in this very room.
     pub(super) left: Option<Frame>,
 }

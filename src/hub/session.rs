@@ -302,6 +302,7 @@ impl Drop for Session {
         // Unless it was ended: as when the connection's task panics.
         self.depart(LeaveReason::InternalError);
         self.hub().clients.remove(self.client.id);
+        self.hub().appointments.forget(self.client.id);
         self.hub().addresses.leave(self.client.network());
         self.client.outbox.let_go();
         self.client.note_unfinished(0, false, self.hub().heartbeat.now());

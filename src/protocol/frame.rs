@@ -6,6 +6,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{Joined, Reply};
 use crate::{
+    config::IceServer,
     id::{ClientId, UserId},
     room::{Change, Event, Identity, LeaveReason, Member, Role, Settings, WaitingEnd},
 };
@@ -106,9 +107,14 @@ impl What {
         const FIELDS: usize = 200;
         FIELDS
             + match self {
-                Self::Joined(Joined { room_id, peers, settings, .. }) => {
+                Self::Joined(Joined { room_id, peers, settings, ice_servers, .. }) => {
                     let peers = peers.iter().map(|peer| FIELDS + member_weight(peer));
-                    peers.sum::<usize>() + quoted_bytes(room_id.as_str()) + settings.metadata.len()
+                    let servers = ice_servers.iter().flat_map(|servers| servers.iter());
+                    let servers = servers.map(|server| FIELDS + server_weight(server));
+                    peers.sum::<usize>()
+                        + servers.sum::<usize>()
+                        + quoted_bytes(room_id.as_str())
+                        + settings.metadata.len()
                 }
                 Self::UserJoined(member) | Self::UserUpdated(member) | Self::Knock(member) => {
                     member_weight(member)
@@ -152,6 +158,10 @@ fn member_weight(member: &Member) -> usize {
         + member.vouched_metadata().map_or(0, str::len)
 }
 
+fn server_weight(server: &IceServer) -> usize {
+    server.texts().map(quoted_bytes).sum()
+}
+
 /// What a text takes as a JSON string (RFC 8259, section 7): a control character takes up to six bytes.
 fn quoted_bytes(text: &str) -> usize {
     let bytes = text.bytes().map(|byte| match byte {
@@ -189,6 +199,8 @@ mod tests {
                 return_key: ReturnKey([0; 16]),
             });
             let settings = Settings { locked: true, lobby: true, ..Settings::open(10_000) };
+            let server: IceServer = "turn:turn.example.org".parse().unwrap();
+            let server = server.with_credentials(name.repeat(20), name.repeat(20));
             let (client_id, reason) = (member.client_id, LeaveReason::InternalError);
             let user_id = member.identity.user_id.clone();
             for what in [
@@ -206,6 +218,7 @@ mod tests {
                     role: Role::Member,
                     return_token: ReturnToken::random(),
                     request_id: None,
+                    ice_servers: Some(vec![server; 20].into()),
                 }),
             ] {
                 let announcement = Announcement::from(what);

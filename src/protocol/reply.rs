@@ -39,6 +39,8 @@ pub enum Reply<'a> {
         role: &'a str,
         return_token: &'a ReturnToken,
         #[serde(skip_serializing_if = "Option::is_none")]
+        ice_servers: Option<&'a [IceServer]>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a RequestId>,
     },
     JoinError {
@@ -122,6 +124,9 @@ pub enum Reply<'a> {
     Broadcast {
         content: &'a RawValue,
     },
+    IceServers {
+        ice_servers: &'a [IceServer],
+    },
     GoingAway {
         retry_after_ms: u64,
     },
@@ -171,6 +176,8 @@ pub struct Joined {
     pub return_token: ReturnToken,
     /// The request that asked for the seat.
     pub request_id: Option<RequestId>,
+    /// What its connections may go by, unless `welcome` said it.
+    pub ice_servers: Option<Arc<[IceServer]>>,
 }
 
 impl Joined {
@@ -183,6 +190,7 @@ impl Joined {
             room: (&self.settings).into(),
             role: self.role.as_str(),
             return_token: &self.return_token,
+            ice_servers: self.ice_servers.as_deref(),
             request_id: self.request_id.as_ref(),
         }
         .encode()

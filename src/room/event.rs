@@ -68,6 +68,30 @@ pub enum Change {
     Closed,
 }
 
+impl Change {
+    /// Who takes a seat by it.
+    pub fn joined(&self) -> Option<&Arc<Member>> {
+        if let Self::Joined(member) = self { Some(member) } else { None }
+    }
+
+    /// Who may do more or less by it, and what its role was before.
+    pub fn new_role(&self) -> Option<(&Arc<Member>, Role)> {
+        if let Self::RoleChanged { member, previous } = self {
+            Some((member, *previous))
+        } else {
+            None
+        }
+    }
+
+    /// The member from then on, where it is about one that sits.
+    pub(super) fn member(&self) -> Option<&Arc<Member>> {
+        if let Self::Renamed { member, .. } = self {
+            return Some(member);
+        }
+        self.joined().or_else(|| self.new_role().map(|(member, _)| member))
+    }
+}
+
 /// Why a seat was freed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaveReason {

@@ -157,13 +157,13 @@ impl Room {
 
     /// Whoever comes in as a host takes over from those.
     fn relieve_acting_hosts(&self, changes: &mut Vec<Change>) {
-        let comes = |change: &Change| match change {
-            Change::Joined(member) => member.standing.is_host().then_some(member.client_id),
-            Change::RoleChanged { member, previous } => {
-                let becomes = member.standing.is_host_by_token() && *previous != Role::Host;
-                becomes.then_some(member.client_id)
-            }
-            _ => None,
+        let comes = |change: &Change| {
+            let joins = change.joined().filter(|member| member.standing.is_host());
+            let becomes = change.new_role().filter(|(member, previous)| {
+                member.standing.is_host_by_token() && *previous != Role::Host
+            });
+            let host = joins.or_else(|| becomes.map(|(member, _)| member))?;
+            Some(host.client_id)
         };
         let Some(host) = changes.iter().find_map(comes) else { return };
         let acts = |member: &&Arc<Member>| member.standing.acting && member.client_id != host;
@@ -183,12 +183,11 @@ impl Room {
         let next = self.after(changes).find(|member| member.standing.may_act()).cloned();
         let Some(next) = next else { return };
         let acting = next.with(next.standing.acting_host());
-        let own_join = changes.iter_mut().find_map(|change| match change {
-            Change::Joined(member) if member.client_id == next.client_id => Some(member),
-            _ => None,
-        });
-        match own_join {
-            Some(member) => *member = acting,
+        let is_own_join = |change: &&mut Change| {
+            change.joined().is_some_and(|member| member.client_id == next.client_id)
+        };
+        match changes.iter_mut().find(is_own_join) {
+            Some(own_join) => *own_join = Change::Joined(acting),
             None => {
                 let previous = next.standing.role;
                 changes.push(Change::RoleChanged { member: acting, previous });
@@ -203,18 +202,11 @@ impl Room {
             changes.iter().any(leaves)
         };
         let latest = |member: &'a Arc<Member>| {
-            let of_it = |change: &'a Change| match change {
-                Change::Renamed { member: new, .. } | Change::RoleChanged { member: new, .. } => {
-                    (new.client_id == member.client_id).then_some(new)
-                }
-                _ => None,
-            };
-            changes.iter().rev().find_map(of_it).unwrap_or(member)
+            let changed = changes.iter().rev().filter_map(Change::member);
+            let mut own = changed.filter(|new| new.client_id == member.client_id);
+            own.next().unwrap_or(member)
         };
-        let joined = changes.iter().filter_map(|change| match change {
-            Change::Joined(member) => Some(member),
-            _ => None,
-        });
+        let joined = changes.iter().filter_map(Change::joined);
         let stays = self.members().filter(move |member| !is_gone(member.client_id));
         stays.chain(joined).map(latest)
     }

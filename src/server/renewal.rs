@@ -1,5 +1,5 @@
-//! What is read anew while the server runs: keys, certificates and administrators, at SIGHUP and when their files
-//! change. What cannot be read leaves what was there before.
+//! What is read anew while the server runs: keys, certificates, administrators and ICE servers, at SIGHUP and when
+//! their files change. What cannot be read leaves what was there before.
 
 use std::{os::unix::fs::MetadataExt, path::Path, sync::Arc};
 
@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::{task::spawn_blocking, time::interval};
 
 use super::Certificate;
-use crate::{admin::TokenFile, config::limits};
+use crate::{admin::TokenFile, config::limits, turn::IceServers};
 
 /// See the module. Clones are of the same files.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,7 @@ struct Part {
 enum Source {
     Certificate(Certificate),
     TokenFile(TokenFile),
+    IceServers(IceServers),
 }
 
 /// What tells a file from what it was, or was before it was replaced.
@@ -40,9 +41,12 @@ impl Renewal {
     pub(super) fn of(
         certificates: impl IntoIterator<Item = Certificate>,
         token_file: Option<TokenFile>,
+        ice_servers: IceServers,
     ) -> Self {
         let certificates = certificates.into_iter().map(Source::Certificate);
-        let parts = certificates.chain(token_file.map(Source::TokenFile)).map(|source| {
+        let sources = certificates.chain(token_file.map(Source::TokenFile));
+        let sources = sources.chain([Source::IceServers(ice_servers)]);
+        let parts = sources.filter(|source| !source.files().is_empty()).map(|source| {
             let seen = Mutex::new(source.stamps());
             Part { source, seen }
         });
@@ -56,16 +60,16 @@ impl Renewal {
 
     /// Reads everything anew, and says how that went.
     pub fn reload(&self) {
-        self.0.iter().for_each(|part| part.reload(part.source.stamps()));
+        self.0.iter().for_each(|part| part.reload(&mut part.seen.lock()));
     }
 
     /// Reads anew what has changed, and says how that went. A pair of files of which one was replaced so far does not
     /// fit, and is read again once the other one was.
     pub fn look(&self) {
         for part in &*self.0 {
-            let stamps = part.source.stamps();
-            if stamps != *part.seen.lock() {
-                part.reload(stamps);
+            let mut seen = part.seen.lock();
+            if part.source.stamps() != *seen {
+                part.reload(&mut seen);
             }
         }
     }
@@ -82,9 +86,10 @@ impl Renewal {
 }
 
 impl Part {
-    /// `stamps` are from before it is read: what changes meanwhile is read once more.
-    fn reload(&self, stamps: Vec<Option<Stamp>>) {
-        *self.seen.lock() = stamps;
+    /// The stamps are from before it is read: what changes meanwhile is read once more. They stay locked, so that who
+    /// reads at the same time, and sooner, does not have the last word.
+    fn reload(&self, seen: &mut Vec<Option<Stamp>>) {
+        *seen = self.source.stamps();
         let file = self.source.files()[0];
         match &self.source {
             Source::Certificate(certificate) => match certificate.reload() {
@@ -95,6 +100,10 @@ impl Part {
                 Ok(()) => tracing::info!(?file, "administrators are those of the reloaded file"),
                 Err(fault) => tracing::error!(%fault, "the administrators of before stay"),
             },
+            Source::IceServers(servers) => match servers.reload() {
+                Ok(()) => tracing::info!(?file, "clients hear of the reloaded ICE servers"),
+                Err(fault) => tracing::error!(%fault, "the ICE servers of before stay"),
+            },
         }
     }
 }
@@ -104,6 +113,7 @@ impl Source {
         match self {
             Self::Certificate(certificate) => certificate.files(),
             Self::TokenFile(file) => vec![file.file()],
+            Self::IceServers(servers) => servers.files(),
         }
     }
 

@@ -75,14 +75,15 @@ impl Inner {
         let Occasion { cause, arrival, client } = occasion;
         let decision = Decision { decided_on: self.room.version(), changes, cause, now };
         hub.journal.append_of_room(&id, decision, |event| {
-            let takes_over = match &event.change {
-                Change::Left { client_id, .. } => self.unseat(*client_id, arrival),
-                _ => None,
+            let takes_over = if let Change::Left { client_id, .. } = &event.change {
+                self.unseat(*client_id, arrival)
+            } else {
+                None
             };
             hub.metrics.event((&event.change).into());
             self.room.apply(event);
             if !all_leave || !matches!(event.change, Change::Left { .. }) {
-                self.announce(event, arrival, client);
+                self.announce(hub, event, arrival, client);
             }
             if let Some(former) = takes_over {
                 former.outbox.end(Ending::TakenOver);
@@ -114,13 +115,14 @@ impl Inner {
 
     fn announce(
         &mut self,
+        hub: &Hub,
         event: &Event,
         arrival: Option<&Arc<Arrival>>,
         changed: Option<&Arc<Client>>,
     ) {
         let concerned = match &event.change {
             Change::Joined(member) => {
-                self.seat(member.client_id, arrival);
+                self.seat(hub, member.client_id, arrival);
                 Some(member.client_id)
             }
             Change::Left { client_id, reason, .. } => {
@@ -178,11 +180,12 @@ impl Inner {
     }
 
     /// The joiner hears who is there before anybody hears of the joiner, or the joiner of anything else.
-    fn seat(&mut self, client_id: ClientId, arrival: Option<&Arc<Arrival>>) {
+    fn seat(&mut self, hub: &Hub, client_id: ClientId, arrival: Option<&Arc<Arrival>>) {
         let asked_now = arrival.filter(|arrival| arrival.client.id == client_id).cloned();
+        let waited = asked_now.is_none();
         let Some(arrival) = asked_now.or_else(|| self.take_waiting(client_id)) else { return };
         let Some(member) = self.room.member(client_id) else { return };
-        let Arrival { client, request_id, returning, return_token, .. } = &*arrival;
+        let Arrival { client, request_id, returning, return_token, ice_servers, .. } = &*arrival;
         let returned = returning.as_ref().filter(|token| token.key() == member.return_key);
         let peers = self.room.members().filter(|member| member.client_id != client_id);
         let joined = Joined {
@@ -192,12 +195,17 @@ impl Inner {
             role: member.standing.role,
             return_token: returned.unwrap_or(return_token).clone(),
             request_id: request_id.clone(),
+            ice_servers: ice_servers.clone(),
         };
         let is_host = member.standing.is_host();
         let joined = Announcement::joined(joined);
         self.announced.take(joined.weight());
         client.push(Entry::Announcement(Arc::new(joined)));
         self.clients.push(Arc::clone(client));
+        match waited {
+            true => hub.renew_ice_servers_soon(client_id),
+            false => hub.renew_ice_servers_later(client_id),
+        }
         if is_host {
             self.tell_who_waits(client_id);
         }

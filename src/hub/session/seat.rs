@@ -70,6 +70,7 @@ impl Session {
             returning: returning.clone(),
             return_token: ReturnToken::random(),
             request_id: request_id.cloned(),
+            ice_servers: self.hub().ice_servers_at_seat(self.client.id),
             left: again.is_some().then(|| Reply::Left { room_id, request_id: None }.encode()),
         });
         if let Some(cell) = &again {

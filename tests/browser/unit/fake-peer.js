@@ -26,8 +26,9 @@ export function fakePeer({ polite, stream = null, screen, screenSlots = false, n
   /** @type {FakeConnection | undefined} */
   let connection;
   class Connection extends FakeConnection {
-    constructor() {
-      super(name);
+    /** @param {RTCConfiguration} configuration */
+    constructor(configuration) {
+      super(name, { iceTransportPolicy: "relay", ...configuration });
       connection = this;
     }
   }

@@ -26,6 +26,7 @@ class FakePeer extends Events {
     this.options = options;
   }
 
+  setIceServers = (/** @type {any[]} */ iceServers) => this.calls.push(["ice", iceServers]);
   setTrack = (/** @type {any[]} */ ...call) => this.calls.push(["track", ...call]);
   setScreen = (/** @type {any} */ stream) => this.calls.push(["screen", stream]);
   setSharing = (/** @type {boolean} */ sharing) => this.calls.push(["sharing", sharing]);

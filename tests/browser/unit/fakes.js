@@ -160,6 +160,10 @@ export class FakeConnection {
   transceivers = [];
   /** @type {any[]} */
   candidates = [];
+  /** Of the candidate pair that is in use. @type {{ local: string, remote: string } | null} */
+  path = null;
+  /** @type {any} */
+  #configuration;
   /** For a test to meddle with those that the other side's offer makes. @type {(transceiver: FakeTransceiver) => void} */
   onOffered = () => {};
   /** @type {any} */
@@ -176,9 +180,30 @@ export class FakeConnection {
   /** @type {Promise<unknown>} */
   #operations = Promise.resolve();
 
-  /** @param {string} name */
-  constructor(name) {
+  /** @param {string} name @param {object} [configuration] */
+  constructor(name, configuration = {}) {
     this.name = name;
+    this.#configuration = configuration;
+  }
+
+  getConfiguration() {
+    return { ...this.#configuration };
+  }
+
+  /** @param {object} configuration */
+  setConfiguration(configuration) {
+    if (this.signalingState === "closed") throw new DOMException("closed", "InvalidStateError");
+    this.#configuration = configuration;
+  }
+
+  async getStats() {
+    if (!this.path) return new Map();
+    return new Map(Object.entries({
+      transport: { type: "transport", selectedCandidatePairId: "pair" },
+      pair: { type: "candidate-pair", localCandidateId: "local", remoteCandidateId: "remote" },
+      local: { type: "local-candidate", candidateType: this.path.local },
+      remote: { type: "remote-candidate", candidateType: this.path.remote },
+    }));
   }
 
   /** @param {any} trackOrKind @param {{ direction: string, streams: any[] }} init */

@@ -272,6 +272,38 @@ test("a path that was there and is lost, as to a device that sleeps, is no want 
   assert.equal(connection.restarts, 1);
 });
 
+test("other ICE servers are gone by at once, and a path over a relay of ours is looked for anew", async () => {
+  const before = [{ urls: ["turn:turn.test"], username: "1:me", credential: "a" }];
+  const after = [{ urls: ["turn:turn.test"], username: "2:me", credential: "b" }];
+  for (const [path, restarts] of /** @type {const} */ ([
+    [null, 0],
+    [{ local: "host", remote: "srflx" }, 0],
+    [{ local: "srflx", remote: "relay" }, 0],
+    [{ local: "relay", remote: "host" }, 1],
+    [{ local: "relay", remote: "relay" }, 1],
+  ])) {
+    const { peer, connection, faults } = fakePeer({ polite: true, iceServers: before });
+    connection.path = path;
+    await peer.setIceServers(after);
+    assert.deepEqual(connection.getConfiguration(), { iceTransportPolicy: "relay", iceServers: after });
+    assert.equal(connection.restarts, restarts, JSON.stringify(path));
+    peer.close();
+    await peer.setIceServers(before);
+    assert.deepEqual(faults, []);
+  }
+});
+
+test("a browser that cannot change ICE servers says so, and the connection goes on", async () => {
+  const { peer, connection, faults } = fakePeer({ polite: true });
+  connection.setConfiguration = () => {
+    throw new TypeError("not a function");
+  };
+  await peer.setIceServers([]);
+  assert.equal(faults.length, 1);
+  await peer.receive(description("offer", "other1"));
+  assert.equal(connection.signalingState, "stable");
+});
+
 for (const [what, sdp] of [["null", null], ["a number", 7], ["no sdp inside", {}]]) {
   test(`a description that is ${what} is reported, and the next good one still works`, async () => {
     const { peer, sent, faults } = fakePeer({ polite: true });
