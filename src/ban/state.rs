@@ -134,7 +134,8 @@ impl Bans {
         }
     }
 
-    /// A ban that stands between somebody and a room, or the whole server. Where there are several, one of them.
+    /// A ban that stands between somebody and a room, or the whole server. Where there are several, one of them: of its
+    /// name, if there is such a one.
     pub fn against(
         &self,
         room_id: Option<&RoomId>,

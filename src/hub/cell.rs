@@ -20,7 +20,7 @@ use super::{
     rate::{Announced, Rates},
 };
 use crate::{
-    ban::Ban,
+    ban::{Ban, Subject},
     config::IceServer,
     event::Cause,
     id::{ClientId, RoomId},
@@ -236,13 +236,19 @@ impl RoomCell {
         publish: impl FnOnce(),
     ) -> Result<(), Arc<Ban>> {
         let mut inner = self.inner.lock();
-        hub.bans.admit(Some(&self.id), identity, client.address, now, || {
-            publish();
-            let (client_id, identity) = (client.id, identity.clone());
-            let command = Command::Rename { client_id, identity, vouched, granted, banned: false };
-            // Whoever lost its seat a moment ago has nobody to tell.
-            let _: Result<(), Denied> =
-                inner.commit(hub, command, Occasion::of_client(client), now);
+        hub.bans.decide(Some(&self.id), identity, client.address, now, |ban| match ban {
+            // One of its address is no matter of names: whom it is meant for has gone, or is about to.
+            Some(ban) if matches!(ban.subject, Subject::User(_)) => Err(Arc::clone(ban)),
+            _ => {
+                publish();
+                let (client_id, identity) = (client.id, identity.clone());
+                let command =
+                    Command::Rename { client_id, identity, vouched, granted, banned: false };
+                // Whoever lost its seat a moment ago has nobody to tell.
+                let _: Result<(), Denied> =
+                    inner.commit(hub, command, Occasion::of_client(client), now);
+                Ok(())
+            }
         })
     }
 

@@ -137,18 +137,17 @@ impl Session {
     /// Says a room's refusal in words for people: those of the ban, where it is one.
     fn denied(&self, denied: Denied, cell: &RoomCell, identity: &Identity) -> NotTaken {
         let (hub, now) = (self.hub(), SystemTime::now());
-        match denied {
-            Denied::PasswordUnchecked => NotTaken::Unchecked,
-            Denied::Banned => {
-                let ban = hub.bans.against(Some(cell.id()), identity, self.client.address, now);
-                ban.map_or_else(|| denied.into(), |ban| banned(&ban)).into()
-            }
-            Denied::Held => {
-                let retry_after_ms = cell.held_for(now).as_millis().try_into().ok();
-                Rejected { retry_after_ms, ..denied.into() }.into()
-            }
-            _ => Rejected::from(denied).into(),
+        if denied == Denied::PasswordUnchecked {
+            return NotTaken::Unchecked;
         }
+        let refusal = Rejected::from(denied);
+        if denied == Denied::Held {
+            let retry_after_ms = u64::try_from(cell.held_for(now).as_millis()).ok();
+            return Rejected { retry_after_ms, ..refusal }.into();
+        }
+        let ban = (denied == Denied::Banned)
+            .then(|| hub.bans.against(Some(cell.id()), identity, self.client.address, now));
+        ban.flatten().map_or(refusal, |ban| banned(&ban)).into()
     }
 
     /// The role that it comes with, and what its token says of it.
