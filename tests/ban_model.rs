@@ -226,3 +226,19 @@ fn no_more_than_a_thousand_end_at_once_and_all_in_the_end() {
     }
     assert!(!bans.is_due(at(1)));
 }
+
+#[test]
+fn hosts_leave_half_of_the_bans_to_administrators() {
+    let (mut bans, mut head) = (Bans::new(MOST), 0);
+    let wish = Wish { room: None, user: None, network: 1, ttl: None };
+    let of_host = |n| Command::CreateByHost(wish.ban(n, 0));
+    for n in 0..MOST / 2 {
+        let made = bans.decide(of_host(n), at(0)).unwrap();
+        apply(&mut bans, made, &mut head, 0);
+    }
+    assert_eq!(bans.decide(of_host(MOST), at(0)).map(|_| ()), Err(Denied::TooMany));
+    let others = (MOST / 2..MOST).map(|n| wish.ban(n, 0)).collect();
+    let made = bans.decide(Command::Create(others), at(0)).unwrap();
+    apply(&mut bans, made, &mut head, 0);
+    assert_eq!(bans.len(), MOST);
+}

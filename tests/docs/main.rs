@@ -7,15 +7,9 @@
     reason = "a test lists its cases, and panics where it fails"
 )]
 
-mod support;
+mod limits;
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::Path,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
 use clap::CommandFactory;
 use serde_json::{Value, value::RawValue};
@@ -23,15 +17,17 @@ use signalpost::{
     config::{Config, IceServer, limits},
     event::{Cause, Position},
     protocol::{
-        Announcement, CloseCode, Code, Joined, Json, Rejected, Reply, Request, Sender, SignalKind,
-        UserIdJson, VERSION, parse,
+        Announcement, CloseCode, Code, Joined, Json, Order, Rejected, Reply, Request, ReturnToken,
+        Sender, SignalKind, UserIdJson, VERSION, parse,
     },
-    room::{Change, Event, Identity, LeaveReason, Member, Settings},
+    room::{
+        Change, Event, Identity, LeaveReason, Member, PasswordHash, ReturnKey, Role, Settings,
+        Standing, Vouched, Waiter, WaitingEnd,
+    },
 };
 
-const PROTOCOL: &str = include_str!("../client/PROTOCOL.md");
-const README: &str = include_str!("../README.md");
-const LIMITS: &str = include_str!("../docs/limits.md");
+const PROTOCOL: &str = include_str!("../../client/PROTOCOL.md");
+const README: &str = include_str!("../../README.md");
 
 /// The document's blocks with this info string.
 fn blocks(info: &str) -> Vec<&'static str> {
@@ -46,17 +42,23 @@ fn every_documented_request_is_one_and_every_request_is_documented() {
         let (request_id, request) = parse(block);
         seen.insert(match request.unwrap_or_else(|fault| panic!("{block}: {fault:?}")) {
             Request::Register(_) => "register",
-            Request::Join { .. } => "join",
+            Request::Join(_) => "join",
             Request::Leave { .. } => "leave",
             Request::Signal { kind: SignalKind::Offer, .. } => "offer",
             Request::Signal { kind: SignalKind::Answer, .. } => "answer",
             Request::Signal { kind: SignalKind::Candidate, .. } => "candidate",
             Request::Signal { kind: SignalKind::Message, .. } => "message",
             Request::Ping => "ping",
+            Request::UpdateRoom(_) => "update-room",
+            Request::Order(Order::SetRole { .. }) => "set-role",
+            Request::Order(Order::Remove { .. }) => "remove",
+            Request::Order(Order::AskToMute { .. }) => "ask-to-mute",
+            Request::Order(Order::Admit { .. }) => "admit",
+            Request::Order(Order::Deny { .. }) => "deny",
         });
         assert_eq!(request_id.is_some(), block.contains("requestId"));
     }
-    assert_eq!(seen.len(), 8);
+    assert_eq!(seen.len(), 14);
 }
 
 #[test]
@@ -77,31 +79,36 @@ fn every_documented_reply_is_what_the_server_writes() {
 fn written() -> Vec<String> {
     let request_id =
         |id: &str| parse(&format!(r#"{{"type":"ping","requestId":"{id}"}}"#)).0.unwrap();
-    let (one, two, three) = (request_id("1"), request_id("2"), request_id("3"));
+    let [one, two, three, four, five] = ["1", "2", "3", "4", "5"].map(request_id);
     let ann = "7d1f6f0e-2f0b-4d3c-8a44-51f7ce1f2b01".parse().unwrap();
     let identity = Identity {
         user_id: Some("ann".parse().unwrap()),
         display_name: Some("Ann".parse().unwrap()),
     };
-    let member = Arc::new(Member {
+    let member = Member {
         client_id: ann,
         identity: identity.clone(),
-        metadata: Some(r#"{"role": "host"}"#.into()),
+        metadata: Some(r#"{"color": "red"}"#.into()),
+        vouched: None,
         joined_at: SystemTime::UNIX_EPOCH,
-    });
-    let bob = Arc::new(Member {
+        standing: Standing::granted(Role::Member),
+        return_key: ReturnKey([0; 16]),
+    };
+    let host = Standing { role: Role::Host, ..member.standing };
+    let bob = Member {
         client_id: "0b0e4f3a-6a55-4e1c-9f3e-3c2f5a1d9a10".parse().unwrap(),
         identity: Identity { user_id: Some("bob".parse().unwrap()), display_name: None },
         metadata: None,
-        joined_at: SystemTime::UNIX_EPOCH,
-    });
-    let room_id: signalpost::id::RoomId = "standup".parse().unwrap();
-    let settings = Settings {
-        max_members: 10,
-        locked: false,
-        metadata: "{}".into(),
-        empty_timeout: Duration::ZERO,
+        vouched: Some(Arc::new(Vouched { metadata: Some(r#"{"team": "blue"}"#.into()) })),
+        standing: host,
+        ..member.clone()
     };
+    let (member, bob) = (Arc::new(member), Arc::new(bob));
+    let made_host = Arc::new(Member { standing: host, ..Member::clone(&member) });
+    let bob_waits = Waiter { member: Arc::clone(&bob), until: SystemTime::UNIX_EPOCH };
+    let room_id: signalpost::id::RoomId = "standup".parse().unwrap();
+    let password = Some(PasswordHash::new("$argon2id$…"));
+    let settings = Settings { password, ..Settings::open(10) };
     let locked = Settings { locked: true, ..settings.clone() };
     let announced = |change, settings: &Settings| {
         let event = Event {
@@ -129,8 +136,10 @@ fn written() -> Vec<String> {
     let user_id = identity.user_id.as_ref().unwrap();
     let joined = Joined {
         room_id: room_id.clone(),
-        peers: vec![bob],
+        peers: vec![Arc::clone(&bob)],
         settings: settings.clone(),
+        role: Role::Member,
+        return_token: ReturnToken::shown("u8QwJ2mXr0Sg5yTn4bLk9cVh7aZe1fPd").unwrap(),
         request_id: None,
         ice_servers: None,
     };
@@ -143,7 +152,9 @@ fn written() -> Vec<String> {
             retry_after_ms: None,
             request_id: None,
         }),
+        encoded(Reply::Waiting { room_id: &room_id, request_id: Some(&four) }),
         encoded(Reply::Left { room_id: &room_id, request_id: None }),
+        encoded(Reply::Done { request_id: Some(&five) }),
         signal(SignalKind::Offer, r#"{"type": "offer", "sdp": "v=0\r\n"}"#),
         signal(SignalKind::Answer, r#"{"type": "answer", "sdp": "v=0\r\n"}"#),
         signal(SignalKind::Candidate, "null"),
@@ -165,7 +176,18 @@ fn written() -> Vec<String> {
             },
             &settings,
         ),
+        announced(Change::RoleChanged { member: made_host, previous: Role::Member }, &settings),
         announced(Change::Locked, &locked),
+        announced(Change::Waiting(bob_waits), &settings),
+        announced(
+            Change::WaitingEnded {
+                client_id: bob.client_id,
+                user_id: bob.identity.user_id.clone(),
+                reason: WaitingEnd::Admitted,
+            },
+            &settings,
+        ),
+        encoded(Reply::MuteRequested { from_id: ann }),
         encoded(Reply::Broadcast { content: &raw(r#"{"text": "The server restarts at six."}"#) }),
         encoded(Reply::IceServers { ice_servers: &own_servers }),
         encoded(Reply::GoingAway { retry_after_ms: 1000 }),
@@ -205,16 +227,45 @@ fn every_code_reason_and_limit_is_in_the_document() {
     for reason in LeaveReason::ALL {
         assert!(PROTOCOL.contains(&format!("`{}`", reason.as_str())), "{reason:?}");
     }
+    for end in [
+        WaitingEnd::Admitted,
+        WaitingEnd::Denied,
+        WaitingEnd::TimedOut,
+        WaitingEnd::Full,
+        WaitingEnd::Locked,
+    ] {
+        assert!(PROTOCOL.contains(&format!("`{}`", end.as_str())), "{end:?}");
+    }
     for (row, limit) in [
         ("`roomId`, `userId`, `targetId`", limits::NAME_CHARS),
         ("`displayName`, `requestId`", limits::LABEL_CHARS),
         ("`metadata`", limits::METADATA_BYTES),
+        ("`password`", limits::PASSWORD_CHARS),
+        ("`returnToken`", limits::RETURN_TOKEN_BYTES),
+        ("those who wait for a seat in a room", limits::WAITING),
         ("a message", limits::MESSAGE_BYTES),
         ("unread messages that the server keeps for a client", limits::OUTBOX_MESSAGES),
     ] {
         assert!(PROTOCOL.contains(&format!("| {row} | {limit}")), "{row}");
     }
     assert!(PROTOCOL.contains(&limits::OUTBOX_BYTES.to_string()));
+    for stated in [
+        format!("each for {} minutes", limits::WAIT.as_secs() / 60),
+        format!(
+            "{} s; the last {} seats that a room lost",
+            limits::RETURN.as_secs(),
+            limits::RETURNERS
+        ),
+        format!("from 1 to {}, it is kept out", limits::LONGEST_BAN_BY_HOST.as_secs()),
+        format!("passwords | {} | one every", limits::CLIENT_GUESSES),
+        format!(
+            "of an address | {} | {} |",
+            limits::ADDRESS_GUESSES,
+            limits::ADDRESS_GUESS_SECONDS
+        ),
+    ] {
+        assert!(PROTOCOL.contains(&stated), "{stated}");
+    }
 }
 
 #[test]
@@ -226,6 +277,8 @@ fn refusals_are_documented_with_the_reply_they_come_in() {
         &format!(r#"{{"type":"join","roomId":"r","metadata":"{metadata}"}}"#),
         r#"{"type":"join"}"#,
         r#"{"type":"leave"}"#,
+        r#"{"type":"admit","targetId":1}"#,
+        r#"{"type":"join","roomId":"r","password":""}"#,
         r#"{"type":"nonsense"}"#,
     ] {
         let Rejected { code, join, .. } = parse(refused).1.unwrap_err();
@@ -260,95 +313,4 @@ fn the_readme_lists_every_flag_with_its_default() {
         }
     }
     assert!(listed.is_empty(), "README has flags that are none: {listed:?}");
-}
-
-#[test]
-fn every_limit_names_a_test_that_is_there() {
-    let mut tests = String::new();
-    let mut folders: Vec<_> =
-        ["src", "tests"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).into();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
-            let path = entry.path();
-            if path.is_dir() && !path.ends_with("browser") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") {
-                tests += &fs::read_to_string(path).unwrap();
-            }
-        }
-    }
-    let rows = LIMITS.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
-    let mut named = 0;
-    for row in rows {
-        let name = row.trim_end_matches(" |").rsplit("| ").next().unwrap().trim_matches('`');
-        assert!(tests.contains(&format!("fn {name}()")), "{name}: {row}");
-        named += 1;
-    }
-    assert!(named >= 28, "{named} rows were read");
-    for stated in [
-        format!("| {} s | closed | `a_header", limits::HANDSHAKE.as_secs()),
-        format!("{} bytes a second after", limits::MESSAGE_BYTES_A_SECOND),
-        format!("between two requests | {} s", limits::HTTP_IDLE.as_secs()),
-        format!("refused | {} s", limits::REFUSAL.as_secs()),
-        format!("{} s, and a second more for each", limits::MESSAGE_SECONDS),
-        format!(
-            "{} KiB a second over {} s",
-            limits::SLOW_BYTES_A_SECOND >> 10,
-            limits::SLOW_SECONDS
-        ),
-        format!("goodbye | {} s", limits::CLOSE.as_secs()),
-        format!("speak HTTP | {},", limits::VISITORS),
-        format!("{}, at most half of all", limits::CONNECTIONS_PER_ADDRESS),
-        format!("in words | {} at a time", limits::REFUSALS),
-        format!("`--rate-limit`; {},", limits::RATE_LIMIT),
-        format!("password | {} characters", limits::PASSWORD_CHARS),
-        format!(
-            "of a client | {} at once, then one every {} s",
-            limits::CLIENT_GUESSES,
-            limits::CLIENT_GUESS_SECONDS
-        ),
-        format!(
-            "of an address | {} at once, then one every {} s",
-            limits::ADDRESS_GUESSES,
-            limits::ADDRESS_GUESS_SECONDS
-        ),
-        format!(
-            "{} of an address, {} in all",
-            limits::ADDRESS_PASSWORDS,
-            limits::WAITING_PASSWORDS
-        ),
-        format!("four cores, at most {}", limits::PASSWORD_THREADS),
-        format!(
-            "{} KiB unsent, {} KiB unread",
-            limits::UNSENT_BYTES >> 10,
-            limits::SOCKET_BYTES >> 10
-        ),
-        format!("{} of its {} calls", limits::ADMIN_STREAMS / 2, limits::ADMIN_STREAMS),
-        format!("admin: connections | {},", limits::ADMIN_CONNECTIONS),
-        format!("HTTP/1 request | {} s to arrive", limits::HANDSHAKE.as_secs()),
-        format!("HTTP/1 connection | {} s to be taken", limits::ADMIN_ANSWER.as_secs()),
-        format!("where one is asked for | {} |", limits::STRANGERS),
-        format!("credential that is taken | {} of a", limits::ADMIN_FAILURES),
-        format!("HTTP/1 request | {} KiB", limits::ADMIN_HEADER_BYTES >> 10),
-        format!("at once, scrapes among them | {},", limits::ADMIN_CALLS),
-        format!("request | {} s to arrive", limits::ADMIN_REQUEST.as_secs()),
-        format!("answer | {} s to be taken", limits::ADMIN_ANSWER.as_secs()),
-        format!("{} rooms, {} KiB", limits::WATCHED_ROOMS, limits::WATCHED_NAMES_BYTES >> 10),
-        format!("{} users | INVALID", limits::WATCHED_USERS),
-        format!("names in all of them | {} MiB", limits::WATCHED_BYTES >> 20),
-        format!("until they are taken | {}; where", limits::SNAPSHOTS),
-        format!("{} s without progress | others", limits::SNAPSHOT_LEFT.as_secs()),
-        format!("that the log passes | {} |", limits::SNAPSHOT_ATTEMPTS),
-        format!("message of a snapshot | {} MiB", limits::SNAPSHOT_PAGE_BYTES >> 20),
-        format!("without news | {} s", limits::WATCHED_QUIET.as_secs()),
-        format!("of a page | {}; {} unless", limits::MAX_PAGE_SIZE, limits::PAGE_SIZE),
-        format!("filter | {} bytes", limits::FILTER_BYTES),
-        format!("people are told | {} characters", limits::REASON_CHARS),
-        format!("leaves out | {} each", limits::BROADCAST_NAMES),
-        format!("empty | {} days", limits::LONGEST_EMPTY_ROOM.as_secs() / 86_400),
-        format!("`request_id` | {} characters", limits::REQUEST_ID_CHARS),
-        format!("every {} clients, at least", limits::DRAINED_A_SECOND),
-    ] {
-        assert!(LIMITS.contains(&stated), "{stated}");
-    }
 }
