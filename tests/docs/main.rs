@@ -7,7 +7,7 @@
     reason = "a test lists its cases, and panics where it fails"
 )]
 
-mod limits;
+mod budgets;
 
 use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 

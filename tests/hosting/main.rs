@@ -8,8 +8,11 @@
 )]
 
 mod entering;
+mod hashing;
 mod hosts;
 mod lobby;
+#[path = "../support/pipe.rs"]
+mod pipe;
 mod returning;
 #[path = "../support/mod.rs"]
 mod support;

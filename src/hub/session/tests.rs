@@ -1,5 +1,7 @@
 //! A session beside whoever looks at its client, or frees its seat, from outside.
 
+mod seats;
+
 use std::{net::Ipv4Addr, time::SystemTime};
 
 use clap::Parser;
