@@ -32,7 +32,9 @@ async fn a_lock_refuses_whoever_is_new_and_the_events_show_it_in_order() {
     let lock = |locked| LockRoomRequest { room_id: "r".into(), locked, ..Default::default() };
     let room = admin.lock_room(lock(true)).await.unwrap().into_inner();
     assert!(room.locked && room.member_count == 1 && room.max_members == 10);
-    let settings = json!({"locked": true, "maxMembers": 10, "metadata": {}});
+    let settings = json!({
+        "locked": true, "maxMembers": 10, "metadata": {}, "hasPassword": false, "lobby": false,
+    });
     assert_eq!(a.hear().await, json!({"type": "room-updated", "room": settings}));
 
     let mut b = server.client().await;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use signalpost::admin::pb::{
     Ban, CreateBanRequest, CreateRoomRequest, ListBansRequest, ListClientsRequest,
-    ListRoomsRequest, LockRoomRequest, Room, ban::Subject,
+    ListRoomsRequest, LockRoomRequest, Room, UpdateRoomRequest, ban::Subject,
 };
 
 use super::{Admin, fails, support::TestServer};
@@ -44,8 +44,11 @@ async fn bans(admin: &mut Admin, filter: &str) -> Vec<String> {
 async fn a_filter_keeps_what_it_says() {
     let server = TestServer::start();
     let mut admin = server.admin().await;
-    for (room_id, max_members) in [("a", 2), ("team-1", 3), ("team-2", 10)] {
-        let room = Some(Room { max_members, ..Default::default() });
+    for (room_id, max_members, password) in
+        [("a", 2, ""), ("team-1", 3, ""), ("team-2", 10, "secret")]
+    {
+        let password = password.to_owned();
+        let room = Some(Room { max_members, password, ..Default::default() });
         let room_id = room_id.to_owned();
         admin.create_room(CreateRoomRequest { room_id, room, ..Default::default() }).await.unwrap();
     }
@@ -59,6 +62,11 @@ async fn a_filter_keeps_what_it_says() {
     }
     connected.push(server.client().await);
     admin.lock_room(lock).await.unwrap();
+    let lobby = Room { room_id: "a".into(), lobby: true, ..Default::default() };
+    let lobby = UpdateRoomRequest { room: Some(lobby), ..Default::default() };
+    admin.update_room(lobby).await.unwrap();
+    let waiting = connected[3].ask(json!({"type": "join", "roomId": "a"})).await;
+    assert_eq!(waiting["type"], "waiting");
     for (filter, expected) in [
         ("", &["a", "team-1", "team-2"][..]),
         ("room_id = \"team-*\"", &["team-1", "team-2"]),
@@ -66,6 +74,10 @@ async fn a_filter_keeps_what_it_says() {
         ("locked = true", &["team-2"]),
         ("member_count > 1", &["team-1"]),
         ("member_count = 0", &["team-2"]),
+        ("lobby = true", &["a"]),
+        ("password_set = true", &["team-2"]),
+        ("password_set != true AND lobby = false", &["team-1"]),
+        ("waiting_count >= 1", &["a"]),
         ("max_members <= 3 AND room_id != \"a\"", &["team-1"]),
         ("room_id = \"nowhere\"", &[]),
     ] {

@@ -94,6 +94,8 @@ async fn the_server_says_what_it_takes_and_has() {
     assert_eq!((limits.max_connections_per_address, limits.rate_limit), (25, 50));
     assert_eq!((limits.log_events, limits.log_bytes, limits.outbox_messages), (100, 1_000_000, 99));
     assert_eq!((limits.max_bans, limits.max_message_bytes), (10_000, 256 << 10));
+    assert_eq!((&*limits.auth, limits.max_waiting), ("off", 50));
+    assert!(limits.room_passwords && limits.first_member_is_host);
     assert!(limits.max_room_members >= 7 && limits.outbox_bytes > 0 && limits.kept_bytes > 0);
     let counts = info.counts.unwrap();
     assert_eq!((counts.clients, counts.rooms, counts.members, counts.bans), (2, 1, 1, 0));
