@@ -6,7 +6,8 @@ import { hasScreenSlots } from "./presence.js";
 /**
  * @typedef {import("./events.js").Events<MateEvents>} Teller
  * @typedef {import("./messages.js").Member} Member
- * @typedef {import("./messages.js").Names} Names
+ * @typedef {import("./messages.js").Role} Role
+ * @typedef {import("./messages.js").UserUpdated} UserUpdated
  * @typedef {import("./peer.js").Obstacle} Obstacle
  * @typedef {import("./presence.js").Presence} Presence
  * @typedef {import("./sender.js").DeviceKind} DeviceKind
@@ -14,6 +15,7 @@ import { hasScreenSlots } from "./presence.js";
  *
  * @typedef {Member & MateState} Mate
  * @typedef {object} MateState
+ * @property {Role} role
  * @property {Peer} peer
  * @property {Presence | null} presence null until told, and for clients that tell none
  * @property {number | null} handRaisedAt who raised the hand first speaks first
@@ -88,7 +90,7 @@ export class Mates {
   }
 
   /** Throws where this browser can make no connection. @param {Member} member @param {{ polite: boolean }} role */
-  meet({ clientId, userId, displayName, metadata }, { polite }) {
+  meet({ clientId, userId, displayName, metadata, role = "member", vouched }, { polite }) {
     if (this.#link.isOwn(clientId)) return;
     this.part(clientId);
     const peer = this.#makePeer({
@@ -101,8 +103,8 @@ export class Mates {
     });
     /** @type {Mate} */
     const mate = {
-      clientId, userId, displayName, metadata, peer, presence: null, handRaisedAt: null, stream: null, screen: null,
-      leaveReason: null,
+      clientId, userId, displayName, metadata, role, vouched, peer, presence: null, handRaisedAt: null, stream: null,
+      screen: null, leaveReason: null,
     };
     this.#byId.set(clientId, mate);
     for (const [kind, track] of Object.entries(this.#tracks)) peer.setTrack(/** @type {DeviceKind} */ (kind), track);
@@ -115,10 +117,18 @@ export class Mates {
     for (const { peer } of this.#byId.values()) peer.setPeerCount(this.#byId.size);
   }
 
-  /** @param {Names} names */
-  rename({ clientId, userId, displayName }) {
+  /** @param {UserUpdated} news */
+  update({ clientId, userId, displayName, role, vouched }) {
     const mate = this.#byId.get(clientId);
-    if (mate) this.#teller.emit("mate-updated", Object.assign(mate, { userId, displayName }));
+    if (!mate) return;
+    Object.assign(mate, { userId, displayName, role: role ?? mate.role, vouched });
+    this.#teller.emit("mate-updated", mate);
+  }
+
+  /** @param {string} clientId @param {Role} role */
+  setRole(clientId, role) {
+    const mate = this.#byId.get(clientId);
+    if (mate) this.#teller.emit("mate-updated", Object.assign(mate, { role }));
   }
 
   /** @param {Mate} mate @param {Presence} presence */

@@ -2,6 +2,8 @@
 
 import { ChatHistory } from "./chat-history.js";
 import { Events } from "./events.js";
+import { Hosting } from "./hosting.js";
+import { Identity } from "./identity.js";
 import { Mates } from "./mates.js";
 import { removalCause } from "./messages.js";
 import { onNetworkChange } from "./network.js";
@@ -11,6 +13,7 @@ import { Refused } from "./signaling.js";
 
 /**
  * @typedef {import("./chat-history.js").ChatMessage} ChatMessage
+ * @typedef {import("./hosting.js").HostingEvents} HostingEvents
  * @typedef {import("./mates.js").Mate} Mate
  * @typedef {import("./mates.js").MateEvents} MateEvents
  * @typedef {import("./messages.js").Cause} Cause
@@ -21,11 +24,13 @@ import { Refused } from "./signaling.js";
  * @typedef {import("./sender.js").DeviceKind} DeviceKind
  * @typedef {import("./signaling.js").SignalingLink} SignalingLink
  *
- * @typedef {{ roomId: string, displayName: string, stream: MediaStream | null }} Visit
+ * @typedef {{ roomId: string, displayName: string, stream: MediaStream | null, password?: string }} Visit
  *
- * @typedef {MateEvents & SeatEvents} RoomEvents
+ * @typedef {MateEvents & HostingEvents & SeatEvents} RoomEvents
  * @typedef {object} SeatEvents
  * @property {{ roomId: string, room: RoomInfo }} joined also after each reconnect, with new mates
+ * @property {{ roomId: string }} waiting for a host who lets one in: `joined` or `ended` follows
+ * @property {{ cause: Cause, retryInMs: number }} put-off the server answers no join yet; it is asked again after that
  * @property {{ cause: Cause }} refused the seat that was lost with its link is not free yet; it is asked for again
  * @property {{ cause: Cause }} ended refused, or not wanted back; one is in no room
  * @property {{}} left as one wished
@@ -33,9 +38,13 @@ import { Refused } from "./signaling.js";
  * @property {ChatMessage} chat
  * @property {ChatMessage} chat-failed
  * @property {RoomInfo} room-updated
+ * @property {{ expiresInMs: number }} token-expiring unless setToken() gets another one, the link ends with it
+ * @property {{ cause: Cause }} token-refused
  */
 
-const PASSING = ["room-full", "unavailable"];
+const PASSING = ["room-full", "unavailable", "room-held"];
+/** One comes back to one's seat with another token. */
+const TOKEN_EXPIRED = "token-expired";
 // About as long as the server may take to find that a lost link is dead, and to free its seat.
 const SEAT_RETRIES_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000];
 
@@ -51,7 +60,13 @@ export class Room extends Events {
   #retriesMs = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #retryTimer;
+  #identity;
   #mates;
+  #hosting;
+  /** @type {RoomInfo | null} */
+  #info = null;
+  /** With it one comes back to a seat that was lost. @type {{ roomId: string, token: string } | null} */
+  #returning = null;
   /** @type {Presence} */
   #presence = QUIET;
   #chat = new ChatHistory();
@@ -64,15 +79,25 @@ export class Room extends Events {
   constructor(link, makePeer = (options) => new Peer(options)) {
     super();
     this.#link = link;
+    this.#identity = new Identity(link);
     this.#mates = new Mates(this, link, makePeer);
+    this.#hosting = new Hosting(this, link, this.#mates, (password) => {
+      if (this.#visit) this.#visit.password = password ?? undefined;
+    });
     this.#subscriptions = [
       link.on("welcome", () => {
         this.#seatedIn = null;
-        this.#enter();
+        if (this.#visit) this.#enter();
+        else this.#identify();
       }),
       link.on("message", (message) => this.#receive(message)),
+      link.on("put-off", ({ request, cause, retryInMs }) => {
+        if (request.type === "join" && request.roomId === this.#visit?.roomId) this.emit("put-off", { cause, retryInMs });
+      }),
       link.on("state", (state) => {
-        if (state.phase === "ended") this.#end(state.cause);
+        if (state.phase !== "ended") return;
+        if (state.cause.code === TOKEN_EXPIRED) this.#identity.token = undefined;
+        this.#end(state.cause);
       }),
       onNetworkChange(() => this.#mates.restart()),
     ];
@@ -88,6 +113,15 @@ export class Room extends Events {
     return this.#mates.byId;
   }
 
+  /** What is known of the room that one sits in. */
+  get info() {
+    return this.#info;
+  }
+
+  get hosting() {
+    return this.#hosting;
+  }
+
   get presence() {
     return this.#presence;
   }
@@ -98,8 +132,18 @@ export class Room extends Events {
   }
 
   /**
+   * Shows the server a token, on this link and on each later one. In memory only, and until it has expired.
+   * A refusal is told by `token-refused`, or ends the visit that it would begin.
+   * @param {string} token
+   */
+  setToken(token) {
+    this.#identity.token = token;
+    this.#identify();
+  }
+
+  /**
    * Joins now, or as soon as link.connect() leads to a link, and again after each loss of it until leave().
-   * The visit's stream is sent as it is, and never stopped here.
+   * The visit's stream is sent as it is, and never stopped here. Its password is used again as long as it is the room's.
    * @param {Visit} visit
    */
   join(visit) {
@@ -172,7 +216,9 @@ export class Room extends Events {
     // A seat is lost with its link; its peers go on until the others are met anew.
     this.#seated = false;
     clearTimeout(this.#retryTimer);
-    const join = /** @type {const} */ ({ type: "join", roomId: visit.roomId, metadata: ABILITIES });
+    const { roomId, password } = visit;
+    const returnToken = this.#returning?.roomId === roomId ? this.#returning.token : undefined;
+    const join = { type: /** @type {const} */ ("join"), roomId, metadata: ABILITIES, password, returnToken };
     try {
       await Promise.all([
         this.#register(visit),
@@ -182,7 +228,7 @@ export class Room extends Events {
       // A link that is lost, or not there yet, needs nothing here: its next welcome leads back to this method. And who
       // has got the seat meanwhile can do without the name.
       if (!(error instanceof Refused) || this.#visit !== visit || this.#seated) return;
-      const cause = { code: error.code, text: error.text };
+      const { cause } = error;
       const retryInMs = PASSING.includes(error.code) ? this.#retriesMs.shift() : undefined;
       if (retryInMs !== undefined) {
         this.#retryTimer = setTimeout(() => this.#enter(), retryInMs);
@@ -192,17 +238,26 @@ export class Room extends Events {
     }
   }
 
-  /** @param {Visit} visit */
+  async #identify() {
+    try {
+      if (this.#identity.token) await this.#register(this.#visit);
+    } catch (error) {
+      if (error instanceof Refused) this.emit("token-refused", { cause: error.cause });
+    }
+  }
+
+  /** @param {Visit | null} visit */
   #register(visit) {
-    // There may be another name by the time that it has to be asked again.
-    const request = { type: /** @type {const} */ ("register"), get displayName() { return visit.displayName || undefined; } };
-    return this.#link.request(request, undefined, () => this.#visit === visit);
+    return this.#identity.register(visit, () => this.#visit === visit);
   }
 
   /** @param {Visit} visit @param {import("./messages.js").Joined} joined */
-  #sit(visit, { roomId, room, peers, iceServers }) {
+  #sit(visit, { roomId, room, peers, role = "member", returnToken, iceServers }) {
     this.#seatedIn = roomId;
     if (this.#visit !== visit) return;
+    this.#returning = returnToken === undefined ? null : { roomId, token: returnToken };
+    this.#hosting.begin(role);
+    this.#know(room);
     // The others know this page by a new id now, and gave up their ends of the old connections.
     this.#mates.partFromAll();
     this.#mates.setIceServers(iceServers ?? this.#link.welcome?.iceServers ?? []);
@@ -218,6 +273,8 @@ export class Room extends Events {
 
   /** @param {ServerMessage} message */
   #receive(message) {
+    if (message.type === "token-expiring") return this.emit("token-expiring", message);
+    if (message.type === "waiting" && message.roomId === this.#visit?.roomId) return this.emit("waiting", message);
     // Between `leave` and `left` the room still speaks.
     if (!this.#seated) return;
     switch (message.type) {
@@ -226,13 +283,14 @@ export class Room extends Events {
         this.#mates.shareBudget();
         return this.#tellPresence(message.clientId);
       case "user-updated":
-        return this.#mates.rename(message);
+        return this.#mates.update(message);
       case "user-left":
         this.#mates.part(message.clientId, message.reason);
         return this.#mates.shareBudget();
       case "ice-servers":
         return this.#mates.setIceServers(message.iceServers);
       case "room-updated":
+        this.#know(message.room);
         return this.emit("room-updated", message.room);
       case "removed":
         return this.#end(removalCause(message));
@@ -243,8 +301,17 @@ export class Room extends Events {
       case "offer":
       case "answer":
       case "candidate":
-        this.mates.get(message.fromId)?.peer.receive(message);
+        return this.mates.get(message.fromId)?.peer.receive(message);
+      default:
+        this.#hosting.receive(message);
     }
+  }
+
+  /** @param {RoomInfo} info */
+  #know(info) {
+    this.#info = info;
+    // One that was lifted would be refused.
+    if (this.#visit && !info.hasPassword) this.#visit.password = undefined;
   }
 
   /** @param {Member} member @param {{ polite: boolean }} role */
@@ -293,7 +360,9 @@ export class Room extends Events {
   /** @param {Cause} cause */
   #end(cause) {
     if (!this.#visit) return;
+    const returning = this.#returning;
     this.#forget(this.#visit);
+    if (cause.code === TOKEN_EXPIRED) this.#returning = returning;
     this.emit("ended", { cause });
   }
 
@@ -304,6 +373,8 @@ export class Room extends Events {
     this.#visit = null;
     this.#seated = false;
     this.#seatedIn = null;
+    this.#returning = null;
+    this.#info = null;
     this.#retriesMs = [];
     clearTimeout(this.#retryTimer);
     this.#mates.partFromAll();

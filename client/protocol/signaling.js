@@ -43,6 +43,7 @@ import { onNetworkChange } from "./network.js";
  * @property {Welcome} welcome the link is up
  * @property {Exclude<ServerMessage, Welcome>} message all that is no reply to a request
  * @property {LinkState} state
+ * @property {{ request: Request, cause: Cause, retryInMs: number }} put-off it is asked again after that
  */
 
 const FIRST_BACKOFF_MS = 1_000;
@@ -71,11 +72,18 @@ const browser = {
 
 /** The server's answer to a request was no. */
 export class Refused extends Error {
-  /** @param {string} code @param {string} text the server's own words */
-  constructor(code, text) {
+  /** @param {Cause} cause */
+  constructor({ code, text, retryAfterMs }) {
     super(`${code}: ${text}`);
     this.code = code;
     this.text = text;
+    this.retryAfterMs = retryAfterMs;
+  }
+
+  /** @returns {Cause} */
+  get cause() {
+    const { code, text, retryAfterMs } = this;
+    return { code, text, ...(retryAfterMs !== undefined && { retryAfterMs }) };
   }
 }
 
@@ -229,7 +237,7 @@ export class SignalingLink extends Events {
     if (!asked) return false;
     if (message.type === "error" || message.type === "join-error") {
       const text = message.type === "error" ? message.message : message.error;
-      this.#putOff(requestId, asked, new Refused(message.code, text), message.retryAfterMs);
+      this.#putOff(requestId, asked, new Refused({ code: message.code, text, retryAfterMs: message.retryAfterMs }));
       return true;
     }
     // A move answers `join` twice: the `left` before the `joined` is no reply.
@@ -239,19 +247,20 @@ export class SignalingLink extends Events {
     return true;
   }
 
-  /** @param {string} requestId @param {Asked} asked @param {Refused} refusal @param {number | undefined} retryAfterMs */
-  #putOff(requestId, asked, refusal, retryAfterMs) {
+  /** @param {string} requestId @param {Asked} asked @param {Refused} refusal */
+  #putOff(requestId, asked, refusal) {
     const giveUp = () => {
       this.#pendingById.delete(requestId);
       asked.reject(refusal);
     };
     // Whoever was refused together must not come again together.
-    const waitMs = (retryAfterMs ?? Infinity) + this.#backoffMs(asked.refusals++);
+    const waitMs = (refusal.retryAfterMs ?? Infinity) + this.#backoffMs(asked.refusals++);
     if (!asked.isWanted() || this.#env.now() + waitMs > asked.since + ASKED_AGAIN_FOR_MS) return giveUp();
     asked.timer = this.#env.setTimeout(() => {
       if (asked.isWanted()) this.send({ ...asked.request, requestId });
       else giveUp();
     }, waitMs);
+    this.emit("put-off", { request: asked.request, cause: refusal.cause, retryInMs: waitMs });
   }
 
   // The server's WebSocket pings do not reach scripts, so the page asks for a sign of life itself.

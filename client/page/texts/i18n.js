@@ -28,9 +28,11 @@ export function t(key, values = {}) {
 /**
  * Words for a refusal or a close code. A code that is newer than this page has the server's own; an administrator's
  * reason is not ours to word.
- * @param {{ code: string, text: string }} cause
+ * @param {import("../../protocol/messages.js").Cause} cause
+ * @returns {string}
  */
-export function causeText({ code, text }) {
+export function causeText({ code, text, retryAfterMs }) {
+  if (retryAfterMs !== undefined) return t("cause.later", { why: causeText({ code, text }), seconds: Math.ceil(retryAfterMs / 1_000) });
   if (!ALL[`cause.${code}`]) return text || t("cause.unknown", { code });
   const why = t(`cause.${code}`);
   const isExplained = ADMINISTRATORS.includes(code) && text && !UNEXPLAINED.includes(text);

@@ -30,7 +30,7 @@ test("who is removed from a room is in the lobby, its room-mates see it go, and 
 test("who is banned from a room hears so, also when asking again, until the ban is lifted", async () => {
   const [page] = await meet("garden", 1);
   const { banId } = await ask("CreateBan", { ban: { roomId: "garden", address: "127.0.0.0/8" } });
-  const words = "An administrator banned you, or the network you come from.";
+  const words = "An administrator or a host banned you, or the network you come from.";
   await isToldInTheLobby(page, words);
   await page.locator("#join").click();
   await page.locator("#join", { hasText: /^Join$/ }).waitFor();

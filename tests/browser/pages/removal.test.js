@@ -17,7 +17,7 @@ const A_WHILE_MS = 1_500;
 
 for (const [code, reason, words] of [
   ["removed", REMOVED.reason, "An administrator removed you from the room."],
-  ["banned", "<b>Be</b> kind", "An administrator banned you, or the network you come from. Reason: <b>Be</b> kind"],
+  ["banned", "<b>Be</b> kind", "An administrator or a host banned you, or the network you come from. Reason: <b>Be</b> kind"],
 ]) {
   test(`${code} without a close leads to the lobby, with words, and back only by the person`, async () => {
     const { page, sockets, asked } = await openBehind();
@@ -36,7 +36,7 @@ for (const [code, reason, words] of [
 }
 
 for (const [close, code, words] of /** @type {const} */ ([
-  [4501, "banned", "An administrator banned you, or the network you come from."],
+  [4501, "banned", "An administrator or a host banned you, or the network you come from."],
   [4502, "room-closed", "An administrator closed the room."],
   [4599, null, "The server ended the connection."],
 ])) {

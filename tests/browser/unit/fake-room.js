@@ -8,7 +8,7 @@ import { WELCOME, fakeLink, settled } from "./fakes.js";
 
 afterEach(() => mock.timers.reset());
 
-export const ROOM = { locked: false, maxMembers: 10, metadata: {} };
+export const ROOM = { locked: false, maxMembers: 10, metadata: {}, hasPassword: false, lobby: false };
 /** @param {string} clientId */
 export const member = (clientId) => ({ clientId, userId: null, displayName: null, metadata: null });
 
@@ -54,7 +54,9 @@ export function fakeRoom({ connect = true, unsupported = false } = {}) {
   });
   /** @type {any[]} */
   const events = [];
-  for (const name of /** @type {const} */ (["joined", "refused", "ended", "mate-joined", "mate-left", "mate-updated", "room-updated"])) {
+  for (const name of /** @type {const} */ ([
+    "waiting", "joined", "refused", "ended", "token-refused", "mate-joined", "mate-left", "mate-updated", "room-updated",
+  ])) {
     room.on(name, (/** @type {any} */ detail) =>
       events.push([name, detail.clientId ?? detail.cause?.code ?? detail.roomId ?? detail.locked]));
   }
@@ -72,11 +74,16 @@ export function seat(fake, ...others) {
 }
 
 /** @param {ReturnType<typeof fakeRoom>} fake @param {string[]} others */
-export function grant({ lastSocket }, ...others) {
+export function grant(fake, ...others) {
+  grantAs(fake, {}, ...others);
+}
+
+/** @param {ReturnType<typeof fakeRoom>} fake @param {object} more of what `joined` says @param {string[]} others */
+export function grantAs({ lastSocket }, more, ...others) {
   const [register, join] = lastSocket().sent.slice(-2);
   lastSocket().serverSays({ type: "registered", userId: "me", requestId: register.requestId });
   lastSocket().serverSays({
-    type: "joined", roomId: join.roomId, members: others, peers: others.map(member), room: ROOM, requestId: join.requestId,
+    type: "joined", roomId: join.roomId, members: others, peers: others.map(member), room: ROOM, requestId: join.requestId, ...more,
   });
 }
 

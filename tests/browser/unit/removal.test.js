@@ -94,7 +94,7 @@ for (const [close, removed, cause] of /** @type {const} */ ([
   [4501, { code: "banned" }, { code: "banned", text: "be kind" }],
   [4501, { roomId: null }, { code: "disconnected", text: "be kind" }],
   [4502, { code: "room-closed" }, { code: "room-closed", text: "be kind" }],
-  [4503, {}, { code: "not-authorised", text: "the close's own" }],
+  [4503, {}, { code: "unauthenticated", text: "the close's own" }],
   [4510, {}, { code: "ended", text: "the close's own" }],
   [4001, {}, { code: "slow-consumer", text: "the close's own" }],
 ])) {

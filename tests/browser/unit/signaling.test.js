@@ -212,7 +212,7 @@ test("what is said without a link is dropped, not sent on the next one", async (
 test("each close code has a cause, and one that is not known is a lost link", () => {
   for (const [close, code] of /** @type {const} */ ([
     [1001, "going-away"], [1006, "lost"], [1009, "message-too-large"], [1011, "server-fault"], [4000, "timeout"],
-    [4001, "slow-consumer"], [4499, "lost"], [4502, "room-closed"], [4503, "not-authorised"], [4999, "ended"],
+    [4001, "slow-consumer"], [4499, "lost"], [4502, "room-closed"], [4503, "unauthenticated"], [4999, "ended"],
   ])) {
     const { link, lastSocket } = connected(fakeLink());
     lastSocket().serverCloses(close, "words");
