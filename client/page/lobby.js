@@ -33,6 +33,7 @@ const nameInput = element("name", HTMLInputElement);
 const suggestButton = button("suggest");
 const joinButton = button("join");
 const cancelButton = button("cancel");
+const noteLine = element("lobby-note", HTMLElement);
 const errorLine = element("error", HTMLElement);
 
 export class Lobby {
@@ -46,8 +47,11 @@ export class Lobby {
   #opening = null;
   #opened = false;
   #joining = false;
+  #waiting = false;
   /** @type {() => string} in the language of the moment */
   #error = () => "";
+  /** Why it takes so long. @type {() => string} */
+  #note = () => "";
   /** @type {LevelMeter | null} */
   #meter = null;
   /** @type {ReturnType<typeof setInterval> | undefined} */
@@ -64,7 +68,7 @@ export class Lobby {
       event.preventDefault();
       this.#submit();
     });
-    cancelButton.addEventListener("click", () => this.#cancel());
+    cancelButton.addEventListener("click", () => this.cancel());
     suggestButton.addEventListener("click", () => {
       roomInput.value = suggestedRoom();
       nameInput.focus();
@@ -81,7 +85,7 @@ export class Lobby {
   open(roomId) {
     if (roomId) roomInput.value = roomId;
     screen.hidden = false;
-    this.#joining = false;
+    this.#settle();
     this.#opened = false;
     this.#opening = null;
     // The call may have changed them.
@@ -94,7 +98,7 @@ export class Lobby {
 
   close() {
     screen.hidden = true;
-    this.#joining = false;
+    this.#settle();
     this.#stopMeter();
     video.srcObject = null;
   }
@@ -112,9 +116,37 @@ export class Lobby {
     if (screen.hidden) for (const text of this.#problems()) notify(text);
   }
 
+  /** Somebody asks for a seat. */
+  begin() {
+    this.#settle();
+    this.#joining = true;
+    this.#error = () => "";
+    this.#show();
+  }
+
+  /** Until a host lets one in. */
+  wait() {
+    this.begin();
+    this.#waiting = true;
+    this.say(() => t("lobby.waitingNote"));
+  }
+
+  /** @param {() => string} text why it takes so long */
+  say(text) {
+    this.#note = text;
+    this.#show();
+  }
+
+  cancel() {
+    this.#settle();
+    this.#onCancel();
+    this.#show();
+    joinButton.focus();
+  }
+
   /** @param {() => string} text */
   fail(text) {
-    this.#joining = false;
+    this.#settle();
     this.#error = text;
     if (document.activeElement === cancelButton) joinButton.focus();
     this.#show();
@@ -156,19 +188,15 @@ export class Lobby {
     roomInput.value = roomId;
     const displayName = nameInput.value.trim();
     remember("name", displayName);
-    this.#joining = true;
-    this.#error = () => "";
-    this.#show();
+    this.begin();
     // The call does not wait for the browser's question: others get picture and sound once it is answered.
     if (!this.#opened) this.preview();
     this.#onJoin({ roomId, displayName });
   }
 
-  #cancel() {
-    this.#joining = false;
-    this.#onCancel();
-    this.#show();
-    joinButton.focus();
+  #settle() {
+    this.#joining = this.#waiting = false;
+    this.#note = () => "";
   }
 
   /** @param {Kind} kind */
@@ -202,10 +230,12 @@ export class Lobby {
     else if (this.#opening) note.textContent = t("lobby.opening");
     else note.textContent = state.camera.on ? "" : t("lobby.cameraOff");
     this.#showProblems();
-    joinButton.textContent = t(this.#joining ? "lobby.joining" : "lobby.join");
+    const label = this.#waiting ? "lobby.waiting" : this.#joining ? "lobby.joining" : "lobby.join";
+    joinButton.textContent = t(label);
     // Not disabled: that would take the focus, and nobody would give it back when the room refuses.
     joinButton.ariaDisabled = String(this.#joining);
     cancelButton.hidden = !this.#joining;
+    setText(noteLine, this.#note());
     setText(errorLine, this.#error());
     this.#watchLevel();
   }

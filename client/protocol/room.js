@@ -375,6 +375,7 @@ export class Room extends Events {
     this.#seatedIn = null;
     this.#returning = null;
     this.#info = null;
+    this.#hosting.begin("member");
     this.#retriesMs = [];
     clearTimeout(this.#retryTimer);
     this.#mates.partFromAll();

@@ -10,8 +10,11 @@ import { leaveKey } from "../texts/leaves.js";
 import { nameOf } from "../texts/names.js";
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
+import { HostPanel } from "./host-panel.js";
+import { MuteRequest } from "./mute-request.js";
 import { Panel } from "./panel.js";
-import { showPeople } from "./people.js";
+import { People } from "./people.js";
+import { PersonDialog } from "./person-dialog.js";
 import { RecordingControl } from "./recording-control.js";
 import { listenForShortcuts } from "./shortcuts.js";
 import { StatisticsPanel } from "./statistics-panel.js";
@@ -52,16 +55,23 @@ export class Call {
   #recording;
   #controls;
   #panel;
+  #people;
+  #hostPanel;
+  #muteRequest;
 
   /** @param {Room} room @param {LocalMedia} media @param {ScreenShare} share */
   constructor(room, media, share) {
     this.#room = room;
     this.#share = share;
+    const person = new PersonDialog(room);
+    this.#people = new People(room, (clientId) => this.#stage.noteOn(clientId), (clientId) => person.open(clientId));
+    this.#hostPanel = new HostPanel(room);
     this.#stage = new Stage(room, media, share, () => this.#showPeople());
     this.#chat = new Chat(room);
     this.#statistics = new StatisticsPanel(room, (clientId) => this.#stage.noteOn(clientId));
     this.#recording = new RecordingControl(room, () => this.#stage.participants());
     this.#controls = new Controls(room, media, share);
+    this.#muteRequest = new MuteRequest(room, media, () => this.#controls.mute());
     this.#panel = new Panel((view) => this.#showView(view));
     new DevicePicker(element("call-devices", HTMLElement), media);
     this.#listenToRoom();
@@ -83,6 +93,7 @@ export class Call {
 
   close() {
     this.#recording.stop();
+    this.#muteRequest.close();
     this.#share.stop();
     this.#panel.close();
     this.#statistics.stop();
@@ -103,8 +114,18 @@ export class Call {
     room.on("joined", ({ room: { locked } }) => {
       lockedBadge.hidden = !locked;
       this.#chat.reconnected();
+      this.#showPeople();
     });
-    room.on("room-updated", ({ locked }) => (lockedBadge.hidden = !locked));
+    room.on("room-updated", ({ locked }) => {
+      lockedBadge.hidden = !locked;
+      this.#showPeople();
+    });
+    room.on("role-changed", ({ role, mate }) => this.#announceRole(role, mate));
+    room.on("knock", (knock) => {
+      this.#announce("people.knocks", nameOf(knock));
+      this.#showPeople();
+    });
+    room.on("knock-ended", () => this.#showPeople());
     room.on("mate-joined", (mate) => this.#announce("people.joined", nameOf(mate)));
     room.on("mate-left", (mate) => {
       this.#presenceById.delete(mate.clientId);
@@ -181,7 +202,8 @@ export class Call {
   #showPeople() {
     // The stage speaks before the constructor is done.
     if (!this.#stage) return;
-    showPeople(this.#room, this.#displayName, (clientId) => this.#stage.noteOn(clientId));
+    this.#people.show(this.#displayName);
+    this.#hostPanel.show();
     this.#recording.update();
   }
 
@@ -201,6 +223,13 @@ export class Call {
     if (!before || !now) return;
     if (now.handRaised && !before.handRaised) this.#announce("people.hand", nameOf(mate));
     if (now.sharing && !before.sharing) this.#announce("people.shares", nameOf(mate));
+  }
+
+  /** @param {import("../../protocol/messages.js").Role} role @param {Mate | null} mate */
+  #announceRole(role, mate) {
+    this.#showPeople();
+    if (!mate) notify(t(role === "host" ? "hosting.isYou" : "hosting.isNotYou"));
+    else if (role === "host") this.#announce("people.isHost", nameOf(mate));
   }
 
   /** Nobody comes or goes in truth where oneself comes or goes. @param {string} key @param {string} name */

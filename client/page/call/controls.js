@@ -49,6 +49,10 @@ export class Controls {
     if (problem) notify(t(`problem.microphone.${problem}`));
   }
 
+  mute() {
+    if (this.#media.state.microphone.on) this.toggleMicrophone();
+  }
+
   async toggleCamera() {
     const { on } = this.#media.state.camera;
     remember("cameraOn", !on);

@@ -18,6 +18,7 @@ export const LEAVES = new Map([
   ["banned", "people.banned"],
   ["room-closed", "people.closed"],
   ["node-lost", LOST],
+  ["token-expired", "people.expired"],
 ]);
 
 /** @param {string | null} reason */

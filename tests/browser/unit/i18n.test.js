@@ -62,6 +62,11 @@ test("a code that the page knows has its words, a newer one the server's, and wi
   assert.equal(causeText({ code: "moon-phase", text: "" }), "The server refused (moon-phase).");
 });
 
+test("a refusal that time makes better says how long it takes", () => {
+  assert.equal(causeText({ code: "wrong-password", text: "", retryAfterMs: 11_200 }),
+    "That is not the password of this room. Still to wait: 12 s.");
+});
+
 test("each code, close code and leave reason of the protocol has words of its own", () => {
   const codes = [...protocol.matchAll(/^\| `([\w-]+)` \| `(?:error|join-error|removed)`/gm)].map(([, code]) => code);
   assert.ok(codes.includes("bad-message") && codes.includes("banned") && codes.length >= 12, String(codes));
