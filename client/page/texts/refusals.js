@@ -38,7 +38,7 @@ export const CAUSES = {
   "cause.removed-by-host": { en: "A host removed you from the room.", zh: "主持人已将你移出房间。" },
   "cause.disconnected": { en: "An administrator ended your connection.", zh: "管理员已断开你的连接。" },
   "cause.banned": { en: "An administrator or a host banned you, or the network you come from.", zh: "管理员或主持人已禁止你或你所在的网络进入。" },
-  "cause.room-closed": { en: "An administrator closed the room.", zh: "管理员已关闭房间。" },
+  "cause.room-closed": { en: "The room was closed.", zh: "房间已被关闭。" },
   "cause.unsupported": { en: "This browser could not set up a connection to the others. WebRTC may be switched off or blocked here.", zh: "此浏览器无法与其他人建立连接，WebRTC 可能已被禁用或阻止。" },
   "cause.ended": { en: "The server ended the connection.", zh: "服务器已结束连接。" },
   "cause.later": { en: "{why} Still to wait: {seconds} s.", zh: "{why}还需等待 {seconds} 秒。" },

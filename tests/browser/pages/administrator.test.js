@@ -45,7 +45,7 @@ test("everybody in a room that is ended is in the lobby, and the next one in mak
   await ask("LockRoom", { roomId: "attic", locked: true });
   await ask("DeleteRoom", { roomId: "attic" });
   for (const page of pages) {
-    await isToldInTheLobby(page, "An administrator closed the room.");
+    await isToldInTheLobby(page, "The room was closed.");
     await page.locator("#join").click();
     await page.locator("#leave").waitFor();
   }

@@ -40,14 +40,20 @@ export async function focusIsOn(page, selector) {
 /** @param {Page} page */
 export async function fits(page) {
   const faults = await page.evaluate(() => {
-    const covers = ["#more-menu:popover-open", "#panel:not([hidden])"].map((selector) => document.querySelector(selector));
+    const covers = ["dialog[open]", "#more-menu:popover-open", "#panel:not([hidden])"].map((selector) => document.querySelector(selector));
     const cover = covers.find(Boolean);
     const seen = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("button, input, select, textarea, h1, label")])
       .filter((element) => element.checkVisibility({ opacityProperty: true }))
       // What lies under an open panel is out of reach on purpose.
       .filter((element) => !cover || cover.contains(element) || element.closest(".controls, #call > header"))
-      .filter((element) => !cover?.matches("#more-menu") || cover.contains(element));
-    const boxes = seen.map((element) => ({ name: element.id || element.textContent, box: element.getBoundingClientRect() }));
+      .filter((element) => !cover?.matches("#more-menu, dialog") || cover.contains(element));
+    /** What a view has scrolled out of sight lies under nothing. @param {HTMLElement} element */
+    const boxOf = (element) => {
+      const { left, right, top, bottom } = element.getBoundingClientRect();
+      const view = element.closest(".view")?.getBoundingClientRect() ?? { top, bottom };
+      return { left, right, top: Math.max(top, view.top), bottom: Math.min(bottom, view.bottom) };
+    };
+    const boxes = seen.map((element) => ({ name: element.id || element.textContent, box: boxOf(element) }));
     const found = boxes.filter(({ box }) => box.left < 0 || box.right > innerWidth).map(({ name }) => `${name} is cut off`);
     for (const [index, a] of boxes.entries()) {
       for (const [offset, b] of boxes.slice(index + 1).entries()) {

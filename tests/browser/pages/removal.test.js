@@ -37,7 +37,7 @@ for (const [code, reason, words] of [
 
 for (const [close, code, words] of /** @type {const} */ ([
   [4501, "banned", "An administrator or a host banned you, or the network you come from."],
-  [4502, "room-closed", "An administrator closed the room."],
+  [4502, "room-closed", "The room was closed."],
   [4599, null, "The server ended the connection."],
 ])) {
   test(`closed with ${close}, the page waits in the lobby, with words in its language, until people press Join`, async () => {

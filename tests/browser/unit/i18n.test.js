@@ -96,7 +96,7 @@ test("an administrator's reason is told as it is, the server's words for want of
   }
   assert.doesNotMatch(causeText({ code: "room-full", text: "Room is full" }), /Reason/);
   switchLanguage();
-  assert.equal(causeText({ code: "room-closed", text: "Be kind" }), "管理员已关闭房间。原因：Be kind");
+  assert.equal(causeText({ code: "room-closed", text: "Be kind" }), "房间已被关闭。原因：Be kind");
   switchLanguage();
 });
 
