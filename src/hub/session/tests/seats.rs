@@ -61,6 +61,7 @@ fn asks(hub: &Arc<Hub>, token: &ReturnToken, now: SystemTime) -> Result<(), Deni
         returning: Some(token.clone()),
         return_token: ReturnToken::random(),
         request_id: None,
+        ice_servers: None,
         left: None,
     };
     let cell = hub.directory.find(&"r".parse().unwrap()).unwrap();
