@@ -66,7 +66,7 @@
 //!
 //! # Who may know whom
 //!
-//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal} → {room, ban} → event → id →
+//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal, auth} → {room, ban} → event → id →
 //! config`. Nothing names what stands left of it; a test holds this.
 //!
 //! # Invariants
@@ -114,6 +114,7 @@
 //!   demand another; only an explicit value that is too small is refused.
 
 pub mod admin;
+pub mod auth;
 pub mod ban;
 pub mod bench;
 pub mod config;

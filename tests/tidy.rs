@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 10] = [
     &["ws", "telemetry"],
     &["hub"],
     &["metrics"],
-    &["protocol", "journal"],
+    &["protocol", "journal", "auth"],
     &["room", "ban"],
     &["event"],
     &["id"],
