@@ -44,7 +44,7 @@ pub use look::{Counts, Limits};
 pub use outbox::{Due, Entry, Outbox};
 pub use removal::{KeepOut, NotRemoved};
 pub use rooms::{NotChanged, NotMade};
-pub use session::{Join, Session};
+pub use session::{Join, Session, Wish};
 pub use turn::{turn_takes_another, turns};
 
 use crate::{

@@ -1,12 +1,9 @@
 //! One connected client's own view: its names, its seat, and the requests it makes one after another.
 
+mod names;
 mod seat;
 
-use std::{
-    mem,
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{mem, sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -19,12 +16,10 @@ use super::{
 };
 use crate::{
     ban::Ban,
-    id::{ClientId, RoomId, UserId},
+    id::{ClientId, RoomId},
     metrics::{Closing, Message},
-    protocol::{
-        self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind, UserIdJson,
-    },
-    room::{Denied, Identity, LeaveReason},
+    protocol::{self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind},
+    room::{Denied, LeaveReason},
 };
 
 /// Ends with its value: whatever way the connection goes, dropping this frees the seat and the name.
@@ -44,20 +39,21 @@ pub struct Session {
     waits: bool,
 }
 
-/// A wish for a seat, to be carried out with [`Session::join`].
+/// What may have to be waited for, to be carried out with [`Session::carry_out`].
 #[derive(Debug)]
 #[must_use = "the client waits for an answer"]
+pub enum Wish {
+    /// For a seat.
+    Join(Join),
+}
+
+/// A wish for a seat.
+#[derive(Debug)]
 pub struct Join {
     room_id: RoomId,
     metadata: Option<Arc<str>>,
     request_id: Option<RequestId>,
     since: Instant,
-}
-
-impl Names {
-    pub(super) fn user_id(&self) -> Option<&UserId> {
-        self.identity.user_id.as_ref()
-    }
 }
 
 impl Session {
@@ -155,9 +151,9 @@ impl Session {
         self.client.heard(self.hub().heartbeat.now());
     }
 
-    /// Handles one message: whatever it leads to is in outboxes afterwards. Only a join may have to be waited
+    /// Handles one message: whatever it leads to is in outboxes afterwards. Only a wish may have to be waited
     /// for: it is to be carried out before the next message.
-    pub fn receive(&mut self, text: &str) -> Option<Box<Join>> {
+    pub fn receive(&mut self, text: &str) -> Option<Box<Wish>> {
         self.spoke = true;
         self.client.messages_in.add(1);
         let (request_id, request) = protocol::parse(text);
@@ -167,7 +163,8 @@ impl Session {
             Ok(Request::Join { room_id, metadata }) => match self.change() {
                 Ok(()) => {
                     let since = Instant::now();
-                    return Some(Box::new(Join { room_id, metadata, request_id, since }));
+                    let join = Join { room_id, metadata, request_id, since };
+                    return Some(Box::new(Wish::Join(join)));
                 }
                 Err(rejected) => Err(Rejected { join: true, ..rejected }),
             },
@@ -190,9 +187,15 @@ impl Session {
         None
     }
 
-    /// Carries out a join, or says why not.
-    pub async fn join(&mut self, join: Box<Join>) {
-        let Join { room_id, metadata, request_id, since } = *join;
+    /// Carries out a wish, or says why not.
+    pub async fn carry_out(&mut self, wish: Box<Wish>) {
+        match *wish {
+            Wish::Join(join) => self.join(join).await,
+        }
+    }
+
+    async fn join(&mut self, join: Join) {
+        let Join { room_id, metadata, request_id, since } = join;
         let seated = self.take_seat(&room_id, metadata, request_id.as_ref()).await;
         if seated.is_ok() {
             self.hub().metrics.join(since.elapsed());
@@ -220,32 +223,6 @@ impl Session {
             let text = "You join or register too often; try again shortly";
             Rejected::rate_limited(text, milliseconds(ticks))
         })
-    }
-
-    fn register(
-        &mut self,
-        identity: Identity,
-        request_id: Option<&RequestId>,
-    ) -> Result<(), Rejected> {
-        let own_id = || self.client.id.to_string().parse().expect("a UUID is a short text");
-        let user_id = identity.user_id.clone().unwrap_or_else(own_id);
-        let identity = Identity { user_id: Some(user_id.clone()), ..identity };
-        let shown = UserIdJson::from(&user_id);
-        let names = Arc::new(Names { identity: identity.clone(), user_id: shown });
-        let seat = self.seat.clone().filter(|cell| cell.seats(self.client.id));
-        if let Some(cell) = &seat {
-            self.may_change(cell)?;
-        }
-        let (hub, now) = (self.hub(), SystemTime::now());
-        let publish = || self.client.publish_names(Some(Arc::clone(&names)));
-        let admitted = match &seat {
-            Some(cell) => cell.rename(hub, &self.client, &identity, now, publish),
-            None => hub.bans.admit(None, &identity, self.client.address, now, publish),
-        };
-        admitted.map_err(|ban| banned(&ban))?;
-        self.names = Some(names);
-        self.reply(&Reply::Registered { user_id: &user_id, request_id });
-        Ok(())
     }
 
     fn signal(

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::limits,
-    hub::{Ending, Join, Link, Outbox, Session, turn_takes_another, turns},
+    hub::{Ending, Link, Outbox, Session, Wish, turn_takes_another, turns},
 };
 
 /// How much may wait for the socket before a client that takes it slowly is not read from either.
@@ -71,18 +71,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn converse(&mut self) -> Parting {
         loop {
             match poll_fn(|cx| self.poll_turn(cx)).await {
-                Ok(join) => {
+                Ok(wish) => {
                     self.reader.rest();
-                    // In a box: room for a join would be part of every connection, and most of them are idle.
-                    Box::pin(self.session.join(join)).await;
+                    // In a box: room for that would be part of every connection, and most of them are idle.
+                    Box::pin(self.session.carry_out(wish)).await;
                 }
                 Err(parting) => return parting,
             }
         }
     }
 
-    /// Handles what the client says, up to a join, which may have to be waited for.
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Join>, Parting>> {
+    /// Handles what the client says, up to a wish, which may have to be waited for.
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<Wish>, Parting>> {
         let Self { wire, reader, session } = self;
         let outbox = &session.client().outbox;
         if outbox.was_summoned() {
@@ -152,7 +152,7 @@ fn listen<S: AsyncRead + AsyncWrite + Unpin>(
     reader: &mut Reader,
     session: &mut Session,
     reads: &mut Reads<'_, '_, S>,
-) -> Poll<Option<Result<Box<Join>, Parting>>> {
+) -> Poll<Option<Result<Box<Wish>, Parting>>> {
     let most = session.max_message_bytes();
     while turn_takes_another() {
         let said = match ready!(reader.poll_next(most, |room| reads.poll(room))) {
@@ -162,8 +162,8 @@ fn listen<S: AsyncRead + AsyncWrite + Unpin>(
         let allowed_more = session.count_message();
         match said {
             Incoming::Text(text) => {
-                if let Some(join) = session.receive(text) {
-                    return Poll::Ready(Some(Ok(join)));
+                if let Some(wish) = session.receive(text) {
+                    return Poll::Ready(Some(Ok(wish)));
                 }
             }
             Incoming::Ping(payload) => {

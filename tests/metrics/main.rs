@@ -254,8 +254,8 @@ async fn moved_in_a_hub() -> BTreeSet<String> {
     let (told, audience) = (800, Audience::Client(session.client().id));
     (0..told).for_each(|_| tell(&hub, &audience, &content));
     let watcher = hub.metrics.watcher(Position(0));
-    let join = session.receive(r#"{"type":"join","roomId":"r"}"#).unwrap();
-    session.join(join).await;
+    let wish = session.receive(r#"{"type":"join","roomId":"r"}"#).unwrap();
+    session.carry_out(wish).await;
     let families = shown(&hub);
     assert_eq!(value(&families, "signalpost_outbox_messages", &[]), f64::from(2 + told));
     assert_eq!(value(&families, "signalpost_watcher_lag_events", &[]), 2.0);

@@ -38,8 +38,8 @@ impl Puppet {
     /// Says it, and hears what is due. Returns the answer's type and code, unless that is the end.
     pub(crate) fn ask(&mut self, mut request: Value) -> Result<(String, Value), Ending> {
         request["requestId"] = json!("asked");
-        if let Some(join) = self.session.receive(&request.to_string()) {
-            ready(self.session.join(join));
+        if let Some(wish) = self.session.receive(&request.to_string()) {
+            ready(self.session.carry_out(wish));
         }
         let mut answer = None;
         self.hear(|message| {

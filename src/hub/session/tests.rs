@@ -10,6 +10,7 @@ use crate::{
     config::Config,
     event::Administrator,
     hub::{Due, KeepOut},
+    room::Identity,
 };
 
 fn hub() -> Arc<Hub> {
@@ -34,8 +35,8 @@ fn heard(session: &Session) -> Vec<Value> {
 
 /// What a client hears, itself, when it says this.
 async fn ask(session: &mut Session, message: Value) -> Vec<Value> {
-    if let Some(join) = session.receive(&message.to_string()) {
-        session.join(join).await;
+    if let Some(wish) = session.receive(&message.to_string()) {
+        session.carry_out(wish).await;
     }
     heard(session)
 }
@@ -178,7 +179,7 @@ async fn who_is_at_its_end_takes_no_seat_and_leaves_no_room_behind() {
     let mut session = hub.connect(Ipv4Addr::LOCALHOST.into(), None).unwrap();
     let wish = session.receive(&join("r").to_string()).unwrap();
     hub.disconnect_client(&Administrator::default(), session.client.id, None, None).await.unwrap();
-    session.join(wish).await;
+    session.carry_out(wish).await;
     assert_eq!(hub.counts().rooms, 0);
 }
 
