@@ -4,6 +4,7 @@
 
 mod addresses;
 mod agents;
+mod appointments;
 mod bans;
 mod broadcast;
 mod cell;
@@ -44,10 +45,11 @@ pub use look::{Counts, Limits};
 pub use outbox::{Due, Entry, Outbox};
 pub use removal::{KeepOut, NotRemoved};
 pub use rooms::{NotChanged, NotMade};
-pub use session::{Join, Session, Wish};
+pub use session::{Join, Register, Session, Wish};
 pub use turn::{turn_takes_another, turns};
 
 use crate::{
+    auth::Authority,
     config::{Capacity, Config},
     event::Administrator,
     journal::Journal,
@@ -56,9 +58,9 @@ use crate::{
     room::{Identity, Settings},
 };
 use {
-    addresses::Addresses, agents::Agents, bans::BanBook, directory::Directory, drain::Drain,
-    enders::Enders, heartbeat::Heartbeat, keep::Keep, rate::Rates, registry::Registry,
-    timers::Timers,
+    addresses::Addresses, agents::Agents, appointments::Appointments, bans::BanBook,
+    directory::Directory, drain::Drain, enders::Enders, heartbeat::Heartbeat, keep::Keep,
+    rate::Rates, registry::Registry, timers::Timers,
 };
 
 /// See the module. One for each server.
@@ -81,6 +83,8 @@ pub struct Hub {
     drain: Drain,
     agents: Agents,
     enders: Enders,
+    appointments: Appointments,
+    authority: Option<Arc<Authority>>,
     /// What is counted, here and by those above.
     pub metrics: Arc<Metrics>,
     /// The end of every task that serves a browser, whatever it is about.
@@ -139,6 +143,8 @@ impl Hub {
             addresses: Addresses::new(capacity.per_address),
             agents: Agents::default(),
             enders: Enders::default(),
+            appointments: Appointments::default(),
+            authority: None,
             heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
             rates: Rates::new(config.rate_limit, config.max_message_bytes),
             keep: Keep::new(config.outbox_limits(), config.kept_bytes()),
@@ -154,6 +160,17 @@ impl Hub {
         }
     }
 
+    /// From now on tokens count, as `authority` says.
+    #[must_use]
+    pub fn asking(self, authority: Option<Arc<Authority>>) -> Self {
+        Self { authority, ..self }
+    }
+
+    /// Who says whose tokens are taken, if anybody is asked for one.
+    pub fn authority(&self) -> Option<&Arc<Authority>> {
+        self.authority.as_ref()
+    }
+
     /// Beats the heart, ends what has its time, wakes those who follow the log and carries out drains, for as long as
     /// it is polled.
     pub async fn run(&self) {
@@ -163,6 +180,7 @@ impl Hub {
             let now = SystemTime::now();
             self.end_empty_rooms(now);
             self.end_bans(now);
+            self.keep_appointments();
         };
         tokio::join!(
             self.heartbeat.run(&self.clients, each_second),
@@ -213,6 +231,7 @@ impl Hub {
             return Err(full);
         }
         self.heartbeat.enrol(&client);
+        self.expect_token(client.id);
         self.metrics.connection();
         let nobody = Identity::default();
         if let Some(ban) = self.bans.against(None, &nobody, address, SystemTime::now()) {

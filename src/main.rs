@@ -131,7 +131,7 @@ async fn reload_at(mut hangups: Signal, renewal: Renewal) {
     while hangups.recv().await.is_some() {
         if renewal.is_empty() {
             tracing::info!(
-                "SIGHUP: without certificates and administrators there is nothing to reload"
+                "SIGHUP: without certificates, administrators and keys there is nothing to reload"
             );
         }
         renewal.reload();

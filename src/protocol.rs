@@ -11,5 +11,5 @@ pub use code::{CloseCode, Code};
 pub use frame::{Announcement, Frame};
 pub use json::Json;
 pub use reply::{Joined, Peer, Reply, RoomInfo, VERSION};
-pub use request::{Rejected, Request, RequestId, SignalKind, parse};
+pub use request::{Rejected, Request, RequestId, SignalKind, Token, parse};
 pub use signal::{Sender, UserIdJson};

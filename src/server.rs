@@ -21,6 +21,7 @@ use tokio::{
 
 use crate::{
     admin::{Admin, Health, TokenFile, TokenFileError},
+    auth::{Authority, KeyError},
     config::{Config, Contradiction},
     http::Http,
     hub::{Hub, Stage},
@@ -81,6 +82,9 @@ pub enum StartError {
     /// A file of administrators that cannot be used.
     #[error(transparent)]
     TokenFile(#[from] TokenFileError),
+    /// A key for tokens that cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A folder that is not there.
     #[error("--client-dir {0:?} holds no index.html; name the folder of the browser client")]
     ClientDir(String),
@@ -104,6 +108,7 @@ impl Server {
         let certificate = Certificate::of(&config)?;
         let admin_certificate = Certificate::of_admin(&config)?;
         let token_file = TokenFile::of(&config)?;
+        let authority = Authority::of(&config.auth_flags)?.map(Arc::new);
         let listeners = listener::bind_all(&config)?;
         let admin_listener = listener::bind("--admin-listen", config.admin_listen)?;
 
@@ -117,12 +122,12 @@ impl Server {
             );
         }
         let config = Arc::new(config);
-        let hub = Arc::new(Hub::new(Arc::clone(&config)));
+        let hub = Arc::new(Hub::new(Arc::clone(&config)).asking(authority.clone()));
         let http = Arc::new(Http::new(Arc::clone(&hub), Arc::clone(&config)));
         let refusals = Arc::clone(&http.refusals);
         let admin = Admin::new(Arc::clone(&hub)).exposing(refusals).asking(token_file.clone());
         let certificates = certificate.iter().chain(&admin_certificate).cloned();
-        let renewal = Renewal::of(certificates, token_file.clone());
+        let renewal = Renewal::of(certificates, token_file.clone(), authority);
         let addresses = Addresses {
             http: listeners
                 .iter()
@@ -177,6 +182,9 @@ impl Server {
         let ticking = Arc::clone(&hub);
         parts.spawn(async move { ticking.run().await });
         parts.spawn(renewal.run());
+        if let Some(authority) = hub.authority().cloned() {
+            parts.spawn(async move { authority.run().await });
+        }
         parts.spawn(say_refusals(Arc::clone(&http), token_file));
         parts.spawn(show_health(Arc::clone(&hub), admin.health()));
         let mut accepting = JoinSet::new();

@@ -26,7 +26,7 @@ use signalpost::{
         Announcement, CloseCode, Code, Joined, Json, Rejected, Reply, Request, Sender, SignalKind,
         UserIdJson, VERSION, parse,
     },
-    room::{Change, Event, Identity, LeaveReason, Member, Settings},
+    room::{Change, Event, Identity, LeaveReason, Member, Role, Settings},
 };
 
 const PROTOCOL: &str = include_str!("../client/PROTOCOL.md");
@@ -45,7 +45,7 @@ fn every_documented_request_is_one_and_every_request_is_documented() {
     for block in blocks("json client") {
         let (request_id, request) = parse(block);
         seen.insert(match request.unwrap_or_else(|fault| panic!("{block}: {fault:?}")) {
-            Request::Register(_) => "register",
+            Request::Register { .. } => "register",
             Request::Join { .. } => "join",
             Request::Leave { .. } => "leave",
             Request::Signal { kind: SignalKind::Offer, .. } => "offer",
@@ -130,7 +130,8 @@ fn written() -> Vec<String> {
         request_id: None,
     };
     vec![
-        encoded(Reply::Registered { user_id, request_id: Some(&one) }),
+        encoded(Reply::Registered { user_id, role: None, request_id: Some(&one) }),
+        encoded(Reply::Registered { user_id, role: Some(Role::Member.as_str()), request_id: None }),
         Announcement::joined(joined).frame().as_str().to_owned(),
         encoded(Reply::JoinError {
             error: "Room is full",
@@ -163,6 +164,7 @@ fn written() -> Vec<String> {
         announced(Change::Locked, &locked),
         encoded(Reply::Broadcast { content: &raw(r#"{"text": "The server restarts at six."}"#) }),
         encoded(Reply::GoingAway { retry_after_ms: 1000 }),
+        encoded(Reply::TokenExpiring { expires_in_ms: 60_000 }),
         encoded(Reply::Removed {
             code: Code::Removed,
             reason: CloseCode::Removed.reason(),
@@ -203,6 +205,7 @@ fn every_code_reason_and_limit_is_in_the_document() {
         ("`roomId`, `userId`, `targetId`", limits::NAME_CHARS),
         ("`displayName`, `requestId`", limits::LABEL_CHARS),
         ("`metadata`", limits::METADATA_BYTES),
+        ("`token`", limits::TOKEN_BYTES),
         ("a message", limits::MESSAGE_BYTES),
         ("unread messages that the server keeps for a client", limits::OUTBOX_MESSAGES),
     ] {

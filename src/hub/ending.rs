@@ -15,6 +15,10 @@ pub enum Ending {
     Unfinished,
     /// The client said more than it may, for too long. What is due is dropped.
     RateLimited,
+    /// The client has shown no token in time. What is due is still sent.
+    Unauthenticated,
+    /// The client's token has expired. What is due is still sent.
+    TokenExpired,
     /// The server stops now. What is due is dropped.
     CutOff,
     /// An administrator wants it. What is due is still sent.
@@ -40,7 +44,11 @@ impl Ending {
     pub(super) fn urgency(self) -> Urgency {
         match self {
             Self::GoingAway => Urgency::Patient,
-            Self::Removed | Self::Banned | Self::RoomClosed => Urgency::Firm,
+            Self::Removed
+            | Self::Banned
+            | Self::RoomClosed
+            | Self::Unauthenticated
+            | Self::TokenExpired => Urgency::Firm,
             Self::HeartbeatTimeout
             | Self::SlowConsumer
             | Self::Unfinished
@@ -57,6 +65,9 @@ impl Ending {
             Self::SlowConsumer => LeaveReason::SlowConsumer,
             Self::Unfinished => LeaveReason::Timeout,
             Self::RateLimited => LeaveReason::RateLimited,
+            // It had no seat.
+            Self::Unauthenticated => LeaveReason::Disconnected,
+            Self::TokenExpired => LeaveReason::TokenExpired,
             Self::Removed => LeaveReason::Removed,
             Self::Banned => LeaveReason::Banned,
             Self::RoomClosed => LeaveReason::RoomClosed,

@@ -15,12 +15,14 @@ use super::{
     rate::{Meter, Over, milliseconds},
 };
 use crate::{
+    auth::Pass,
     ban::Ban,
     id::{ClientId, RoomId},
     metrics::{Closing, Message},
     protocol::{self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind},
     room::{Denied, LeaveReason},
 };
+pub use names::Register;
 
 /// Ends with its value: whatever way the connection goes, dropping this frees the seat and the name.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct Session {
     names: Option<Arc<Names>>,
     /// Where it sits, unless somebody freed the seat meanwhile: the room knows.
     seat: Option<Arc<RoomCell>>,
+    /// What its token says, if it has shown one.
+    pass: Option<Arc<Pass>>,
     meter: Meter,
     /// Whether it said a whole message since it last rested.
     spoke: bool,
@@ -45,6 +49,8 @@ pub struct Session {
 pub enum Wish {
     /// For a seat.
     Join(Join),
+    /// For the names of a token.
+    Register(Register),
 }
 
 /// A wish for a seat.
@@ -60,7 +66,16 @@ impl Session {
     pub(super) fn new(client: Arc<Client>) -> Self {
         let hub = &client.outbox.hub;
         let meter = Meter::new(&hub.rates, hub.heartbeat.now());
-        Self { client, names: None, seat: None, meter, spoke: false, silenced: false, waits: false }
+        Self {
+            client,
+            names: None,
+            seat: None,
+            pass: None,
+            meter,
+            spoke: false,
+            silenced: false,
+            waits: false,
+        }
     }
 
     fn hub(&self) -> &Arc<Hub> {
@@ -160,7 +175,7 @@ impl Session {
         let message = Message::of(&request);
         let answer = match request {
             Ok(Request::Signal { kind, target, payload }) => self.signal(kind, target, payload),
-            Ok(Request::Join { room_id, metadata }) => match self.change() {
+            Ok(Request::Join { room_id, metadata }) => match self.may_join(&room_id) {
                 Ok(()) => {
                     let since = Instant::now();
                     let join = Join { room_id, metadata, request_id, since };
@@ -168,14 +183,23 @@ impl Session {
                 }
                 Err(rejected) => Err(Rejected { join: true, ..rejected }),
             },
-            Ok(Request::Leave { room_id }) => {
+            Ok(Request::Leave { room_id }) => self.authenticated().map(|()| {
                 if self.seat.as_ref().is_some_and(|cell| *cell.id() == room_id) {
                     self.leave(LeaveReason::Left, request_id.as_ref());
                 }
-                Ok(())
-            }
-            Ok(Request::Register(identity)) => {
-                self.change().and_then(|()| self.register(identity, request_id.as_ref()))
+            }),
+            Ok(Request::Register { identity, token }) => {
+                let token = token.filter(|_| self.hub().authority().is_some());
+                match (self.change(), token) {
+                    (Ok(()), Some(token)) => {
+                        let display_name = identity.display_name;
+                        let register = Register { token, display_name, request_id };
+                        return Some(Box::new(Wish::Register(register)));
+                    }
+                    (allowed, _) => {
+                        allowed.and_then(|()| self.register(identity, request_id.as_ref()))
+                    }
+                }
             }
             Ok(Request::Ping) => {
                 self.reply(&Reply::Pong { request_id: request_id.as_ref() });
@@ -191,6 +215,7 @@ impl Session {
     pub async fn carry_out(&mut self, wish: Box<Wish>) {
         match *wish {
             Wish::Join(join) => self.join(join).await,
+            Wish::Register(register) => self.register_with_token(register).await,
         }
     }
 
@@ -214,6 +239,11 @@ impl Session {
         self.depart(reason);
     }
 
+    /// Takes a join out of the client's allowance.
+    fn may_join(&mut self, room_id: &RoomId) -> Result<(), Rejected> {
+        self.change().and_then(|()| self.admitted_to(room_id))
+    }
+
     /// Takes a change out of the client's allowance.
     fn change(&mut self) -> Result<(), Rejected> {
         self.meter.change(&self.client.outbox.hub.rates).map_err(|ticks| {
@@ -231,7 +261,7 @@ impl Session {
         target: Option<ClientId>,
         payload: Json<'_>,
     ) -> Result<(), Rejected> {
-        let cell = self.seat.as_ref().ok_or_else(not_in_room)?;
+        let cell = self.seat.as_ref().ok_or_else(|| self.not_seated())?;
         let from = self.client.id;
         let user_id = self.names.as_ref().map(|names| &names.user_id);
         let frame = Sender { client_id: from, user_id }.signal(kind, payload);
@@ -243,6 +273,11 @@ impl Session {
             Unroutable::SenderNotSeated => not_in_room(),
             Unroutable::TargetNotSeated => Rejected::peer_not_found(),
         })
+    }
+
+    /// Why somebody without a seat cannot do what takes one.
+    fn not_seated(&self) -> Rejected {
+        self.authenticated().err().unwrap_or_else(not_in_room)
     }
 
     /// What becomes of a message in the end: it is counted, and refused where it must be.
@@ -277,6 +312,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         // Unless it was ended: as when the connection's task panics.
         self.depart(LeaveReason::InternalError);
+        self.hub().appointments.forget(self.client.id);
         self.hub().clients.remove(self.client.id);
         self.hub().addresses.leave(self.client.network());
         self.client.outbox.let_go();

@@ -69,6 +69,8 @@ pub enum LeaveReason {
     RateLimited,
     /// The client broke the WebSocket protocol.
     ProtocolError,
+    /// The client's token expired.
+    TokenExpired,
     /// The server stops.
     ServerShutdown,
     /// The server's own fault.
@@ -85,7 +87,7 @@ pub enum LeaveReason {
 
 impl LeaveReason {
     /// Every reason, for tables and tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Left,
         Self::Moved,
         Self::Rejoined,
@@ -94,6 +96,7 @@ impl LeaveReason {
         Self::SlowConsumer,
         Self::RateLimited,
         Self::ProtocolError,
+        Self::TokenExpired,
         Self::ServerShutdown,
         Self::InternalError,
         Self::Removed,
@@ -113,6 +116,7 @@ impl LeaveReason {
             Self::SlowConsumer => "slow-consumer",
             Self::RateLimited => "rate-limited",
             Self::ProtocolError => "protocol-error",
+            Self::TokenExpired => "token-expired",
             Self::ServerShutdown => "server-shutdown",
             Self::InternalError => "internal-error",
             Self::Removed => "removed",
@@ -138,6 +142,7 @@ impl LeaveReason {
             | Self::SlowConsumer
             | Self::RateLimited
             | Self::ProtocolError
+            | Self::TokenExpired
             | Self::ServerShutdown
             | Self::InternalError
             | Self::NodeLost => Cause::Server,

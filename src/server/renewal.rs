@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::{task::spawn_blocking, time::interval};
 
 use super::Certificate;
-use crate::{admin::TokenFile, config::limits};
+use crate::{admin::TokenFile, auth::Authority, config::limits};
 
 /// See the module. Clones are of the same files.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,7 @@ struct Part {
 enum Source {
     Certificate(Certificate),
     TokenFile(TokenFile),
+    Authority(Arc<Authority>),
 }
 
 /// What tells a file from what it was, or was before it was replaced.
@@ -40,9 +41,12 @@ impl Renewal {
     pub(super) fn of(
         certificates: impl IntoIterator<Item = Certificate>,
         token_file: Option<TokenFile>,
+        authority: Option<Arc<Authority>>,
     ) -> Self {
         let certificates = certificates.into_iter().map(Source::Certificate);
-        let parts = certificates.chain(token_file.map(Source::TokenFile)).map(|source| {
+        let files = token_file.map(Source::TokenFile).into_iter();
+        let files = files.chain(authority.map(Source::Authority));
+        let parts = certificates.chain(files).map(|source| {
             let seen = Mutex::new(source.stamps());
             Part { source, seen }
         });
@@ -85,15 +89,20 @@ impl Part {
     /// `stamps` are from before it is read: what changes meanwhile is read once more.
     fn reload(&self, stamps: Vec<Option<Stamp>>) {
         *self.seen.lock() = stamps;
-        let file = self.source.files()[0];
+        // A JWK Set behind an address is in none.
+        let file = self.source.files().first().map(|file| tracing::field::debug(*file));
         match &self.source {
             Source::Certificate(certificate) => match certificate.reload() {
-                Ok(()) => tracing::info!(?file, "handshakes show the reloaded certificate"),
+                Ok(()) => tracing::info!(file, "handshakes show the reloaded certificate"),
                 Err(fault) => tracing::error!(%fault, "the certificate of before stays in use"),
             },
             Source::TokenFile(administrators) => match administrators.reload() {
-                Ok(()) => tracing::info!(?file, "administrators are those of the reloaded file"),
+                Ok(()) => tracing::info!(file, "administrators are those of the reloaded file"),
                 Err(fault) => tracing::error!(%fault, "the administrators of before stay"),
+            },
+            Source::Authority(authority) => match authority.reload() {
+                Ok(()) => tracing::info!("tokens are checked with the reloaded keys"),
+                Err(fault) => tracing::error!(%fault, "the keys for tokens of before stay"),
             },
         }
     }
@@ -104,6 +113,7 @@ impl Source {
         match self {
             Self::Certificate(certificate) => certificate.files(),
             Self::TokenFile(file) => vec![file.file()],
+            Self::Authority(authority) => authority.files(),
         }
     }
 

@@ -1,14 +1,46 @@
-//! How a session comes by the names that it goes by.
+//! How a session comes by the names that it goes by: of its own, or by a token, which vouches for them.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::time::Instant;
 
 use super::{Session, banned};
 use crate::{
-    hub::client::Names,
-    id::UserId,
-    protocol::{Rejected, Reply, RequestId, UserIdJson},
-    room::Identity,
+    auth::{Pass, Refused},
+    config::limits,
+    event::Administrator,
+    hub::{
+        Ending,
+        appointments::{Due, token_expiring, unauthenticated},
+        client::Names,
+    },
+    id::{DisplayName, RoomId, UserId},
+    metrics::Message,
+    protocol::{Code, Rejected, Reply, RequestId, Token, UserIdJson},
+    room::{Identity, Role},
 };
+
+/// A wish to go by the names of a token.
+#[derive(Debug)]
+pub struct Register {
+    pub(super) token: Token,
+    pub(super) display_name: Option<DisplayName>,
+    pub(super) request_id: Option<RequestId>,
+}
+
+/// What a client may, and by whose word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::hub) struct Grant {
+    /// What it may do in a room that does not say otherwise.
+    pub(in crate::hub) role: Role,
+    /// What its token vouches for beside that: JSON text.
+    pub(in crate::hub) vouched: Option<Arc<str>>,
+    /// Whether a token says so.
+    pub(in crate::hub) authenticated: bool,
+}
 
 impl Names {
     pub(in crate::hub) fn user_id(&self) -> Option<&UserId> {
@@ -17,15 +49,113 @@ impl Names {
 }
 
 impl Session {
+    /// As if it had registered with the token that says this, and asked for no answer.
+    pub fn introduce(&mut self, pass: Pass) {
+        match self.take_pass(pass, None) {
+            Ok(left) => self.warn_if_short(left),
+            // It can only be a ban.
+            Err(Rejected { message, .. }) => {
+                let nobody = Administrator::default();
+                self.hub().disconnect(&nobody, &self.client, Ending::Banned, Some(&message));
+            }
+        }
+    }
+
+    /// Carries out a registration with a token, or says why not.
+    pub(super) async fn register_with_token(&mut self, register: Register) {
+        let Register { token, display_name, request_id } = register;
+        let checked = match self.hub().authority().cloned() {
+            Some(authority) => authority.check(token.as_str()).await,
+            // Whoever takes no tokens makes no such wish.
+            None => return,
+        };
+        self.hub().metrics.token(checked.is_ok());
+        let answer = checked
+            .map_err(|_: Refused| Rejected::new(Code::Unauthenticated, "The token is not accepted"))
+            .and_then(|pass| self.take_pass(pass, display_name))
+            .map(|left| {
+                self.reply_registered(request_id.as_ref());
+                self.warn_if_short(left);
+            });
+        self.conclude(Message::Register, &answer, request_id.as_ref());
+    }
+
+    /// Registers by the client's own word, which adds to that of its token if it has one.
     pub(super) fn register(
         &mut self,
         identity: Identity,
         request_id: Option<&RequestId>,
     ) -> Result<(), Rejected> {
+        self.authenticated()?;
+        let identity = match &self.pass {
+            Some(pass) => of_token(pass, identity.display_name),
+            None => identity,
+        };
+        self.go_by(identity)?;
+        self.reply_registered(request_id);
+        Ok(())
+    }
+
+    /// What it may, and by whose word.
+    pub(in crate::hub) fn grant(&self) -> Grant {
+        let pass = self.pass.as_ref();
+        let guest = || if self.hub().authority().is_some() { Role::Guest } else { Role::Member };
+        Grant {
+            role: pass.map_or_else(guest, |pass| pass.role),
+            vouched: pass.and_then(|pass| pass.metadata.clone()),
+            authenticated: pass.is_some(),
+        }
+    }
+
+    /// Whether it has shown a token, or need not.
+    pub(super) fn authenticated(&self) -> Result<(), Rejected> {
+        let needs_one = |hub: &crate::hub::Hub| hub.authority().is_some_and(|a| a.is_required());
+        if self.pass.is_none() && needs_one(self.hub()) { Err(unauthenticated()) } else { Ok(()) }
+    }
+
+    /// Whether its token, if it has one, is for this room.
+    pub(super) fn admitted_to(&self, room_id: &RoomId) -> Result<(), Rejected> {
+        self.authenticated()?;
+        if self.pass.as_ref().is_none_or(|pass| pass.admits(room_id)) {
+            return Ok(());
+        }
+        Err(Rejected::new(Code::Forbidden, "Your token is for other rooms"))
+    }
+
+    /// Goes by what a token says from now on. Returns for how long, from now.
+    fn take_pass(
+        &mut self,
+        pass: Pass,
+        display_name: Option<DisplayName>,
+    ) -> Result<Duration, Rejected> {
+        if self.pass.as_ref().is_some_and(|former| former.user_id != pass.user_id) {
+            return Err(Rejected::new(Code::Forbidden, "The token is another user's"));
+        }
+        let seat = self.seat.as_ref().filter(|cell| cell.seats(self.client.id));
+        if seat.is_some_and(|cell| !pass.admits(cell.id())) {
+            let text = "The token is not for the room that you sit in";
+            return Err(Rejected::new(Code::Forbidden, text));
+        }
+        let identity = of_token(&pass, display_name);
+        let left = left(&pass, SystemTime::now());
+        let former = self.pass.replace(Arc::new(pass));
+        if let Err(rejected) = self.go_by(identity) {
+            self.pass = former;
+            return Err(rejected);
+        }
+        let (appointments, now, id) = (&self.hub().appointments, Instant::now(), self.client.id);
+        match left.checked_sub(limits::TOKEN_EXPIRING) {
+            Some(quiet) => appointments.make(now + quiet, id, Due::TokenExpiring),
+            None => appointments.make(now + left, id, Due::TokenExpired),
+        }
+        Ok(left)
+    }
+
+    fn go_by(&mut self, identity: Identity) -> Result<(), Rejected> {
         let own_id = || self.client.id.to_string().parse().expect("a UUID is a short text");
         let user_id = identity.user_id.clone().unwrap_or_else(own_id);
-        let identity = Identity { user_id: Some(user_id.clone()), ..identity };
         let shown = UserIdJson::from(&user_id);
+        let identity = Identity { user_id: Some(user_id), ..identity };
         let names = Arc::new(Names { identity: identity.clone(), user_id: shown });
         let seat = self.seat.clone().filter(|cell| cell.seats(self.client.id));
         if let Some(cell) = &seat {
@@ -39,7 +169,34 @@ impl Session {
         };
         admitted.map_err(|ban| banned(&ban))?;
         self.names = Some(names);
-        self.reply(&Reply::Registered { user_id: &user_id, request_id });
         Ok(())
     }
+
+    /// Who has so little time left that no appointment will tell is told now.
+    fn warn_if_short(&self, left: Duration) {
+        if left < limits::TOKEN_EXPIRING {
+            self.reply(&token_expiring(left));
+        }
+    }
+
+    fn reply_registered(&self, request_id: Option<&RequestId>) {
+        let Some(user_id) = self.names.as_ref().and_then(|names| names.user_id()) else { return };
+        let role = self.hub().authority().map(|_| self.grant().role.as_str());
+        self.reply(&Reply::Registered { user_id, role, request_id });
+    }
+}
+
+/// The names that a token gives, with what its owner may add.
+fn of_token(pass: &Pass, display_name: Option<DisplayName>) -> Identity {
+    Identity {
+        user_id: Some(pass.user_id.clone()),
+        display_name: pass.display_name.clone().or(display_name),
+    }
+}
+
+/// For how long a token holds: where it was taken although it had expired, as long as that may be.
+fn left(pass: &Pass, now: SystemTime) -> Duration {
+    let until = |at: SystemTime| at.duration_since(now).ok().filter(|left| !left.is_zero());
+    let with_leeway = || until(pass.expires_at + limits::TOKEN_LEEWAY).unwrap_or_default();
+    until(pass.expires_at).unwrap_or_else(with_leeway)
 }
