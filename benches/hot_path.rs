@@ -217,7 +217,7 @@ fn drain(client: &Client) -> usize {
 }
 
 fn say(session: &mut Session, text: &str) {
-    let Some(join) = session.receive(text) else { return };
+    let Some(wish) = session.receive(text) else { return };
     let mut cx = Context::from_waker(Waker::noop());
-    assert!(pin!(session.carry_out(join)).poll(&mut cx).is_ready(), "in one server, no join waits");
+    assert!(pin!(session.carry_out(wish)).poll(&mut cx).is_ready(), "in one server, no join waits");
 }

@@ -79,8 +79,8 @@ async fn connect(hub: &Arc<Hub>) -> Vec<Session> {
         let address = IpAddr::from(Ipv4Addr::from(0x0a00_0000 + nth));
         let mut session = hub.connect(address.into(), None).unwrap();
         let join = format!(r#"{{"type":"join","roomId":"room {}"}}"#, nth / 10);
-        let join = session.receive(&join).unwrap();
-        session.carry_out(join).await;
+        let wish = session.receive(&join).unwrap();
+        session.carry_out(wish).await;
         clients.push(session);
     }
     clients

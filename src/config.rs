@@ -1,6 +1,7 @@
 //! Every setting and every limit: flags, environment variables, defaults, and what is refused at start.
 
 mod address;
+mod auth;
 mod base_path;
 mod capacity;
 mod contradiction;
@@ -29,6 +30,7 @@ use clap::{
 };
 use ipnet::IpNet;
 
+pub use auth::{AuthFlags, AuthMode, Jwks};
 pub use base_path::BasePath;
 pub use capacity::Capacity;
 pub use contradiction::Contradiction;
@@ -68,6 +70,10 @@ pub struct Config {
     /// Who may administer, and by what they show it.
     #[command(flatten)]
     pub admin_door: AdminDoor,
+
+    /// Who may join a room, and by what they show it.
+    #[command(flatten)]
+    pub auth_flags: AuthFlags,
 
     /// The certificate chain (PEM) for https and wss, which browsers want for cameras anywhere but on localhost.
     /// It and its key are read anew when they change, and at SIGHUP.
@@ -247,6 +253,7 @@ impl Config {
     /// The first [`Contradiction`] found.
     pub fn check(&self) -> Result<(), Contradiction> {
         self.admin_door.check(self.admin_listen)?;
+        self.auth_flags.check()?;
         if self.proxy_protocol && self.trusted_proxies.is_empty() {
             return Err(Contradiction::NoProxyTrusted);
         }
@@ -262,6 +269,11 @@ impl Config {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Who needs a token.
+    pub fn auth_mode(&self) -> AuthMode {
+        self.auth_flags.mode()
     }
 
     /// Whether `--trusted-proxy` names this peer.

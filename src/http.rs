@@ -1,6 +1,7 @@
 //! What browsers reach over HTTP: the client's files, `/healthz`, and the way into a WebSocket.
 
 mod assets;
+mod credential;
 mod host;
 mod pace;
 pub mod peer;
@@ -114,7 +115,7 @@ impl Http {
             peer,
             visitor: Arc::clone(&visitor),
             pace: Arc::clone(&pace),
-            session: Mutex::default(),
+            session: Arc::default(),
         };
         let resting = Arc::clone(&visitor);
         let on_rest = move || resting.rest();
@@ -148,7 +149,7 @@ impl Http {
             return;
         }
         let http1::Parts { io, read_buf, service, .. } = connection.into_parts();
-        let Some(session) = service.session.into_inner() else { return };
+        let Some(session) = service.session.lock().take() else { return };
         // A task of its own: this one's room for HTTP would stay as long as it does, and so would the whole
         // buffer of which `read_buf` is a part.
         let already_read = read_buf.to_vec();
@@ -183,17 +184,19 @@ impl Http {
     }
 
     /// The answer to a request to become a WebSocket, and the client's session if it shall.
-    fn upgrade(
+    async fn upgrade(
         &self,
-        request: &Request<Incoming>,
+        request: Request<Incoming>,
         address: IpAddr,
         guest: Option<&Guest>,
     ) -> (Response, Option<Session>) {
         // Its body would be taken for frames, or by a proxy on the way for something else.
-        let accepted = if request.body().is_end_stream() {
-            ws::accept(request, &self.config.allowed_origins)
-        } else {
+        let has_a_body = !request.body().is_end_stream();
+        let request = request.map(drop);
+        let accepted = if has_a_body {
             Err(ws::Refused::Malformed("it has a body"))
+        } else {
+            ws::accept(&request, &self.config.allowed_origins)
         };
         let switching = match accepted {
             Ok(response) => response.map(|()| Full::default()),
@@ -202,11 +205,18 @@ impl Http {
             }
             Err(refused) => return (plain(refused.status(), &refused.to_string()), None),
         };
+        let pass = match credential::check(&request, &self.hub).await {
+            Ok(pass) => pass,
+            Err(not_accepted) => return (not_accepted.answer(), None),
+        };
         let user_agent = ws::user_agent(request.headers());
         let origin = Origin { address, user_agent: user_agent.as_deref() };
         match self.hub.connect(origin, guest) {
-            Ok(session) => {
+            Ok(mut session) => {
                 tracing::debug!(client_id = %session.client().id, %address, "a client comes");
+                if let Some(pass) = pass {
+                    session.introduce(pass);
+                }
                 (switching, Some(session))
             }
             Err(refused) => {
@@ -223,12 +233,13 @@ impl Http {
 }
 
 /// One connection's requests, up to the one that makes it a WebSocket.
+#[derive(Clone)]
 struct Visit {
     http: Arc<Http>,
     peer: IpAddr,
     visitor: Arc<Visitor>,
     pace: Arc<Pace>,
-    session: Mutex<Option<Session>>,
+    session: Arc<Mutex<Option<Session>>>,
 }
 
 impl Visit {
@@ -244,6 +255,20 @@ impl Visit {
             Some(refused) => Some(self.http.refusals.answer(refused, request.headers())),
             None => (!host::is_named(request)).then(unnamed),
         }
+    }
+
+    /// The answer to a request to become a WebSocket.
+    async fn upgrade(self, request: Request<Incoming>) -> Response {
+        let address = self.address_of(&request);
+        let guest = self.visitor.guest.as_ref();
+        let (response, session) = self.http.upgrade(request, address, guest).await;
+        if session.is_some() {
+            // A client counts from then on, and nobody pings it before its WebSocket is there.
+            self.pace.upgrade();
+        }
+        self.pace.answered();
+        *self.session.lock() = session;
+        self.http.secured(response)
     }
 
     fn address_of(&self, request: &Request<Incoming>) -> IpAddr {
@@ -265,16 +290,8 @@ impl Service<Request<Incoming>> for Visit {
         }
         let path = self.http.config.base_path.strip(request.uri().path());
         if matches!(path, "/" | "/ws") && ws::is_upgrade(&request) {
-            let address = self.address_of(&request);
-            let guest = self.visitor.guest.as_ref();
-            let (response, session) = self.http.upgrade(&request, address, guest);
-            if session.is_some() {
-                // A client counts from then on, and nobody pings it before its WebSocket is there.
-                self.pace.upgrade();
-            }
-            self.pace.answered();
-            *self.session.lock() = session;
-            return Box::pin(ready(Ok(self.http.secured(response))));
+            let visit = self.clone();
+            return Box::pin(async move { Ok(visit.upgrade(request).await) });
         }
         let (http, pace) = (Arc::clone(&self.http), Arc::clone(&self.pace));
         Box::pin(async move {

@@ -53,7 +53,8 @@ pub use session::{Session, Wish};
 pub use turn::{turn_takes_another, turns};
 
 use crate::{
-    config::{Capacity, Config},
+    auth::Authority,
+    config::{AuthMode, Capacity, Config},
     event::Administrator,
     journal::Journal,
     metrics::Metrics,
@@ -89,6 +90,7 @@ pub struct Hub {
     agents: Agents,
     ice_servers: IceServers,
     appointments: Appointments,
+    authority: Option<Arc<Authority>>,
     /// What is counted, here and by those above.
     pub metrics: Arc<Metrics>,
     /// The end of every task that serves a browser, whatever it is about.
@@ -138,13 +140,15 @@ impl Hub {
         Self {
             rules: Arc::new(Rules {
                 new_room: Settings::open(config.max_members),
-                first_is_host: config.rooms.first_member_is_host,
+                first_is_host: config.rooms.first_member_is_host
+                    && config.auth_mode() != AuthMode::Required,
             }),
             journal: Journal::memory(config.log_limits()),
             directory: Directory::new(config.max_rooms),
             clients: Registry::new(capacity.clients),
             addresses: Addresses::new(capacity.per_address),
             agents: Agents::default(),
+            authority: None,
             heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
             rates: Rates::new(config.rate_limit, config.max_message_bytes),
             keep: Keep::new(config.outbox_limits(), config.kept_bytes()),
@@ -167,6 +171,17 @@ impl Hub {
     #[must_use]
     pub fn telling_of(self, ice_servers: IceServers) -> Self {
         Self { ice_servers, ..self }
+    }
+
+    /// From now on tokens count, as `authority` says.
+    #[must_use]
+    pub fn asking(self, authority: Option<Arc<Authority>>) -> Self {
+        Self { authority, ..self }
+    }
+
+    /// Who says whose tokens are taken, if anybody is asked for one.
+    pub fn authority(&self) -> Option<&Arc<Authority>> {
+        self.authority.as_ref()
     }
 
     /// Beats the heart, ends what has its time, wakes those who follow the log and carries out drains, for as long as
@@ -230,6 +245,7 @@ impl Hub {
             return Err(full);
         }
         self.heartbeat.enrol(&client);
+        self.expect_token(client.id);
         self.metrics.connection();
         let nobody = Identity::default();
         if let Some(ban) = self.bans.against(None, &nobody, address, SystemTime::now()) {

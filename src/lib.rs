@@ -66,8 +66,8 @@
 //!
 //! # Who may know whom
 //!
-//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal, turn} → {room, ban} →
-//! {event, password} → id → config`. Nothing names what stands left of it; a test holds this.
+//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal, turn, auth} →
+//! {room, ban} → {event, password} → id → config`. Nothing names what stands left of it; a test holds this.
 //!
 //! # Invariants
 //!
@@ -114,6 +114,7 @@
 //!   demand another; only an explicit value that is too small is refused.
 
 pub mod admin;
+pub mod auth;
 pub mod ban;
 pub mod bench;
 pub mod config;

@@ -118,6 +118,11 @@ impl Metrics {
         self.shards.add(1, |shard| &shard.closings[closing as usize]);
     }
 
+    /// A token was shown, and taken or not.
+    pub fn token(&self, taken: bool) {
+        self.shards.add(1, |shard| &shard.tokens[usize::from(!taken)]);
+    }
+
     /// An event is in the log.
     pub fn event(&self, kind: Kind) {
         self.shards.add(1, |shard| &shard.events[kind as usize]);
@@ -208,6 +213,13 @@ impl Source for Metrics {
             "Connections that ended, by reason.",
             ["reason"],
             closings.map(|(nth, name)| ([name], shards.sum(|shard| &shard.closings[nth]))),
+        );
+        let tokens = OUTCOMES.into_iter().enumerate();
+        to.counters(
+            "signalpost_tokens_total",
+            "Tokens that browsers showed, by what became of them.",
+            ["outcome"],
+            tokens.map(|(at, outcome)| ([outcome], shards.sum(|shard| &shard.tokens[at]))),
         );
         let events = Kind::NAMES.into_iter().enumerate();
         to.counters(

@@ -13,7 +13,7 @@ pub use frame::{Announcement, Frame};
 pub use json::Json;
 pub use reply::{Joined, Peer, Reply, RoomInfo, VERSION};
 pub use request::{
-    JoinRequest, Order, Rejected, Request, RequestId, RoomUpdate, SignalKind, parse,
+    JoinRequest, Order, Rejected, Request, RequestId, RoomUpdate, SignalKind, Token, parse,
 };
 pub use return_token::ReturnToken;
 pub use signal::{Sender, UserIdJson};

@@ -21,6 +21,7 @@ use tokio::{
 
 use crate::{
     admin::{Admin, Health, TokenFile, TokenFileError},
+    auth::{Authority, KeyError},
     config::{Config, Contradiction},
     http::Http,
     hub::{Hub, Stage},
@@ -85,6 +86,9 @@ pub enum StartError {
     /// STUN and TURN servers of which nobody could be told.
     #[error(transparent)]
     IceServers(#[from] IceServersError),
+    /// A key for tokens that cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// A folder that is not there.
     #[error("--client-dir {0:?} holds no index.html; name the folder of the browser client")]
     ClientDir(String),
@@ -109,6 +113,7 @@ impl Server {
         let admin_certificate = Certificate::of_admin(&config)?;
         let token_file = TokenFile::of(&config)?;
         let ice_servers = IceServers::of(&config)?;
+        let authority = Authority::of(&config.auth_flags)?.map(Arc::new);
         let listeners = listener::bind_all(&config)?;
         let admin_listener = listener::bind("--admin-listen", config.admin_listen)?;
 
@@ -122,12 +127,13 @@ impl Server {
             );
         }
         let config = Arc::new(config);
-        let hub = Arc::new(Hub::new(Arc::clone(&config)).telling_of(ice_servers.clone()));
+        let hub = Hub::new(Arc::clone(&config)).telling_of(ice_servers.clone());
+        let hub = Arc::new(hub.asking(authority.clone()));
         let http = Arc::new(Http::new(Arc::clone(&hub), Arc::clone(&config)));
         let refusals = Arc::clone(&http.refusals);
         let admin = Admin::new(Arc::clone(&hub)).exposing(refusals).asking(token_file.clone());
         let certificates = certificate.iter().chain(&admin_certificate).cloned();
-        let renewal = Renewal::of(certificates, token_file.clone(), ice_servers);
+        let renewal = Renewal::of(certificates, token_file.clone(), ice_servers, authority);
         let addresses = Addresses {
             http: listeners
                 .iter()
@@ -182,6 +188,9 @@ impl Server {
         let ticking = Arc::clone(&hub);
         parts.spawn(async move { ticking.run().await });
         parts.spawn(renewal.run());
+        if let Some(authority) = hub.authority().cloned() {
+            parts.spawn(async move { authority.run().await });
+        }
         parts.spawn(say_refusals(Arc::clone(&http), token_file));
         parts.spawn(show_health(Arc::clone(&hub), admin.health()));
         let mut accepting = JoinSet::new();

@@ -56,8 +56,8 @@ fn kinds(client: &Client) -> Vec<String> {
 }
 
 async fn say(session: &mut Session, message: &Value) {
-    if let Some(join) = session.receive(&message.to_string()) {
-        session.carry_out(join).await;
+    if let Some(wish) = session.receive(&message.to_string()) {
+        session.carry_out(wish).await;
     }
 }
 

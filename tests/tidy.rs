@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 10] = [
     &["ws", "telemetry"],
     &["hub"],
     &["metrics"],
-    &["protocol", "journal", "turn"],
+    &["protocol", "journal", "turn", "auth"],
     &["room", "ban"],
     &["event", "password"],
     &["id"],

@@ -22,6 +22,22 @@ pub enum Contradiction {
         "--admin-plaintext is for an admin port without TLS; leave it out, or --admin-tls-cert and its key"
     )]
     AdminPlaintextAndTls,
+    /// Nobody could come in.
+    #[error(
+        "--auth asks for tokens, and no key says whose count; give --jwt-secret-file, --jwt-public-key-file or --jwks"
+    )]
+    NoKey,
+    /// Somebody wants tokens to count, and they would not.
+    #[error(
+        "--auth off asks nobody for a token, and there is a key for tokens; leave out one of the two, or use \
+         --auth optional"
+    )]
+    KeyForNobody,
+    /// What it says of tokens would be in vain.
+    #[error(
+        "{0} is about tokens, and no key says whose count; give --jwt-secret-file, --jwt-public-key-file or --jwks"
+    )]
+    ClaimWithoutKey(&'static str),
     /// The log alone would take what the server may take.
     #[error(
         "--memory-budget {given} is too small for --log-bytes {log_bytes}; use --memory-budget {least} or more, \

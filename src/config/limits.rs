@@ -147,6 +147,30 @@ pub const TURN_SECONDS: RangeInclusive<u64> = 60..=86_400;
 pub const TURN_RENEWED_BEFORE: Duration = Duration::from_secs(30);
 /// The shortest secret that is taken, in bytes.
 pub const LEAST_SECRET_BYTES: usize = 32;
+/// Longest token, in bytes.
+pub const TOKEN_BYTES: usize = 8 << 10;
+/// How far the clock of who makes tokens may be from the server's own.
+pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
+/// How long before a token expires its client hears of it.
+pub const TOKEN_EXPIRING: Duration = Duration::from_secs(60);
+/// Longest time for a client to show a token, where everybody needs one.
+pub const UNAUTHENTICATED: Duration = Duration::from_secs(10);
+/// Most rooms, or beginnings of their names, that a token is good for, unless it is for all.
+pub const TOKEN_ROOMS: usize = 64;
+/// Longest metadata that a token vouches for, in bytes of JSON.
+pub const VOUCHED_BYTES: usize = 1 << 10;
+/// Longest JWK Set, in bytes.
+pub const JWKS_BYTES: usize = 256 << 10;
+/// Most keys of a JWK Set.
+pub const JWKS_KEYS: usize = 64;
+/// How often a JWK Set is fetched anyway.
+pub const JWKS_EVERY: Duration = Duration::from_secs(10 * 60);
+/// How often it is fetched at most for keys that it did not have, and how soon after its source was away.
+pub const JWKS_AGAIN: Duration = Duration::from_secs(30);
+/// Longest time for its source to answer.
+pub const JWKS_ANSWER: Duration = Duration::from_secs(10);
+/// How long a client's token waits for a key.
+pub const JWKS_WAIT: Duration = Duration::from_secs(5);
 /// Longest time for a request to the admin API to arrive and its answer to begin.
 pub const ADMIN_REQUEST: Duration = Duration::from_secs(10);
 /// After which time a call to the admin API that a limit refused may succeed.

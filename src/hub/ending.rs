@@ -17,6 +17,10 @@ pub enum Ending {
     RateLimited,
     /// Another connection took the seat over. What is due is dropped.
     TakenOver,
+    /// The client has shown no token in time. What is due is still sent.
+    Unauthenticated,
+    /// The client's token has expired. What is due is still sent.
+    TokenExpired,
     /// The server stops now. What is due is dropped.
     CutOff,
     /// An administrator wants it. What is due is still sent.
@@ -42,7 +46,11 @@ impl Ending {
     pub(super) fn urgency(self) -> Urgency {
         match self {
             Self::GoingAway => Urgency::Patient,
-            Self::Removed | Self::Banned | Self::RoomClosed => Urgency::Firm,
+            Self::Removed
+            | Self::Banned
+            | Self::RoomClosed
+            | Self::Unauthenticated
+            | Self::TokenExpired => Urgency::Firm,
             Self::HeartbeatTimeout
             | Self::SlowConsumer
             | Self::Unfinished
@@ -61,6 +69,9 @@ impl Ending {
             Self::Unfinished => LeaveReason::Timeout,
             Self::RateLimited => LeaveReason::RateLimited,
             Self::TakenOver => LeaveReason::Rejoined,
+            // It had no seat.
+            Self::Unauthenticated => LeaveReason::Disconnected,
+            Self::TokenExpired => LeaveReason::TokenExpired,
             Self::Removed => LeaveReason::Removed,
             Self::Banned => LeaveReason::Banned,
             Self::RoomClosed => LeaveReason::RoomClosed,

@@ -48,6 +48,6 @@ impl Hub {
 
     /// Whether nobody is told who may not be in a room.
     fn tells_the_seated_alone(&self) -> bool {
-        self.ice_servers.expire()
+        self.ice_servers.expire() || self.authority.as_ref().is_some_and(|a| a.is_required())
     }
 }

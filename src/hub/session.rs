@@ -1,10 +1,11 @@
 //! One connected client's own view: its names, its seat, and the requests it makes one after another.
 
 mod hosting;
+mod names;
 mod seat;
 mod wish;
 
-use std::{mem, sync::Arc, time::SystemTime};
+use std::{mem, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
@@ -16,14 +17,14 @@ use super::{
     rate::{Meter, Over, milliseconds},
 };
 use crate::{
+    auth::Pass,
     ban::Ban,
-    id::{ClientId, UserId},
+    id::{ClientId, RoomId},
     metrics::{Closing, Message},
-    protocol::{
-        self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind, UserIdJson,
-    },
-    room::{Denied, Identity, LeaveReason, Role},
+    protocol::{self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind},
+    room::{Denied, LeaveReason},
 };
+use names::Register;
 pub use wish::Wish;
 
 /// Ends with its value: whatever way the connection goes, dropping this frees the seat and the name.
@@ -34,6 +35,8 @@ pub struct Session {
     names: Option<Arc<Names>>,
     /// Where it sits, unless somebody freed the seat meanwhile: the room knows.
     seat: Option<Arc<RoomCell>>,
+    /// What its token says, if it has shown one.
+    pass: Option<Arc<Pass>>,
     meter: Meter,
     /// Wrong passwords that it may still give.
     guesses: Guesses,
@@ -45,12 +48,6 @@ pub struct Session {
     waits: bool,
 }
 
-impl Names {
-    pub(super) fn user_id(&self) -> Option<&UserId> {
-        self.identity.user_id.as_ref()
-    }
-}
-
 impl Session {
     pub(super) fn new(client: Arc<Client>) -> Self {
         let hub = &client.outbox.hub;
@@ -59,6 +56,7 @@ impl Session {
             client,
             names: None,
             seat: None,
+            pass: None,
             meter,
             guesses: Guesses::default(),
             spoke: false,
@@ -171,7 +169,7 @@ impl Session {
         let message = Message::of(&request);
         let answer = match request {
             Ok(Request::Signal { kind, target, payload }) => self.signal(kind, target, payload),
-            Ok(Request::Join(request)) => match self.change() {
+            Ok(Request::Join(request)) => match self.may_join(&request.room_id) {
                 Ok(()) => return Some(Wish::join(request, request_id)),
                 Err(rejected) => Err(Rejected { join: true, ..rejected }),
             },
@@ -180,14 +178,22 @@ impl Session {
                 Err(rejected) => Err(rejected),
             },
             Ok(Request::Order(order)) => self.order(order, request_id.as_ref()),
-            Ok(Request::Leave { room_id }) => {
+            Ok(Request::Leave { room_id }) => self.authenticated().map(|()| {
                 if self.seat.as_ref().is_some_and(|cell| *cell.id() == room_id) {
                     self.leave(LeaveReason::Left, request_id.as_ref());
                 }
-                Ok(())
-            }
-            Ok(Request::Register(identity)) => {
-                self.change().and_then(|()| self.register(identity, request_id.as_ref()))
+            }),
+            Ok(Request::Register { identity, token }) => {
+                let token = token.filter(|_| self.hub().authority().is_some());
+                match (self.change(), token) {
+                    (Ok(()), Some(token)) => {
+                        let register = Register { token, display_name: identity.display_name };
+                        return Some(Wish::register(register, request_id));
+                    }
+                    (allowed, _) => {
+                        allowed.and_then(|()| self.register(identity, request_id.as_ref()))
+                    }
+                }
             }
             Ok(Request::Ping) => {
                 self.reply(&Reply::Pong { request_id: request_id.as_ref() });
@@ -209,6 +215,11 @@ impl Session {
         self.depart(reason);
     }
 
+    /// Takes a join out of the client's allowance.
+    fn may_join(&mut self, room_id: &RoomId) -> Result<(), Rejected> {
+        self.change().and_then(|()| self.admitted_to(room_id))
+    }
+
     /// Takes a change out of the client's allowance.
     fn change(&mut self) -> Result<(), Rejected> {
         self.meter.change(&self.client.outbox.hub.rates).map_err(|ticks| {
@@ -220,42 +231,13 @@ impl Session {
         })
     }
 
-    fn register(
-        &mut self,
-        identity: Identity,
-        request_id: Option<&RequestId>,
-    ) -> Result<(), Rejected> {
-        let own_id = || self.client.id.to_string().parse().expect("a UUID is a short text");
-        let user_id = identity.user_id.clone().unwrap_or_else(own_id);
-        let identity = Identity { user_id: Some(user_id.clone()), ..identity };
-        let shown = UserIdJson::from(&user_id);
-        let names = Arc::new(Names { identity: identity.clone(), user_id: shown });
-        let seat = self.seat.clone().filter(|cell| cell.knows(self.client.id));
-        if let Some(cell) = &seat {
-            self.may_change(cell)?;
-        }
-        let (hub, now) = (self.hub(), SystemTime::now());
-        let publish = || self.client.publish_names(Some(Arc::clone(&names)));
-        let admitted = match &seat {
-            Some(cell) => {
-                let names = (&identity, None, Role::Member);
-                cell.rename(hub, &self.client, names, now, publish)
-            }
-            None => hub.bans.admit(None, &identity, self.client.address, now, publish),
-        };
-        admitted.map_err(|ban| banned(&ban))?;
-        self.names = Some(names);
-        self.reply(&Reply::Registered { user_id: &user_id, request_id });
-        Ok(())
-    }
-
     fn signal(
         &self,
         kind: SignalKind,
         target: Option<ClientId>,
         payload: Json<'_>,
     ) -> Result<(), Rejected> {
-        let cell = self.seat.as_ref().ok_or_else(not_in_room)?;
+        let cell = self.seat.as_ref().ok_or_else(|| self.not_seated())?;
         let from = self.client.id;
         let user_id = self.names.as_ref().map(|names| &names.user_id);
         let frame = Sender { client_id: from, user_id }.signal(kind, payload);
@@ -267,6 +249,11 @@ impl Session {
             Unroutable::SenderNotSeated => not_in_room(),
             Unroutable::TargetNotSeated => Rejected::peer_not_found(),
         })
+    }
+
+    /// Why somebody without a seat cannot do what takes one.
+    fn not_seated(&self) -> Rejected {
+        self.authenticated().err().unwrap_or_else(not_in_room)
     }
 
     /// What becomes of a message in the end: it is counted, and refused where it must be.
@@ -301,6 +288,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         // Unless it was ended: as when the connection's task panics.
         self.depart(LeaveReason::InternalError);
+        self.hub().appointments.forget(self.client.id);
         self.hub().clients.remove(self.client.id);
         self.hub().appointments.forget(self.client.id);
         self.hub().addresses.leave(self.client.network());

@@ -96,6 +96,8 @@ label! {
         Removed = "removed",
         /// An administrator ended its room.
         RoomClosed = "room-closed",
+        /// The client has shown no token in time, or its token expired.
+        Unauthorized = "unauthorized",
     }
 }
 
@@ -148,7 +150,7 @@ impl Message {
     #[inline]
     pub fn of(request: &Result<Request<'_>, Rejected>) -> Self {
         match request {
-            Ok(Request::Register(_)) => Self::Register,
+            Ok(Request::Register { .. }) => Self::Register,
             Ok(Request::Join(_)) => Self::Join,
             Ok(Request::Leave { .. }) => Self::Leave,
             Ok(Request::Signal { kind: SignalKind::Offer, .. }) => Self::Offer,
@@ -184,6 +186,7 @@ impl From<CloseCode> for Closing {
             CloseCode::RateLimited => Self::RateLimited,
             CloseCode::Removed => Self::Removed,
             CloseCode::RoomClosed => Self::RoomClosed,
+            CloseCode::Unauthorized => Self::Unauthorized,
         }
     }
 }

@@ -30,6 +30,7 @@ pub(super) struct Shard {
     pub(super) sent_messages: AtomicU64,
     pub(super) messages: [[AtomicU64; OUTCOMES.len()]; Message::NAMES.len()],
     pub(super) refusals: [AtomicU64; Code::ALL.len()],
+    pub(super) tokens: [AtomicU64; OUTCOMES.len()],
     pub(super) events: [AtomicU64; Kind::NAMES.len()],
     pub(super) connections: AtomicU64,
     pub(super) closings: [AtomicU64; Closing::NAMES.len()],

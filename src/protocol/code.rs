@@ -52,11 +52,15 @@ pub enum Code {
     Removed,
     /// An administrator ended the room.
     RoomClosed,
+    /// A token is needed, or the one that was shown is not taken.
+    Unauthenticated,
+    /// The token expired while the client was connected.
+    TokenExpired,
 }
 
 impl Code {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::BadMessage,
         Self::UnknownType,
         Self::BadRoomId,
@@ -79,6 +83,8 @@ impl Code {
         Self::Banned,
         Self::Removed,
         Self::RoomClosed,
+        Self::Unauthenticated,
+        Self::TokenExpired,
     ];
 }
 
@@ -130,11 +136,13 @@ pub enum CloseCode {
     Removed = 4501,
     /// An administrator ended the room that the client sat in.
     RoomClosed = 4502,
+    /// The client has shown no token in time, or its token expired.
+    Unauthorized = 4503,
 }
 
 impl CloseCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::GoingAway,
         Self::Protocol,
         Self::Unsupported,
@@ -147,7 +155,11 @@ impl CloseCode {
         Self::RateLimited,
         Self::Removed,
         Self::RoomClosed,
+        Self::Unauthorized,
     ];
+
+    /// The reason for an expired token.
+    pub const TOKEN_EXPIRED: &str = "token-expired: come back with a new one";
 
     /// The reason for people that goes with it, at most 123 bytes.
     pub fn reason(self) -> &'static str {
@@ -164,6 +176,7 @@ impl CloseCode {
             Self::RateLimited => "Too many messages for too long; reconnect later",
             Self::Removed => "Removed by an administrator",
             Self::RoomClosed => "An administrator ended the room",
+            Self::Unauthorized => "unauthenticated: register with a token",
         }
     }
 }

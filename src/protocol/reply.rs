@@ -29,6 +29,8 @@ pub enum Reply<'a> {
     Registered {
         user_id: &'a UserId,
         #[serde(skip_serializing_if = "Option::is_none")]
+        role: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         request_id: Option<&'a RequestId>,
     },
     Joined {
@@ -129,6 +131,9 @@ pub enum Reply<'a> {
     },
     GoingAway {
         retry_after_ms: u64,
+    },
+    TokenExpiring {
+        expires_in_ms: u64,
     },
     Removed {
         code: Code,

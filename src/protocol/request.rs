@@ -4,7 +4,7 @@
 mod hosting;
 mod rejected;
 
-use std::{borrow::Cow, str::FromStr, sync::Arc};
+use std::{borrow::Cow, fmt, str::FromStr, sync::Arc};
 
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -25,8 +25,13 @@ pub use rejected::Rejected;
 /// A well-formed request.
 #[derive(Debug)]
 pub enum Request<'a> {
-    /// Go by these names; without a user id, the client's id stands in.
-    Register(Identity),
+    /// Go by these names; without a user id, the client's id stands in. A token's own come first.
+    Register {
+        /// The names.
+        identity: Identity,
+        /// What vouches for them.
+        token: Option<Token>,
+    },
     /// Take a seat. In a box: a signal takes less.
     Join(Box<JoinRequest>),
     /// Free the seat, if it is in this room.
@@ -77,6 +82,10 @@ pub enum SignalKind {
     Message,
 }
 
+/// What a client shows of who it is, unread. It never shows in what is logged.
+#[derive(Clone)]
+pub struct Token(Box<str>);
+
 /// The client's own name for a request, as the JSON string that it sent.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
@@ -103,6 +112,7 @@ struct Envelope<'a> {
     request_id: Option<Json<'a>>,
     user_id: Option<Json<'a>>,
     display_name: Option<Json<'a>>,
+    token: Option<Json<'a>>,
     room_id: Option<Json<'a>>,
     metadata: Option<Json<'a>>,
     target_id: Option<Json<'a>>,
@@ -158,6 +168,7 @@ impl<'a> Envelope<'a> {
             "requestId" => &mut self.request_id,
             "userId" => &mut self.user_id,
             "displayName" => &mut self.display_name,
+            "token" => &mut self.token,
             "roomId" => &mut self.room_id,
             "metadata" => &mut self.metadata,
             "targetId" => &mut self.target_id,
@@ -197,7 +208,10 @@ impl<'a> Envelope<'a> {
             Some(raw) if raw.get() != r#""""# => Some(name::<DisplayName>("displayName", raw)?),
             _ => None,
         };
-        Ok(Request::Register(Identity { user_id, display_name }))
+        let token = self.token.filter(|raw| raw.get() != "null");
+        let token = token.map(|raw| string("token", raw)).transpose()?;
+        let token = token.map(Token::new);
+        Ok(Request::Register { identity: Identity { user_id, display_name }, token })
     }
 
     fn join(&self) -> Result<Request<'a>, Rejected> {
@@ -304,4 +318,22 @@ fn name<T: FromStr<Err = InvalidName>>(field: &str, raw: Json<'_>) -> Result<T, 
 
 fn string<'a>(field: &str, raw: Json<'a>) -> Result<Cow<'a, str>, Rejected> {
     raw.string().map_err(|fault| Rejected::bad(format!("`{field}` {fault}")))
+}
+
+impl Token {
+    /// The token that this text is.
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
 }

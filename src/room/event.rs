@@ -111,12 +111,12 @@ pub enum LeaveReason {
     RateLimited,
     /// The client broke the WebSocket protocol.
     ProtocolError,
+    /// The client's token expired.
+    TokenExpired,
     /// The server stops.
     ServerShutdown,
     /// The server's own fault.
     InternalError,
-    /// The token that the client had shown expired.
-    TokenExpired,
     /// A host or an administrator took the seat.
     Removed,
     /// A ban stands against the client.
@@ -138,9 +138,9 @@ impl LeaveReason {
         Self::SlowConsumer,
         Self::RateLimited,
         Self::ProtocolError,
+        Self::TokenExpired,
         Self::ServerShutdown,
         Self::InternalError,
-        Self::TokenExpired,
         Self::Removed,
         Self::Banned,
         Self::RoomClosed,
@@ -158,9 +158,9 @@ impl LeaveReason {
             Self::SlowConsumer => "slow-consumer",
             Self::RateLimited => "rate-limited",
             Self::ProtocolError => "protocol-error",
+            Self::TokenExpired => "token-expired",
             Self::ServerShutdown => "server-shutdown",
             Self::InternalError => "internal-error",
-            Self::TokenExpired => "token-expired",
             Self::Removed => "removed",
             Self::Banned => "banned",
             Self::RoomClosed => "room-closed",
@@ -176,9 +176,9 @@ impl LeaveReason {
             | Self::SlowConsumer
             | Self::RateLimited
             | Self::ProtocolError
+            | Self::TokenExpired
             | Self::ServerShutdown
             | Self::InternalError
-            | Self::TokenExpired
             | Self::NodeLost => true,
             Self::Left
             | Self::Moved
@@ -207,9 +207,9 @@ impl LeaveReason {
             | Self::SlowConsumer
             | Self::RateLimited
             | Self::ProtocolError
+            | Self::TokenExpired
             | Self::ServerShutdown
             | Self::InternalError
-            | Self::TokenExpired
             | Self::NodeLost => Cause::Server,
         }
     }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::{task::spawn_blocking, time::interval};
 
 use super::Certificate;
-use crate::{admin::TokenFile, config::limits, turn::IceServers};
+use crate::{admin::TokenFile, auth::Authority, config::limits, turn::IceServers};
 
 /// See the module. Clones are of the same files.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,7 @@ enum Source {
     Certificate(Certificate),
     TokenFile(TokenFile),
     IceServers(IceServers),
+    Authority(Arc<Authority>),
 }
 
 /// What tells a file from what it was, or was before it was replaced.
@@ -42,11 +43,13 @@ impl Renewal {
         certificates: impl IntoIterator<Item = Certificate>,
         token_file: Option<TokenFile>,
         ice_servers: IceServers,
+        authority: Option<Arc<Authority>>,
     ) -> Self {
         let certificates = certificates.into_iter().map(Source::Certificate);
         let sources = certificates.chain(token_file.map(Source::TokenFile));
         let sources = sources.chain([Source::IceServers(ice_servers)]);
-        let parts = sources.filter(|source| !source.files().is_empty()).map(|source| {
+        let sources = sources.chain(authority.map(Source::Authority));
+        let parts = sources.filter(|source| source.is_read_anew()).map(|source| {
             let seen = Mutex::new(source.stamps());
             Part { source, seen }
         });
@@ -90,19 +93,24 @@ impl Part {
     /// reads at the same time, and sooner, does not have the last word.
     fn reload(&self, seen: &mut Vec<Option<Stamp>>) {
         *seen = self.source.stamps();
-        let file = self.source.files()[0];
+        // A JWK Set behind an address is in none.
+        let file = self.source.files().first().map(|file| tracing::field::debug(*file));
         match &self.source {
             Source::Certificate(certificate) => match certificate.reload() {
-                Ok(()) => tracing::info!(?file, "handshakes show the reloaded certificate"),
+                Ok(()) => tracing::info!(file, "handshakes show the reloaded certificate"),
                 Err(fault) => tracing::error!(%fault, "the certificate of before stays in use"),
             },
             Source::TokenFile(administrators) => match administrators.reload() {
-                Ok(()) => tracing::info!(?file, "administrators are those of the reloaded file"),
+                Ok(()) => tracing::info!(file, "administrators are those of the reloaded file"),
                 Err(fault) => tracing::error!(%fault, "the administrators of before stay"),
             },
             Source::IceServers(servers) => match servers.reload() {
-                Ok(()) => tracing::info!(?file, "clients hear of the reloaded ICE servers"),
+                Ok(()) => tracing::info!(file, "clients hear of the reloaded ICE servers"),
                 Err(fault) => tracing::error!(%fault, "the ICE servers of before stay"),
+            },
+            Source::Authority(authority) => match authority.reload() {
+                Ok(()) => tracing::info!("tokens are checked with the reloaded keys"),
+                Err(fault) => tracing::error!(%fault, "the keys for tokens of before stay"),
             },
         }
     }
@@ -114,7 +122,13 @@ impl Source {
             Self::Certificate(certificate) => certificate.files(),
             Self::TokenFile(file) => vec![file.file()],
             Self::IceServers(servers) => servers.files(),
+            Self::Authority(authority) => authority.files(),
         }
+    }
+
+    /// Whether it is in files, or behind an address.
+    fn is_read_anew(&self) -> bool {
+        matches!(self, Self::Authority(_)) || !self.files().is_empty()
     }
 
     fn stamps(&self) -> Vec<Option<Stamp>> {

@@ -48,7 +48,9 @@ impl Parting {
             Self::Fault(code) => code,
             Self::Ended(ending) => close_code(ending),
         };
-        Some([&(code as u16).to_be_bytes(), code.reason().as_bytes()].concat())
+        let expired = self == Self::Ended(Ending::TokenExpired);
+        let reason = if expired { CloseCode::TOKEN_EXPIRED } else { code.reason() };
+        Some([&(code as u16).to_be_bytes(), reason.as_bytes()].concat())
     }
 }
 
@@ -62,6 +64,7 @@ fn close_code(ending: Ending) -> CloseCode {
         Ending::TakenOver => CloseCode::TakenOver,
         Ending::Removed | Ending::Banned => CloseCode::Removed,
         Ending::RoomClosed => CloseCode::RoomClosed,
+        Ending::Unauthenticated | Ending::TokenExpired => CloseCode::Unauthorized,
     }
 }
 

@@ -41,7 +41,7 @@ fn every_documented_request_is_one_and_every_request_is_documented() {
     for block in blocks("json client") {
         let (request_id, request) = parse(block);
         seen.insert(match request.unwrap_or_else(|fault| panic!("{block}: {fault:?}")) {
-            Request::Register(_) => "register",
+            Request::Register { .. } => "register",
             Request::Join(_) => "join",
             Request::Leave { .. } => "leave",
             Request::Signal { kind: SignalKind::Offer, .. } => "offer",
@@ -144,7 +144,8 @@ fn written() -> Vec<String> {
         ice_servers: None,
     };
     vec![
-        encoded(Reply::Registered { user_id, request_id: Some(&one) }),
+        encoded(Reply::Registered { user_id, role: None, request_id: Some(&one) }),
+        encoded(Reply::Registered { user_id, role: Some(Role::Member.as_str()), request_id: None }),
         Announcement::joined(joined).frame().as_str().to_owned(),
         encoded(Reply::JoinError {
             error: "Room is full",
@@ -191,6 +192,7 @@ fn written() -> Vec<String> {
         encoded(Reply::Broadcast { content: &raw(r#"{"text": "The server restarts at six."}"#) }),
         encoded(Reply::IceServers { ice_servers: &own_servers }),
         encoded(Reply::GoingAway { retry_after_ms: 1000 }),
+        encoded(Reply::TokenExpiring { expires_in_ms: 60_000 }),
         encoded(Reply::Removed {
             code: Code::Removed,
             reason: CloseCode::Removed.reason(),
@@ -243,6 +245,7 @@ fn every_code_reason_and_limit_is_in_the_document() {
         ("`password`", limits::PASSWORD_CHARS),
         ("`returnToken`", limits::RETURN_TOKEN_BYTES),
         ("those who wait for a seat in a room", limits::WAITING),
+        ("`token`", limits::TOKEN_BYTES),
         ("a message", limits::MESSAGE_BYTES),
         ("unread messages that the server keeps for a client", limits::OUTBOX_MESSAGES),
     ] {

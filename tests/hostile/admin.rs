@@ -284,8 +284,8 @@ async fn unread_answers_take_no_more_than_their_share() {
     for nth in 0..limits::MAX_PAGE_SIZE.get() {
         let mut session = hub.connect(std::net::Ipv4Addr::LOCALHOST.into(), None).unwrap();
         let name = format!("{}{nth:03}", "語".repeat(125));
-        let join = session.receive(&format!(r#"{{"type":"join","roomId":"{name}"}}"#)).unwrap();
-        session.carry_out(join).await;
+        let wish = session.receive(&format!(r#"{{"type":"join","roomId":"{name}"}}"#)).unwrap();
+        session.carry_out(wish).await;
         members.push(session);
     }
     let pipes = serve_pipes_of(hub);

@@ -6,6 +6,8 @@
     reason = "a test panics where it fails"
 )]
 
+#[path = "../support/issuer.rs"]
+mod issuer;
 mod scrape;
 #[path = "../support/mod.rs"]
 mod support;
@@ -18,6 +20,7 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
+use issuer::Issuer;
 use scrape::{Family, ask, parsed, scrape, shown, value};
 use serde_json::{json, value::RawValue};
 use signalpost::{
@@ -147,6 +150,7 @@ async fn every_metric_moves() {
     let mut moved: BTreeSet<_> = moved(&families);
     moved.extend(moved_by_parting(&server, ann, bob).await);
     moved.extend(moved_at_the_door().await);
+    moved.extend(moved_by_tokens().await);
     moved.extend(moved_in_a_hub().await);
     moved.extend(moved_by_bans_and_pings().await);
     let all = families.into_keys().collect::<BTreeSet<_>>();
@@ -210,6 +214,19 @@ async fn moved_at_the_door() -> BTreeSet<String> {
     moved(&families)
 }
 
+async fn moved_by_tokens() -> BTreeSet<String> {
+    let issuer = Issuer::new();
+    let server = TestServer::with(&issuer.flags());
+    let mut client = server.client().await;
+    for token in [issuer.token("ann", json!({})), "x".to_owned()] {
+        client.ask(json!({"type": "register", "token": token})).await;
+    }
+    let families = scrape(&server).await;
+    let of = |outcome| value(&families, "signalpost_tokens_total", &[outcome]);
+    assert_eq!((of("taken"), of("refused")), (1.0, 1.0));
+    moved(&families)
+}
+
 fn tell(hub: &Hub, audience: &Audience, content: &RawValue) {
     assert_eq!(hub.broadcast(audience, &BTreeSet::new(), content).unwrap().clients, 1);
 }
@@ -254,8 +271,8 @@ async fn moved_in_a_hub() -> BTreeSet<String> {
     let (told, audience) = (800, Audience::Client(session.client().id));
     (0..told).for_each(|_| tell(&hub, &audience, &content));
     let watcher = hub.metrics.watcher(Position(0));
-    let join = session.receive(r#"{"type":"join","roomId":"r"}"#).unwrap();
-    session.carry_out(join).await;
+    let wish = session.receive(r#"{"type":"join","roomId":"r"}"#).unwrap();
+    session.carry_out(wish).await;
     let families = shown(&hub);
     assert_eq!(value(&families, "signalpost_outbox_messages", &[]), f64::from(2 + told));
     assert_eq!(value(&families, "signalpost_watcher_lag_events", &[]), 2.0);

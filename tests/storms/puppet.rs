@@ -56,8 +56,8 @@ impl Puppet {
         self.asked += 1;
         let asked = json!(self.asked.to_string());
         request["requestId"] = asked.clone();
-        if let Some(join) = self.session.receive(&request.to_string()) {
-            ready(self.session.carry_out(join));
+        if let Some(wish) = self.session.receive(&request.to_string()) {
+            ready(self.session.carry_out(wish));
         }
         let mut answer = None;
         self.hear(|message| {

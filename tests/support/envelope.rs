@@ -21,7 +21,7 @@ use signalpost::{
 enum Seen {
     Refused(Code),
     JoinRefused(Code),
-    Register(Option<String>, Option<String>),
+    Register(Option<String>, Option<String>, Option<String>),
     Join(String, Option<String>),
     Leave(String),
     Signal(SignalKind, Option<ClientId>, String),
@@ -38,9 +38,10 @@ fn ours(text: &str) -> (Option<String>, Seen) {
     let (request_id, request) = parse(text);
     let shown = request_id.map(|id| serde_json::to_string(&id).unwrap());
     let seen = match request {
-        Ok(Request::Register(identity)) => Seen::Register(
+        Ok(Request::Register { identity, token }) => Seen::Register(
             identity.user_id.map(|id| id.to_string()),
             identity.display_name.map(|name| name.to_string()),
+            token.map(|token| token.as_str().to_owned()),
         ),
         Ok(Request::Join { room_id, metadata }) => {
             Seen::Join(room_id.to_string(), metadata.map(|json| json.to_string()))
@@ -56,11 +57,12 @@ fn ours(text: &str) -> (Option<String>, Seen) {
     (shown, seen)
 }
 
-const FIELDS: [&str; 10] = [
+const FIELDS: [&str; 11] = [
     "type",
     "requestId",
     "userId",
     "displayName",
+    "token",
     "roomId",
     "metadata",
     "targetId",
@@ -70,7 +72,7 @@ const FIELDS: [&str; 10] = [
 ];
 
 /// These may be null, which is as if they were left out.
-const OPTIONAL: [&str; 5] = ["requestId", "userId", "displayName", "metadata", "targetId"];
+const OPTIONAL: [&str; 6] = ["requestId", "userId", "displayName", "token", "metadata", "targetId"];
 
 fn model(text: &str) -> (Option<String>, Seen) {
     let bad = Seen::Refused(Code::BadMessage);
@@ -109,7 +111,9 @@ fn request(fields: &BTreeMap<String, &str>) -> Result<Seen, Code> {
     match &*kind {
         "register" => {
             let user_id = named("userId", limits::NAME_CHARS)?;
-            Ok(Seen::Register(user_id, named("displayName", limits::LABEL_CHARS)?))
+            let display_name = named("displayName", limits::LABEL_CHARS)?;
+            let token = fields.get("token").map(|raw| string(raw).ok_or(Code::BadMessage));
+            Ok(Seen::Register(user_id, display_name, token.transpose()?))
         }
         "join" => {
             let (room_id, metadata) = (room_id()?, fields.get("metadata"));

@@ -312,8 +312,8 @@ impl Play {
     fn say(&mut self, slot: u8, mut request: Value) -> bool {
         let Some(client) = &mut self.clients[usize::from(slot)] else { return false };
         request.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-        if let Some(join) = client.session.receive(&request.to_string()) {
-            ready(client.session.carry_out(join));
+        if let Some(wish) = client.session.receive(&request.to_string()) {
+            ready(client.session.carry_out(wish));
         }
         true
     }

@@ -94,8 +94,8 @@ fn reason(status: &Status) -> (Code, String) {
 }
 
 async fn say(session: &mut Session, text: &str) {
-    if let Some(join) = session.receive(text) {
-        session.carry_out(join).await;
+    if let Some(wish) = session.receive(text) {
+        session.carry_out(wish).await;
     }
     session.client().outbox.take_due(&mut Vec::new(), usize::MAX);
     session.client().outbox.acknowledge();

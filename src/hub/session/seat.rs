@@ -15,7 +15,7 @@ use crate::{
     },
     id::RoomId,
     protocol::{Code, JoinRequest, Rejected, Reply, RequestId, ReturnToken},
-    room::{Denied, Identity, LeaveReason, Proof, Role, Vouched},
+    room::{Denied, Identity, LeaveReason, Proof},
 };
 
 /// How often a password is looked at for one join.
@@ -148,11 +148,6 @@ impl Session {
         let ban = (denied == Denied::Banned)
             .then(|| hub.bans.against(Some(cell.id()), identity, self.client.address, now));
         ban.flatten().map_or(refusal, |ban| banned(&ban)).into()
-    }
-
-    /// The role that it comes with, and what its token says of it.
-    fn standing(&self) -> (Role, Option<Arc<Vouched>>) {
-        (Role::Member, None)
     }
 
     pub(super) fn leave(&mut self, reason: LeaveReason, request_id: Option<&RequestId>) {

@@ -13,6 +13,7 @@ use crate::{
     event::{Administrator, Cause},
     hub::{Due, KeepOut},
     id::RoomId,
+    room::Identity,
 };
 
 fn hub() -> Arc<Hub> {
@@ -37,8 +38,8 @@ fn heard(session: &Session) -> Vec<Value> {
 
 /// What a client hears, itself, when it says this.
 async fn ask(session: &mut Session, message: Value) -> Vec<Value> {
-    if let Some(join) = session.receive(&message.to_string()) {
-        session.carry_out(join).await;
+    if let Some(wish) = session.receive(&message.to_string()) {
+        session.carry_out(wish).await;
     }
     heard(session)
 }

@@ -1,4 +1,5 @@
-//! What a client wishes that may have to be waited for, as passwords are: they are hashed elsewhere, and one after another.
+//! What a client wishes that may have to be waited for: passwords are hashed elsewhere, one after another, and the keys
+//! for a token may have to be fetched.
 
 use std::{
     convert::Infallible,
@@ -9,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use super::Session;
+use super::{Session, names::Register};
 use crate::{
     hub::{Asker, Busy},
     metrics::Message,
@@ -30,6 +31,7 @@ pub struct Wish {
 enum What {
     Join { request: Box<JoinRequest>, since: Instant },
     Update(Box<RoomUpdate>),
+    Register(Register),
 }
 
 impl Wish {
@@ -40,6 +42,10 @@ impl Wish {
 
     pub(super) fn update(update: Box<RoomUpdate>, request_id: Option<RequestId>) -> Box<Self> {
         Box::new(Self { what: What::Update(update), request_id })
+    }
+
+    pub(super) fn register(register: Register, request_id: Option<RequestId>) -> Box<Self> {
+        Box::new(Self { what: What::Register(register), request_id })
     }
 }
 
@@ -70,6 +76,11 @@ impl Session {
             What::Update(update) => {
                 let done = self.update_room(*update, request_id.as_ref(), &mut meanwhile).await?;
                 (Message::UpdateRoom, done)
+            }
+            What::Register(register) => {
+                let request_id = request_id.as_ref();
+                let answer = self.register_with_token(register, request_id, &mut meanwhile).await?;
+                (Message::Register, answer)
             }
         };
         self.conclude(message, &answer, request_id.as_ref());
@@ -114,7 +125,7 @@ impl Session {
         Ok(self.wait_for(hashed, meanwhile).await?.map_err(Rejected::from))
     }
 
-    async fn wait_for<T, E>(
+    pub(super) async fn wait_for<T, E>(
         &mut self,
         answer: impl Future<Output = T>,
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
