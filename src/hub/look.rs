@@ -66,8 +66,8 @@ impl Limits {
             log: config.log_limits(),
             kept_bytes: config.kept_bytes(),
             auth: "off",
-            room_passwords: true,
-            first_is_host: true,
+            room_passwords: config.rooms.room_passwords,
+            first_is_host: config.rooms.first_member_is_host,
         }
     }
 }
