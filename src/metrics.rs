@@ -121,6 +121,14 @@ impl Metrics {
     /// A token was shown, and taken or not.
     pub fn token(&self, taken: bool) {
         self.shards.add(1, |shard| &shard.tokens[usize::from(!taken)]);
+    /// A client waits for a seat from now on.
+    pub fn waits(&self) {
+        self.shards.add(1, |shard| &shard.waits[0]);
+    }
+
+    /// A client waits for a seat no longer.
+    pub fn waits_no_longer(&self) {
+        self.shards.add(1, |shard| &shard.waits[1]);
     }
 
     /// An event is in the log.
@@ -163,6 +171,13 @@ impl Metrics {
     pub fn members(&self) -> u64 {
         let left = self.shards.sum(|shard| &shard.events[Kind::Left as usize]);
         self.shards.sum(|shard| &shard.events[Kind::Joined as usize]).saturating_sub(left)
+    }
+
+    /// How many clients wait for a seat in all rooms together. Events do not tell: who registers anew while it waits
+    /// is one more.
+    pub fn waiting(&self) -> u64 {
+        let ended = self.shards.sum(|shard| &shard.waits[1]);
+        self.shards.sum(|shard| &shard.waits[0]).saturating_sub(ended)
     }
 }
 

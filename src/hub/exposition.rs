@@ -13,6 +13,8 @@ impl Source for Hub {
         );
         to.gauge("signalpost_rooms", "Rooms that exist.", self.directory.count() as u64);
         to.gauge("signalpost_members", "Members of all rooms.", self.metrics.members());
+        let waiting = self.metrics.waiting();
+        to.gauge("signalpost_waiting_clients", "Clients that wait for a seat.", waiting);
         to.gauge("signalpost_bans", "Bans that stand.", self.bans.count() as u64);
         let (mut messages, mut bytes, mut most_bytes, mut pressed) = (0, 0, 0, 0);
         self.clients.for_each(|client| {

@@ -33,6 +33,8 @@ pub(super) struct Shard {
     pub(super) tokens: [AtomicU64; OUTCOMES.len()],
     pub(super) events: [AtomicU64; Kind::NAMES.len()],
     pub(super) connections: AtomicU64,
+    /// Clients that began to wait for a seat, and that ceased to.
+    pub(super) waits: [AtomicU64; 2],
     pub(super) closings: [AtomicU64; Closing::NAMES.len()],
     pub(super) password_checks: [AtomicU64; PasswordCheck::NAMES.len()],
 }

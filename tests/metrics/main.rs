@@ -25,9 +25,9 @@ use scrape::{Family, ask, parsed, scrape, shown, value};
 use serde_json::{json, value::RawValue};
 use signalpost::{
     admin::pb::{
-        DisconnectClientRequest, LockRoomRequest, WatchEventsRequest,
-        admin_service_client::AdminServiceClient, disconnect_client_request::BanOptions,
-        watch_events_request::Start,
+        AdmitClientRequest, DisconnectClientRequest, LockRoomRequest, Room, UpdateRoomRequest,
+        WatchEventsRequest, admin_service_client::AdminServiceClient,
+        disconnect_client_request::BanOptions, watch_events_request::Start,
     },
     event::Position,
     hub::{Asker, Audience, Busy, Guesses, Hub, Network},
@@ -153,6 +153,7 @@ async fn every_metric_moves() {
     moved.extend(moved_by_tokens().await);
     moved.extend(moved_in_a_hub().await);
     moved.extend(moved_by_bans_and_pings().await);
+    moved.extend(moved_by_waiting().await);
     let all = families.into_keys().collect::<BTreeSet<_>>();
     assert_eq!(all.difference(&moved).collect::<Vec<_>>(), Vec::<&String>::new());
 }
@@ -257,6 +258,31 @@ async fn moved_by_bans_and_pings() -> BTreeSet<String> {
     ] {
         assert_eq!(value(&families, name, labels), 1.0, "{name} {labels:?}");
     }
+    moved(&families)
+}
+
+/// What comes of a lobby.
+async fn moved_by_waiting() -> BTreeSet<String> {
+    let server = TestServer::start();
+    let mut admin = server.admin().await;
+    let _ann = server.member("r").await;
+    let room = Room { room_id: "r".into(), lobby: true, ..Default::default() };
+    admin.update_room(UpdateRoomRequest { room: Some(room), update_mask: None }).await.unwrap();
+    let mut clients = [server.client().await, server.client().await, server.client().await];
+    for client in &mut clients {
+        let answer = client.ask(json!({"type": "join", "roomId": "r"})).await;
+        assert_eq!(answer["type"], "waiting");
+        // It is one who waits, under whatever name.
+        client.ask(json!({"type": "register", "userId": "bob"})).await;
+    }
+    let waiting = |families: &_| value(families, "signalpost_waiting_clients", &[]);
+    let families = scrape(&server).await;
+    assert_eq!(waiting(&families), 3.0);
+    clients[0].ask(json!({"type": "leave", "roomId": "r"})).await;
+    let client_id = clients[1].id.clone();
+    let admit = AdmitClientRequest { client_id, ..Default::default() };
+    admin.admit_client(admit).await.unwrap();
+    assert_eq!(waiting(&scrape(&server).await), 1.0);
     moved(&families)
 }
 

@@ -216,6 +216,7 @@ impl Inner {
             let (room_id, request_id) = (self.room.id(), arrival.request_id.as_ref());
             let waiting = Reply::Waiting { room_id, request_id };
             arrival.client.push(Entry::Frame(waiting.encode()));
+            arrival.client.outbox.hub.metrics.waits();
             self.waiting.push(Arc::clone(arrival));
         }
     }
@@ -238,7 +239,9 @@ impl Inner {
 
     fn take_waiting(&mut self, client_id: ClientId) -> Option<Arc<Arrival>> {
         let place = self.waiting.iter().position(|arrival| arrival.client.id == client_id)?;
-        Some(self.waiting.remove(place))
+        let arrival = self.waiting.remove(place);
+        arrival.client.outbox.hub.metrics.waits_no_longer();
+        Some(arrival)
     }
 
     /// A host hears of those who knocked before it was one.
