@@ -66,7 +66,7 @@ function apply(rooms, { what, room_id: id, ...event }) {
   else if (what === "unlocked") room.locked = false;
   else if (what === "room_updated") Object.assign(room, settings(event.room_updated.settings));
   else if (what === "closed") rooms.delete(id);
-  // Of names and bans there is nothing in the file; and later servers have further events.
+  // Of names, roles, lobbies and bans there is nothing in the file; and later servers have further events.
 }
 
 function seat(room, ...clientIds) {

@@ -70,7 +70,7 @@ def apply(rooms, event):
         rooms[event.room_id] |= settings(event.room_updated.settings)
     elif what == "closed":
         del rooms[event.room_id]
-    # Of names and bans there is nothing in the file; and later servers have further events.
+    # Of names, roles, lobbies and bans there is nothing in the file; and later servers have further events.
 
 
 def seat(room, *client_ids):

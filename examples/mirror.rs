@@ -60,8 +60,8 @@ async fn follow(admin: &mut Client<Channel>, state: &mut State, path: &str) -> R
                 // A room with very many members comes in several parts.
                 let shown = state.rooms.entry(room.room_id).or_default();
                 shown.members.extend(room.members.into_iter().map(|member| member.client_id));
-                let pb::Room { max_members, locked, metadata_json, empty_timeout, etag, .. } = room;
-                set(shown, Settings { max_members, locked, metadata_json, empty_timeout, etag });
+                let pb::Room { max_members, locked, metadata_json, .. } = room;
+                set(shown, Settings { max_members, locked, metadata_json, ..Default::default() });
             }),
             _ => {}
         }
@@ -89,7 +89,7 @@ fn apply(rooms: &mut BTreeMap<String, Room>, event: pb::Event) {
         Some(Change::Joined(joined)) => room.members.extend(joined.member.map(|new| new.client_id)),
         Some(Change::Left(left)) => drop(room.members.remove(&left.client_id)),
         Some(Change::Closed(_)) => drop(rooms.remove(&event.room_id)),
-        _ => {} // Names and bans are not in the file; and later servers have other events.
+        _ => {} // Names, roles, lobbies and bans are not in the file; and later servers have other events.
     }
 }
 

@@ -17,9 +17,11 @@ export function crowd(server, seed = 1) {
   const random = numbers(seed);
   /** @type {Person[]} */
   const people = [];
+  /** @type {Person[]} */
+  const waiting = [];
   let churns = 0;
 
-  /** People come, change rooms, go and vanish; an administrator makes, changes, locks and ends rooms. @param {number} steps */
+  /** People come, change rooms, go and vanish; an administrator makes, changes, locks and ends rooms, makes hosts and lets in who waits. @param {number} steps */
   async function churn(steps) {
     const turn = `${seed}-${(churns += 1)}`;
     while (people.length < PEOPLE) people.push(await connect(server));
@@ -40,7 +42,7 @@ export function crowd(server, seed = 1) {
       } else {
         const roomId = ROOMS[random(ROOMS.length)];
         const { type } = await person.join(roomId);
-        if (type === "joined") person.roomId = roomId;
+        if (type !== "join-error") person.roomId = roomId;
       }
     }
   }
@@ -55,6 +57,24 @@ export function crowd(server, seed = 1) {
     await admin("UpdateRoom", { room: { roomId: kept, metadataJson: '{"topic": "mirrors"}' } });
     await admin("DeleteRoom", { roomId: ended });
     assert.equal((await doomed.closed).code, 4502);
+    await hostAndAdmit(turn);
+  }
+
+  /** One of those who come is made host, one let in, one sent away, and one waits on until the next turn. @param {string} turn */
+  async function hostAndAdmit(turn) {
+    const roomId = `lobby-${turn}`;
+    await admin("CreateRoom", { roomId, room: { lobby: true, password: "correct horse" } });
+    await admin("UpdateRoom", { room: { roomId }, updateMask: "password" });
+    waiting.splice(0).forEach((person) => person.close());
+    const [ann, bob, carol] = [await connect(server), await connect(server), await connect(server)];
+    for (const person of [ann, bob, carol]) assert.equal((await person.join(roomId)).type, "waiting");
+    await admin("AdmitClient", { clientId: ann.id, roomId });
+    await admin("DenyClient", { clientId: bob.id, roomId });
+    const dan = await connect(server);
+    await dan.join(roomId);
+    await admin("AdmitClient", { clientId: dan.id, roomId });
+    await admin("SetRole", { clientId: dan.id, roomId, role: "ROLE_HOST" });
+    waiting.push(ann, bob, carol, dan);
   }
 
   /** @param {string} method @param {object} request */
