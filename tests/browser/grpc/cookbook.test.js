@@ -52,6 +52,25 @@ const TASKS = {
     assert.equal((await bob.join("standup")).type, "joined");
     await gone(ann, bob);
   },
+  "Give it a password": async (set, lift) => {
+    const [ann, bob] = [await member(server), await connect(server)];
+    const told = ann.next("room-updated");
+    const room = await set({ PASSWORD: "correct horse" });
+    assert.ok(room.passwordSet && !("password" in room) && (await told).room.hasPassword);
+    assert.equal((await bob.join("standup")).code, "password-required");
+    assert.ok(!("passwordSet" in (await lift())));
+    assert.equal((await bob.join("standup")).type, "joined");
+    await gone(ann, bob);
+  },
+  "Have whoever is new wait until somebody lets them in": async (wait) => {
+    const [ann, bob] = [await member(server), await connect(server)];
+    assert.equal((await wait()).lobby, true);
+    assert.equal((await bob.join("standup")).type, "waiting");
+    const joined = bob.next("joined");
+    await call(server, `${SERVICE}/UpdateRoom`, { room: { roomId: "standup" }, updateMask: "lobby" });
+    await joined;
+    await gone(ann, bob);
+  },
   "Make a room ahead of its members": async (make) => {
     const REQUEST_ID = "0d6a9d6e-6c5e-4a53-9b86-0a4f3a0f1d7c";
     const made = await make({ REQUEST_ID });
@@ -93,6 +112,37 @@ const TASKS = {
     assert.deepEqual([client.userId, client.roomId, client.address], ["ann", "standup", "198.51.100.7"]);
     hasShape(client, "Look at one client");
     await gone(ann);
+  },
+  "See who waits to be let in": async (list) => {
+    const [ann, bob] = await oneWhoWaits();
+    const answer = await list();
+    assert.deepEqual(ids(answer.waiting), [bob.id]);
+    hasShape(answer, "See who waits to be let in");
+    await gone(ann);
+    bob.close();
+  },
+  "Let somebody in": async (admit) => {
+    const [ann, bob] = await oneWhoWaits();
+    const joined = bob.next("joined");
+    assert.equal((await admit({ CLIENT_ID: bob.id })).roomId, "standup");
+    await joined;
+    await assert.rejects(admit({ CLIENT_ID: bob.id }), /failed_precondition/);
+    await gone(ann, bob);
+  },
+  "Let somebody wait no longer": async (deny) => {
+    const [ann, bob] = await oneWhoWaits();
+    const told = bob.next("join-error");
+    await deny({ CLIENT_ID: bob.id });
+    assert.equal((await told).code, "denied");
+    await gone(ann);
+    bob.close();
+  },
+  "Make somebody a host": async (make) => {
+    const [ann, bob] = [await member(server), await member(server, "standup", "bob")];
+    const told = ann.next("role-changed");
+    assert.equal((await make({ CLIENT_ID: bob.id })).role, "ROLE_HOST");
+    assert.equal((await told).clientId, bob.id);
+    await gone(ann, bob);
   },
   "Throw somebody out of a room": async (remove) => {
     const ann = await member(server);
@@ -257,6 +307,13 @@ function follow(title, variables = {}) {
 /** @param {Record<string, string>} variables */
 function environment(variables) {
   return { ...variables, BUF, ADMIN_ADDRESS: server.adminAddress, HOME: process.env.HOME, PATH: `${BIN}${delimiter}${process.env.PATH}` };
+}
+
+/** A host, and somebody who waits for its word. */
+async function oneWhoWaits() {
+  const ann = await member(server);
+  await call(server, `${SERVICE}/UpdateRoom`, { room: { roomId: "standup", lobby: true } });
+  return [ann, await member(server, "standup", "bob")];
 }
 
 /** They leave the standup, and go. @param {Awaited<ReturnType<typeof connect>>[]} people */

@@ -37,7 +37,7 @@ export async function connect(server, from) {
     close: () => socket.close(),
     request,
     /** @param {string} roomId */
-    join: (roomId) => request({ type: "join", roomId }, "joined", "join-error"),
+    join: (roomId) => request({ type: "join", roomId }, "joined", "waiting", "join-error"),
     /** @param {string} roomId where it sits */
     leave: (roomId) => request({ type: "leave", roomId }, "left"),
   };
