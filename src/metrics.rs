@@ -121,6 +121,8 @@ impl Metrics {
     /// A token was shown, and taken or not.
     pub fn token(&self, taken: bool) {
         self.shards.add(1, |shard| &shard.tokens[usize::from(!taken)]);
+    }
+
     /// A client waits for a seat from now on.
     pub fn waits(&self) {
         self.shards.add(1, |shard| &shard.waits[0]);
