@@ -151,7 +151,7 @@ fn heard(session: &Session) -> Vec<Value> {
 
 async fn say(session: &mut Session, message: &Value) -> Vec<Value> {
     if let Some(join) = session.receive(&message.to_string()) {
-        session.join(join).await;
+        session.carry_out(join).await;
     }
     heard(session)
 }
