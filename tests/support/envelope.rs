@@ -7,13 +7,13 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
+    de::{DeserializeOwned, MapAccess, Visitor},
 };
 use serde_json::value::RawValue;
 use signalpost::{
     config::limits,
     id::ClientId,
-    protocol::{Code, Json, Request, SignalKind, parse},
+    protocol::{Code, Json, Order, Request, SignalKind, parse},
 };
 
 /// What a text is taken for.
@@ -22,8 +22,24 @@ enum Seen {
     Refused(Code),
     JoinRefused(Code),
     Register(Option<String>, Option<String>, Option<String>),
-    Join(String, Option<String>),
+    Join {
+        room: String,
+        metadata: Option<String>,
+        password: Option<()>,
+        returns: Option<()>,
+    },
     Leave(String),
+    UpdateRoom {
+        locked: Option<bool>,
+        most: Option<usize>,
+        password: Option<bool>,
+        lobby: Option<bool>,
+    },
+    SetRole(ClientId, bool),
+    Remove(ClientId, Option<u32>),
+    AskToMute(ClientId),
+    Admit(Option<ClientId>),
+    Deny(ClientId),
     Signal(SignalKind, Option<ClientId>, String),
     Ping,
 }
@@ -43,9 +59,25 @@ fn ours(text: &str) -> (Option<String>, Seen) {
             identity.display_name.map(|name| name.to_string()),
             token.map(|token| token.as_str().to_owned()),
         ),
-        Ok(Request::Join { room_id, metadata }) => {
-            Seen::Join(room_id.to_string(), metadata.map(|json| json.to_string()))
-        }
+        Ok(Request::Join(join)) => Seen::Join {
+            room: join.room_id.to_string(),
+            metadata: join.metadata.map(|json| json.to_string()),
+            password: join.password.map(drop),
+            returns: join.returning.map(drop),
+        },
+        Ok(Request::UpdateRoom(update)) => Seen::UpdateRoom {
+            locked: update.locked,
+            most: update.max_members,
+            password: update.password.map(|password| password.is_some()),
+            lobby: update.lobby,
+        },
+        Ok(Request::Order(order)) => match order {
+            Order::SetRole { target, host } => Seen::SetRole(target, host),
+            Order::Remove { target, seconds } => Seen::Remove(target, seconds),
+            Order::AskToMute { target } => Seen::AskToMute(target),
+            Order::Admit { target } => Seen::Admit(target),
+            Order::Deny { target } => Seen::Deny(target),
+        },
         Ok(Request::Leave { room_id }) => Seen::Leave(room_id.to_string()),
         Ok(Request::Signal { kind, target, payload }) => {
             Seen::Signal(kind, target, payload.get().to_owned())
@@ -57,7 +89,7 @@ fn ours(text: &str) -> (Option<String>, Seen) {
     (shown, seen)
 }
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 18] = [
     "type",
     "requestId",
     "userId",
@@ -69,10 +101,29 @@ const FIELDS: [&str; 11] = [
     "sdp",
     "candidate",
     "content",
+    "password",
+    "returnToken",
+    "locked",
+    "maxMembers",
+    "lobby",
+    "role",
+    "seconds",
 ];
 
 /// These may be null, which is as if they were left out.
-const OPTIONAL: [&str; 6] = ["requestId", "userId", "displayName", "token", "metadata", "targetId"];
+const OPTIONAL: [&str; 11] = [
+    "requestId",
+    "userId",
+    "displayName",
+    "token",
+    "metadata",
+    "targetId",
+    "returnToken",
+    "locked",
+    "maxMembers",
+    "lobby",
+    "seconds",
+];
 
 fn model(text: &str) -> (Option<String>, Seen) {
     let bad = Seen::Refused(Code::BadMessage);
@@ -98,13 +149,13 @@ fn request(fields: &BTreeMap<String, &str>) -> Result<Seen, Code> {
         Some(raw) if *raw != "\"\"" => name(raw, most).map(Some),
         _ => Ok(None),
     };
+    let perhaps = || {
+        let id = fields.get("targetId").map(|raw| name(raw, limits::NAME_CHARS)).transpose()?;
+        id.map(|id| id.parse().map_err(|_| Code::PeerNotFound)).transpose()
+    };
+    let target = || perhaps()?.ok_or(Code::BadMessage);
     let signal = |kind, field| {
-        let target = match fields.get("targetId") {
-            Some(raw) => Some(name(raw, limits::NAME_CHARS)?),
-            None if kind == SignalKind::Message => None,
-            None => return Err(Code::BadMessage),
-        };
-        let target = target.map(|id| id.parse().map_err(|_| Code::PeerNotFound)).transpose()?;
+        let target = if kind == SignalKind::Message { perhaps()? } else { Some(target()?) };
         Ok(Seen::Signal(kind, target, own(fields.get(field).ok_or(Code::BadMessage)?)))
     };
     let kind = fields.get("type").and_then(|kind| string(kind)).ok_or(Code::BadMessage)?;
@@ -120,7 +171,14 @@ fn request(fields: &BTreeMap<String, &str>) -> Result<Seen, Code> {
             if metadata.is_some_and(|json| json.len() > limits::METADATA_BYTES) {
                 return Err(Code::BadMessage);
             }
-            Ok(Seen::Join(room_id, metadata.map(own)))
+            let token = fields.get("returnToken").map(|raw| string(raw).ok_or(Code::BadMessage));
+            let token = token.transpose()?;
+            let password = password(fields)?.filter(|is_one| *is_one).map(|_| ());
+            if token.as_ref().is_some_and(|token| token.len() > limits::RETURN_TOKEN_BYTES) {
+                return Err(Code::BadMessage);
+            }
+            let returns = token.map(drop);
+            Ok(Seen::Join { room: room_id, metadata: metadata.map(own), password, returns })
         }
         "leave" => Ok(Seen::Leave(room_id()?)),
         "offer" => signal(SignalKind::Offer, "sdp"),
@@ -128,8 +186,46 @@ fn request(fields: &BTreeMap<String, &str>) -> Result<Seen, Code> {
         "candidate" => signal(SignalKind::Candidate, "candidate"),
         "message" => signal(SignalKind::Message, "content"),
         "ping" => Ok(Seen::Ping),
+        "update-room" => Ok(Seen::UpdateRoom {
+            locked: value(fields, "locked", |_: &bool| true)?,
+            most: value(fields, "maxMembers", |most| (1..=10_000).contains(most))?,
+            password: password(fields)?,
+            lobby: value(fields, "lobby", |_: &bool| true)?,
+        }),
+        "set-role" => {
+            let (target, role) = (target()?, fields.get("role").and_then(|raw| string(raw)));
+            match role.as_deref() {
+                Some(role @ ("host" | "member")) => Ok(Seen::SetRole(target, role == "host")),
+                _ => Err(Code::BadMessage),
+            }
+        }
+        "remove" => {
+            let seconds = |seconds: &u32| (1..=86_400).contains(seconds);
+            Ok(Seen::Remove(target()?, value(fields, "seconds", seconds)?))
+        }
+        "ask-to-mute" => Ok(Seen::AskToMute(target()?)),
+        "admit" => Ok(Seen::Admit(perhaps()?)),
+        "deny" => Ok(Seen::Deny(target()?)),
         _ => Err(Code::UnknownType),
     }
+}
+
+/// Whether there is one; false where it is null.
+fn password(fields: &BTreeMap<String, &str>) -> Result<Option<bool>, Code> {
+    match fields.get("password") {
+        Some(raw) if *raw != "null" => name(raw, limits::PASSWORD_CHARS).map(|_| Some(true)),
+        raw => Ok(raw.map(|_| false)),
+    }
+}
+
+fn value<T: DeserializeOwned>(
+    fields: &BTreeMap<String, &str>,
+    field: &str,
+    fits: impl Fn(&T) -> bool,
+) -> Result<Option<T>, Code> {
+    let Some(raw) = fields.get(field) else { return Ok(None) };
+    let value = serde_json::from_str(raw).ok().filter(fits);
+    value.map(Some).ok_or(Code::BadMessage)
 }
 
 fn name(raw: &str, most: usize) -> Result<String, Code> {
