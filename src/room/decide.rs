@@ -50,7 +50,10 @@ impl Room {
         }
         if let Some(own) = self.member(entrant.client_id) {
             let Member { standing, return_key, .. } = **own;
-            let entrant = Entrant { return_key, ..entrant };
+            // Whoever does not show its key hears of another one.
+            let return_key = returning.filter(|key| *key == return_key);
+            let entrant =
+                Entrant { return_key: return_key.unwrap_or(entrant.return_key), ..entrant };
             return Ok(self.settled(vec![
                 left(own, LeaveReason::Rejoined),
                 joined(entrant.seated(standing, now)),

@@ -89,6 +89,21 @@ async fn a_seat_that_still_stands_is_taken_over() {
 }
 
 #[tokio::test]
+async fn a_seat_that_was_taken_anew_is_kept_by_the_token_that_its_answer_names() {
+    let server = TestServer::start();
+    let (mut host, mut bob, first) = two(&server).await;
+    let shown = enter(&mut bob, "r", json!({"returnToken": first})).await["returnToken"].clone();
+    assert_eq!(shown, first);
+    let second = bob.join("r").await["returnToken"].clone();
+    assert_ne!(second, first);
+    update(&mut host, json!({"locked": true})).await;
+    let (_, answer) = comes_back(&server, &first).await;
+    assert_eq!(short(&answer), refused("join-error", "room-locked"));
+    assert_eq!(comes_back(&server, &second).await.1["type"], "joined");
+    assert_eq!(bob.closed().await, Some(4002));
+}
+
+#[tokio::test]
 async fn two_links_that_take_a_seat_over_in_turn_leave_one_seat() {
     let server = TestServer::start();
     let (mut host, mut old, token) = two(&server).await;

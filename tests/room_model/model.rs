@@ -114,6 +114,8 @@ impl Model {
             let Seat { role, acting, key, passport: Passport { granted, .. }, .. } =
                 self.members.remove(old);
             let passport = Passport { granted, ..passport };
+            // Another one, unless it shows that it knows this one.
+            let key = if asking.returning == Some(key) { key } else { seat.key };
             self.sit(Seat { role, acting, key, passport, ..seat });
             return Ok(Vec::new());
         }
