@@ -8,8 +8,12 @@
 mod admin;
 #[path = "session_bans.rs"]
 mod bans;
+#[path = "session_hosts.rs"]
+mod hosts;
 #[path = "session_look.rs"]
 mod look;
+#[path = "session_seats.rs"]
+mod seats;
 
 use std::{
     collections::BTreeMap,
@@ -21,6 +25,7 @@ use std::{
 
 use bans::ModelledBan;
 use clap::Parser;
+use seats::Modelled;
 use serde_json::{Value, json};
 use signalpost::{
     config::Config,
@@ -71,17 +76,22 @@ struct Client {
     id: String,
     names: Option<(String, Option<String>)>,
     room: Option<&'static str>,
+    /// Where it waits for a seat, if it has none.
+    waits: Option<&'static str>,
+    role: Role,
+    /// What it returns by to the room that it sits in, once it was looked at.
+    token: Value,
     metadata: Value,
     due: Vec<Value>,
 }
 
-struct Modelled {
-    /// Slots, in join order.
-    members: Vec<u8>,
-    locked: bool,
-    max_members: usize,
-    /// Also while it is empty.
-    stays: bool,
+/// What somebody is in its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Member,
+    Host,
+    /// For want of another host.
+    ActingHost,
 }
 
 impl Play {
@@ -105,22 +115,29 @@ impl Play {
 
     fn step(&mut self, [what, who, which]: [u8; 3], text: &str) {
         let (slot, room) = (who % SLOTS, ROOMS[usize::from(which) % ROOMS.len()]);
-        match what % 24 {
+        match what % 32 {
             0 | 1 => self.connect(slot),
             2 => self.disconnect(slot, which),
-            3 | 4 => self.join(slot, room, METADATA[usize::from(which / 4) % 2].clone()),
+            3 | 4 | 24 => self.join(slot, room, METADATA[usize::from(which / 4) % 2].clone()),
+            25 => self.come_back(slot, room, usize::from(which / 4)),
+            26 => self.order_room(slot, which),
+            27 => self.order_role(slot, which % SLOTS, which / SLOTS % 2 == 0),
+            28 => self.order_removal(slot, which % SLOTS, which / SLOTS % 2 == 0),
+            29 => self.ask_to_mute(slot, which % SLOTS),
+            30 => self.admit(slot, (which % (SLOTS + 1) < SLOTS).then_some(which % SLOTS)),
+            31 => self.deny(slot, which % SLOTS),
             5 => self.leave(slot, room),
             6 => self.register(slot, which),
             7 => self.signal(
                 slot,
                 which % SLOTS,
-                ["offer", "answer", "candidate"][usize::from(what / 24) % 3],
+                ["offer", "answer", "candidate"][usize::from(what / 32) % 3],
             ),
             8 => self.message(slot, (which % (SLOTS + 1) < SLOTS).then_some(which % SLOTS)),
             9 => self.lock(room, who % 2 == 0),
             10 => self.broadcast(slot, room, which),
             12 | 13 => self.create_room(room, who),
-            14 => self.update_room(room, who),
+            14 => self.update_room(room, who, what / 32),
             15 => self.delete_room(room),
             16 => self.remove_client(slot, (which % 2 == 0).then_some(room)),
             17 | 18 => self.disconnect_client(slot, which),
@@ -140,7 +157,17 @@ impl Play {
         let Ok(session) = session else { return };
         let id = session.client().id.to_string();
         let due = vec![json!({"type": "welcome", "clientId": id})];
-        *client = Some(Client { session, id, names: None, room: None, metadata: Value::Null, due });
+        *client = Some(Client {
+            session,
+            id,
+            names: None,
+            room: None,
+            waits: None,
+            role: Role::Member,
+            token: Value::Null,
+            metadata: Value::Null,
+            due,
+        });
         if self.is_banned(None, None, slot) {
             self.hears(slot, json!({"type": "removed", "code": "banned", "roomId": null}));
             self.goes(slot, Ending::Banned);
@@ -149,11 +176,15 @@ impl Play {
 
     fn disconnect(&mut self, slot: u8, how: u8) {
         self.look();
-        let Some(client) = self.clients[usize::from(slot)].take() else { return };
-        let reason = LeaveReason::ALL[usize::from(how) % LeaveReason::ALL.len()];
-        if let Some(room) = client.room {
-            self.unseat(slot, &client.user_id(), &client.id, room, reason.as_str());
+        if self.clients[usize::from(slot)].is_none() {
+            return;
         }
+        // What others bring about is another step.
+        let reasons: Vec<_> =
+            LeaveReason::ALL.into_iter().filter(|reason| !reason.is_others()).collect();
+        let reason = reasons[usize::from(how) % reasons.len()];
+        self.depart(slot, reason);
+        let client = self.clients[usize::from(slot)].take().unwrap();
         if reason == LeaveReason::InternalError {
             drop(client.session);
         } else {
@@ -161,68 +192,15 @@ impl Play {
         }
     }
 
-    fn join(&mut self, slot: u8, name: &'static str, metadata: Value) {
-        if !self.say(slot, json!({"type": "join", "roomId": name, "metadata": metadata})) {
-            return;
-        }
-        let current = self.client(slot).room;
-        let user_id = self.client(slot).names.as_ref().map(|(user_id, _)| user_id.clone());
-        let is_banned = self.is_banned(Some(name), user_id.as_deref(), slot);
-        let refusal = match self.rooms.get(name) {
-            _ if current == Some(name) => None,
-            _ if is_banned => Some("banned"),
-            Some(room) if room.members.len() >= room.max_members => Some("room-full"),
-            Some(room) if room.locked => Some("room-locked"),
-            None if self.rooms.len() >= MAX_ROOMS => Some("unavailable"),
-            _ => None,
-        };
-        if let Some(code) = refusal {
-            return self.hears(slot, json!({"type": "join-error", "code": code}));
-        }
-        if let Some(current) = current {
-            let (id, user_id) = (self.client(slot).id.clone(), self.client(slot).user_id());
-            self.hears(slot, json!({"type": "left", "roomId": current}));
-            if current == name {
-                self.rooms.get_mut(name).unwrap().members.retain(|member| *member != slot);
-                self.tell(name, slot, &left(&user_id, &id, "rejoined"));
-            } else {
-                self.unseat(slot, &user_id, &id, current, "moved");
-            }
-        }
-        let client = self.client(slot);
-        (client.room, client.metadata) = (Some(name), metadata);
-        let mut joined = self.client(slot).shown();
-        joined["type"] = json!("user-joined");
-        self.tell(name, slot, &joined);
-        let room = self.rooms.entry(name).or_insert(Modelled {
-            members: Vec::new(),
-            locked: false,
-            max_members: MAX_MEMBERS,
-            stays: false,
-        });
-        let (others, info) = (room.members.clone(), room.shown());
-        room.members.push(slot);
-        let peers: Vec<_> = others.iter().map(|other| self.client(*other).shown()).collect();
-        let members: Vec<_> = peers.iter().map(|peer| peer["clientId"].clone()).collect();
-        self.hears(
-            slot,
-            json!({
-                "type": "joined", "roomId": name, "members": members, "peers": peers, "room": info,
-            }),
-        );
-    }
-
     fn leave(&mut self, slot: u8, name: &'static str) {
-        if !self.say(slot, json!({"type": "leave", "roomId": name}))
-            || self.client(slot).room != Some(name)
-        {
+        if !self.say(slot, json!({"type": "leave", "roomId": name})) {
             return;
         }
         let client = self.client(slot);
-        let (id, user_id) = (client.id.clone(), client.user_id());
-        client.room = None;
-        self.unseat(slot, &user_id, &id, name, "left");
-        self.hears(slot, json!({"type": "left", "roomId": name}));
+        if client.room == Some(name) || client.waits == Some(name) {
+            self.depart(slot, LeaveReason::Left);
+            self.hears(slot, json!({"type": "left", "roomId": name}));
+        }
     }
 
     fn register(&mut self, slot: u8, which: u8) {
@@ -235,9 +213,14 @@ impl Play {
         let client = self.client(slot);
         let names = (user_id.unwrap_or(&client.id).to_owned(), display_name.map(str::to_owned));
         let names = Some(names);
-        let room = client.room;
-        let user_id = &names.as_ref().unwrap().0;
-        if self.is_banned(room, Some(user_id), slot) {
+        let (room, waits) = (client.room, client.waits);
+        let user_id = names.as_ref().unwrap().0.clone();
+        let is_banned = match room.or(waits) {
+            // Where it comes from is no matter of names.
+            Some(_) => self.is_banned_by_name(room.or(waits), &user_id),
+            None => self.is_banned(None, Some(&user_id), slot),
+        };
+        if is_banned {
             return self.hears(slot, json!({"type": "error", "code": "banned"}));
         }
         let client = self.client(slot);
@@ -245,10 +228,13 @@ impl Play {
         client.names = names;
         let (user_id, mut updated) = (client.user_id(), client.shown());
         self.hears(slot, json!({"type": "registered", "userId": user_id}));
-        if let Some(name) = self.client(slot).room.filter(|_| has_changed) {
+        if let Some(name) = room.filter(|_| has_changed) {
             updated["type"] = json!("user-updated");
             updated.as_object_mut().unwrap().remove("metadata");
             self.tell(name, slot, &updated);
+        } else if let Some(name) = waits.filter(|_| has_changed) {
+            let knock = self.knock(slot);
+            self.tell_hosts(name, &knock);
         }
     }
 
@@ -310,30 +296,16 @@ impl Play {
 
     /// Whether there is such a client to say it.
     fn say(&mut self, slot: u8, mut request: Value) -> bool {
-        let Some(client) = &mut self.clients[usize::from(slot)] else { return false };
         request.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        self.say_as_it_is(slot, &request)
+    }
+
+    fn say_as_it_is(&mut self, slot: u8, request: &Value) -> bool {
+        let Some(client) = &mut self.clients[usize::from(slot)] else { return false };
         if let Some(wish) = client.session.receive(&request.to_string()) {
             ready(client.session.carry_out(wish));
         }
         true
-    }
-
-    fn unseat(&mut self, slot: u8, user_id: &Value, id: &str, name: &'static str, reason: &str) {
-        let room = self.rooms.get_mut(name).unwrap();
-        room.members.retain(|member| *member != slot);
-        if room.members.is_empty() && !room.stays {
-            self.rooms.remove(name);
-        }
-        self.tell(name, slot, &left(user_id, id, reason));
-    }
-
-    /// To everyone in a room but one.
-    fn tell(&mut self, name: &str, but: u8, message: &Value) {
-        let room = self.rooms.get(name);
-        let members = room.map_or_else(Vec::new, |room| room.members.clone());
-        for slot in members.into_iter().filter(|slot| *slot != but) {
-            self.hears(slot, message.clone());
-        }
     }
 
     fn hears(&mut self, slot: u8, message: Value) {
@@ -360,19 +332,25 @@ impl Client {
         let display_name = self.names.as_ref().and_then(|(_, name)| name.clone());
         json!({
             "clientId": self.id, "userId": self.user_id(), "displayName": display_name,
-            "metadata": self.metadata,
+            "metadata": self.metadata, "role": self.role.shown(),
         })
     }
-}
 
-impl Modelled {
-    fn shown(&self) -> Value {
-        json!({"locked": self.locked, "maxMembers": self.max_members, "metadata": {}})
+    /// What somebody must go by to return to its seat: the id of its connection is no name.
+    fn own_name(&self) -> Option<String> {
+        let (user_id, _) = self.names.as_ref()?;
+        (*user_id != self.id).then(|| user_id.clone())
     }
 }
 
-fn left(user_id: &Value, id: &str, reason: &str) -> Value {
-    json!({"type": "user-left", "userId": user_id, "clientId": id, "reason": reason})
+impl Role {
+    fn is_host(self) -> bool {
+        self != Self::Member
+    }
+
+    fn shown(self) -> &'static str {
+        if self.is_host() { "host" } else { "member" }
+    }
 }
 
 /// In one server, nothing waits.

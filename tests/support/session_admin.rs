@@ -6,10 +6,10 @@ use serde_json::{json, value::RawValue};
 use signalpost::{
     event::Administrator,
     hub::{Audience, Due, Ending, NotChanged, NotMade, NotRemoved},
-    room::{Settings, Update},
+    room::{LeaveReason, PasswordHash, Settings, Update},
 };
 
-use super::{MAX_ROOMS, Modelled, Play, ROOMS, SLOTS, bans::in_order, look::heard, ready};
+use super::{MAX_ROOMS, Modelled, Play, ROOMS, SLOTS, look::heard, ready};
 
 /// Nothing takes so long here.
 const LONG: Duration = Duration::from_secs(3600);
@@ -22,12 +22,11 @@ impl Play {
             locked,
             None,
         ));
-        let Some(room) = self.rooms.get_mut(name) else { return assert!(answer.is_err()) };
-        assert_eq!(answer.unwrap().settings.locked, locked);
-        if std::mem::replace(&mut room.locked, locked) != locked {
-            let updated = json!({"type": "room-updated", "room": room.shown()});
-            self.tell(name, SLOTS, &updated);
+        if !self.rooms.contains_key(name) {
+            return assert!(answer.is_err());
         }
+        assert_eq!(answer.unwrap().settings.locked, locked);
+        self.locks(name, Some(locked));
     }
 
     pub(super) fn broadcast(&mut self, slot: u8, name: &'static str, whom: u8) {
@@ -84,7 +83,7 @@ impl Play {
 
     pub(super) fn create_room(&mut self, name: &'static str, how: u8) {
         let (max_members, locked) = (usize::from(how % 4) + 1, how & 12 == 0);
-        let settings = Settings { max_members, locked, metadata: "{}".into(), empty_timeout: LONG };
+        let settings = Settings { locked, empty_timeout: LONG, ..Settings::open(max_members) };
         let made = ready(self.hub.create_room(
             &Administrator::default(),
             &name.parse().unwrap(),
@@ -97,17 +96,22 @@ impl Play {
             assert_eq!(made, Err(NotMade::TooMany));
         } else {
             assert_eq!(made, Ok((max_members, 0)));
-            let room = Modelled { members: Vec::new(), locked, max_members, stays: true };
+            let room = Modelled { locked, max_members, stays: true, ..Modelled::open() };
             self.rooms.insert(name, room);
         }
     }
 
-    pub(super) fn update_room(&mut self, name: &'static str, how: u8) {
+    pub(super) fn update_room(&mut self, name: &'static str, how: u8, guard: u8) {
         let max_members = usize::from(how % 4) + 1;
         let stays = how & 12 == 0;
+        let lobby = (guard & 1 != 0).then_some(how & 16 != 0);
+        let password = (guard & 2 != 0).then_some(how & 32 != 0);
+        let hash = |is_one: bool| is_one.then(|| PasswordHash::new("nobody's"));
         let update = Update {
             max_members: Some(max_members),
             empty_timeout: stays.then_some(LONG),
+            lobby,
+            password: password.map(hash),
             ..Update::default()
         };
         let updated = ready(self.hub.update_room(
@@ -120,12 +124,9 @@ impl Play {
             return assert_eq!(updated.map(|_| ()), Err(NotChanged::NotFound));
         };
         assert_eq!(updated.unwrap().settings.max_members, max_members);
-        let has_changed = room.max_members != max_members || stays && !room.stays;
-        (room.max_members, room.stays) = (max_members, room.stays || stays);
-        if has_changed {
-            let updated = json!({"type": "room-updated", "room": room.shown()});
-            self.tell(name, SLOTS, &updated);
-        }
+        // What nobody is shown is told as well.
+        let tells = stays && !std::mem::replace(&mut room.stays, true);
+        self.becomes(name, Some(max_members), None, password, lobby, tells);
     }
 
     pub(super) fn delete_room(&mut self, name: &'static str) {
@@ -143,6 +144,10 @@ impl Play {
             self.hears(slot, json!({"type": "removed", "code": "room-closed", "roomId": name}));
             self.goes(slot, Ending::RoomClosed);
         }
+        for slot in room.waiting {
+            self.client(slot).waits = None;
+            self.hears(slot, json!({"type": "join-error", "code": "room-closed"}));
+        }
     }
 
     pub(super) fn remove_client(&mut self, slot: u8, from: Option<&'static str>) {
@@ -156,23 +161,21 @@ impl Play {
         let room = client.room.filter(|room| from.is_none_or(|name| name == *room));
         assert_eq!(removed, room.map(|_| ()).ok_or(NotRemoved::NotInRoom));
         if room.is_some() {
-            self.loses_its_seat(slot, "removed");
+            self.loses_its_seat(slot, LeaveReason::Removed);
         }
     }
 
     /// It stays connected.
-    pub(super) fn loses_its_seat(&mut self, slot: u8, code: &str) {
-        let client = self.client(slot);
-        let (id, user_id) = (client.id.clone(), client.user_id());
-        let room = client.room.take().unwrap();
-        self.hears(slot, json!({"type": "removed", "code": code, "roomId": room}));
-        self.unseat(slot, &user_id, &id, room, code);
+    pub(super) fn loses_its_seat(&mut self, slot: u8, reason: LeaveReason) {
+        let room = self.client(slot).room;
+        self.depart(slot, reason);
+        self.hears(slot, json!({"type": "removed", "code": reason.as_str(), "roomId": room}));
     }
 
     /// Its connection ends when it has heard what is due, and its seat is free already.
     pub(super) fn goes(&mut self, slot: u8, ending: Ending) {
         let client = self.client(slot);
-        assert_eq!(in_order(heard(&client.session)), in_order(std::mem::take(&mut client.due)));
+        assert_eq!(heard(&client.session), std::mem::take(&mut client.due));
         self.parts(slot, ending);
     }
 

@@ -3,20 +3,20 @@
 #![allow(clippy::disallowed_methods, reason = "it may ask for the time: it is no room")]
 
 use std::{
-    collections::BTreeSet,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use serde_json::{Value, json};
+use serde_json::json;
 use signalpost::{
     ban::{Ban, BanId, Denied, Subject},
     event::Administrator,
     hub::{Ending, KeepOut, NotRemoved},
+    room::LeaveReason,
 };
 
-use super::{Play, SLOTS, left, look::heard, ready};
+use super::{Play, SLOTS, look::heard, ready};
 
 const USERS: [&str; 3] = ["ann", "bob", "語"];
 
@@ -33,12 +33,12 @@ pub(super) struct ModelledBan {
 }
 
 impl ModelledBan {
-    fn of(ban: &Ban) -> Self {
+    pub(super) fn of(ban: &Ban) -> Self {
         let room = ban.room_id.as_ref().map(ToString::to_string);
         Self { id: ban.id, room, subject: ban.subject.clone() }
     }
 
-    fn meets(&self, user_id: Option<&str>, slot: u8) -> bool {
+    pub(super) fn meets(&self, user_id: Option<&str>, slot: u8) -> bool {
         match &self.subject {
             Subject::User(banned) => Some(banned.as_str()) == user_id,
             Subject::Network(network) => network.addr() == address(slot),
@@ -51,6 +51,14 @@ impl Play {
     pub(super) fn is_banned(&self, room: Option<&str>, user_id: Option<&str>, slot: u8) -> bool {
         let is_for = |ban: &&ModelledBan| ban.room.is_none() || ban.room.as_deref() == room;
         self.bans.iter().filter(is_for).any(|ban| ban.meets(user_id, slot))
+    }
+
+    /// From a room, or from the server, whatever address it comes from.
+    pub(super) fn is_banned_by_name(&self, room: Option<&str>, user_id: &str) -> bool {
+        let is_for = |ban: &&ModelledBan| ban.room.is_none() || ban.room.as_deref() == room;
+        let is_of =
+            |ban: &ModelledBan| matches!(&ban.subject, Subject::User(of) if of.as_str() == user_id);
+        self.bans.iter().filter(is_for).any(is_of)
     }
 
     pub(super) fn ban(&mut self, room: &str, who: u8, which: u8) {
@@ -68,6 +76,10 @@ impl Play {
                 .then(|| SystemTime::now() + Duration::from_secs(3600)),
         });
         self.look();
+        if ban.room_id.is_none() && self.met(&ModelledBan::of(&ban), SLOTS).len() > 1 {
+            // In an order that nothing tells.
+            return;
+        }
         ready(self.hub.ban(&Administrator::default(), vec![Arc::clone(&ban)])).unwrap();
         self.enforce(&ban, SLOTS);
     }
@@ -89,9 +101,22 @@ impl Play {
 
     pub(super) fn disconnect_client(&mut self, slot: u8, how: u8) {
         self.look();
-        let (user_id, address) = (how & 1 != 0, how & 2 != 0);
-        let keep_out = KeepOut { user_id, address, room_only: how & 4 != 0, until: None };
-        let keep_out = (user_id || address).then_some(keep_out);
+        let (by_name, by_address) = (how & 1 != 0, how & 2 != 0);
+        let keep_out =
+            KeepOut { user_id: by_name, address: by_address, room_only: how & 4 != 0, until: None };
+        let keep_out = (by_name || by_address).then_some(keep_out);
+        if let Some(client) = &self.clients[usize::from(slot)]
+            && !keep_out.is_some_and(|keep_out| keep_out.room_only)
+        {
+            let user_id = client.names.as_ref().map(|(user_id, _)| user_id.parse().unwrap());
+            let user = user_id.filter(|_| by_name).map(Subject::User);
+            let subjects = user.into_iter().chain(by_address.then(|| address(slot).into()));
+            let bans =
+                subjects.map(|subject| ModelledBan { id: BanId::random(), room: None, subject });
+            if bans.map(|ban| self.met(&ban, slot).len()).sum::<usize>() > 1 {
+                return;
+            }
+        }
         let id = self.id(slot).parse().unwrap();
         let ended =
             ready(self.hub.disconnect_client(&Administrator::default(), id, None, keep_out));
@@ -102,94 +127,61 @@ impl Play {
             if keep_out.room_only && client.room.is_none() {
                 return assert_eq!(ended, Err(NotRemoved::NotInRoom));
             }
-            if user_id && client.names.is_none() {
+            if by_name && client.names.is_none() {
                 return assert_eq!(ended, Err(NotRemoved::NoUserId));
             }
         }
         let bans = ended.unwrap();
-        assert_eq!(bans.len(), usize::from(user_id) + usize::from(address));
+        assert_eq!(bans.len(), usize::from(by_name) + usize::from(by_address));
         bans.iter().for_each(|ban| self.enforce(ban, slot));
-        let (code, ending) = match keep_out {
-            Some(_) => ("banned", Ending::Banned),
-            None => ("removed", Ending::Removed),
-        };
-        self.is_ended(slot, code, ending);
+        let ending = if keep_out.is_some() { Ending::Banned } else { Ending::Removed };
+        self.is_ended(slot, ending);
     }
 
     /// It hears so, and nothing after that; its seat is free.
-    fn is_ended(&mut self, slot: u8, code: &str, ending: Ending) {
-        let client = self.client(slot);
-        let (id, user_id, room) = (client.id.clone(), client.user_id(), client.room);
-        self.hears(slot, json!({"type": "removed", "code": code, "roomId": room}));
-        self.goes(slot, ending);
-        if let Some(room) = room {
-            self.unseat(slot, &user_id, &id, room, code);
-        }
+    fn is_ended(&mut self, slot: u8, ending: Ending) {
+        let (reason, room) = (ending.leave_reason(), self.client(slot).room);
+        let removed = json!({"type": "removed", "code": reason.as_str(), "roomId": room});
+        self.hears(slot, removed);
+        self.leaves_for_good(slot, ending);
     }
 
-    /// A ban was made, and its caller sees to one of those whom it meets.
-    fn enforce(&mut self, ban: &Ban, but: u8) {
-        let ban = ModelledBan::of(ban);
+    fn leaves_for_good(&mut self, slot: u8, ending: Ending) {
+        let client = self.client(slot);
+        assert_eq!(heard(&client.session), std::mem::take(&mut client.due));
+        self.depart(slot, ending.leave_reason());
+        self.parts(slot, ending);
+    }
+
+    /// Whom a ban meets but one, in the order in which they are sent away.
+    fn met(&self, ban: &ModelledBan, but: u8) -> Vec<u8> {
         let is_met = |slot: &u8| {
             let client = self.clients[usize::from(*slot)].as_ref();
             let user_id = |client: &super::Client| Some(client.names.as_ref()?.0.clone());
             client.is_some_and(|client| ban.meets(user_id(client).as_deref(), *slot))
         };
-        let room = ban.room.as_deref().and_then(|name| self.rooms.get(name));
-        let candidates = match (&ban.room, room) {
-            (None, _) => (0..SLOTS).collect(),
-            (Some(_), room) => room.map_or_else(Vec::new, |room| room.members.clone()),
+        let people = match &ban.room {
+            None => (0..SLOTS).collect(),
+            Some(name) => self.rooms.get(name.as_str()).map_or_else(Vec::new, |room| {
+                room.members.iter().chain(&room.waiting).copied().collect()
+            }),
         };
-        let met: Vec<_> =
-            candidates.into_iter().filter(|slot| *slot != but && is_met(slot)).collect();
-        let is_for_all = ban.room.is_none();
+        people.into_iter().filter(|slot: &u8| *slot != but && is_met(slot)).collect()
+    }
+
+    /// A ban was made, and its caller sees to one of those whom it meets.
+    fn enforce(&mut self, ban: &Ban, but: u8) {
+        let ban = ModelledBan::of(ban);
+        let (met, is_for_all) = (self.met(&ban, but), ban.room.is_none());
         self.bans.push(ban);
-        if is_for_all {
-            self.are_ended(&met);
-        } else {
-            met.into_iter().for_each(|slot| self.loses_its_seat(slot, "banned"));
-        }
-    }
-
-    /// All of them at once, in an order that nothing tells.
-    fn are_ended(&mut self, slots: &[u8]) {
-        let ids: BTreeSet<_> = slots.iter().map(|slot| self.id(*slot)).collect();
-        for slot in slots {
-            let client = self.clients[usize::from(*slot)].as_mut().unwrap();
-            // Some of the others went before it, and some after.
-            let mut heard = heard(&client.session);
-            let word = json!({"type": "removed", "code": "banned", "roomId": client.room});
-            assert_eq!(heard.pop(), Some(word));
-            for due in client.due.drain(..) {
-                heard.remove(heard.iter().position(|message| *message == due).unwrap());
-            }
-            let is_of_one = |message: &Value| ids.contains(message["clientId"].as_str().unwrap());
-            assert!(
-                heard.iter().all(|message| is_banned(message) && is_of_one(message)),
-                "{heard:?}"
-            );
-        }
-        self.rooms.values_mut().for_each(|room| room.members.retain(|who| !slots.contains(who)));
-        for slot in slots {
-            let client = self.client(*slot);
-            let (id, user_id, room) = (client.id.clone(), client.user_id(), client.room);
-            self.parts(*slot, Ending::Banned);
-            if let Some(room) = room {
-                self.tell(room, *slot, &left(&user_id, &id, "banned"));
+        for slot in met {
+            if is_for_all {
+                self.is_ended(slot, Ending::Banned);
+            } else if self.client(slot).waits.is_some() {
+                self.waits_no_more(slot, "banned", Some("banned"));
+            } else {
+                self.loses_its_seat(slot, LeaveReason::Banned);
             }
         }
-        self.rooms.retain(|_, room| room.stays || !room.members.is_empty());
     }
-}
-
-/// Whether it is news of somebody who was banned.
-fn is_banned(message: &Value) -> bool {
-    message["type"] == "user-left" && message["reason"] == "banned"
-}
-
-/// The same messages, where news of those who were banned together come in the order of their ids.
-pub(super) fn in_order(mut messages: Vec<Value>) -> Vec<Value> {
-    let runs = messages.chunk_by_mut(|one, next| is_banned(one) && is_banned(next));
-    runs.for_each(|run| run.sort_by_key(|message| message["clientId"].to_string()));
-    messages
 }

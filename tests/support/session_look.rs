@@ -1,35 +1,40 @@
 //! Whether all that can be seen of a hub is as the model has it.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc};
 
 use serde_json::{Value, json};
 use signalpost::{
     hub::{Due, Session},
     id::RoomId,
     journal::Entry,
-    room::{Room, Settings},
+    room::{Member, Role, Room, Rules, Settings, Standing},
 };
 
-use super::{MAX_MEMBERS, Play, bans::in_order};
+use super::{MAX_MEMBERS, Play};
 
 impl Play {
     /// Everything that can be seen is as the model has it.
     pub(super) fn look(&mut self) {
         for client in self.clients.iter_mut().flatten() {
             let due = std::mem::take(&mut client.due);
-            assert_eq!(in_order(heard(&client.session)), in_order(due));
+            let (heard, token) = heard_and_returned(&client.session);
+            assert_eq!(heard, due);
+            client.token = token.unwrap_or_else(|| client.token.take());
         }
         let (rooms, more) = self.hub.rooms(None, NonZeroUsize::new(10).unwrap(), "", |_| true);
-        let shown = |settings: &Settings| (settings.locked, settings.max_members);
-        let listed: Vec<_> = rooms
-            .iter()
-            .map(|room| (room.id.as_str(), room.member_count, shown(&room.settings)))
-            .collect();
-        let expected: Vec<_> = self
-            .rooms
-            .iter()
-            .map(|(name, room)| (*name, room.members.len(), (room.locked, room.max_members)))
-            .collect();
+        let shown = |settings: &Settings| {
+            let Settings { locked, max_members, password, lobby, .. } = settings;
+            (*locked, *max_members, password.is_some(), *lobby)
+        };
+        let listed = rooms.iter().map(|room| {
+            let counts = (room.member_count, room.waiting_count);
+            (room.id.as_str(), counts, shown(&room.settings))
+        });
+        let expected = self.rooms.iter().map(|(name, room)| {
+            let settings = (room.locked, room.max_members, room.password, room.lobby);
+            (*name, (room.members.len(), room.waiting.len()), settings)
+        });
+        let (listed, expected): (Vec<_>, Vec<_>) = (listed.collect(), expected.collect());
         assert_eq!((listed, more), (expected, None));
         let bans = self.hub.bans(None, usize::MAX, |_| true);
         let bans: Vec<_> = bans.iter().map(|ban| ban.id).collect();
@@ -40,11 +45,21 @@ impl Play {
         self.replay();
         for (name, modelled) in &self.rooms {
             let id = name.parse().unwrap();
-            let (room, members) = self.hub.room(&id).unwrap();
-            let ids: Vec<_> = members.iter().map(|member| member.client_id.to_string()).collect();
-            let expected: Vec<_> = modelled.members.iter().map(|slot| self.id(*slot)).collect();
+            let (room, members, waiting) = self.hub.room(&id).unwrap();
+            let sits = |member: &Arc<Member>| {
+                let Standing { role, acting, .. } = member.standing;
+                (member.client_id.to_string(), role == Role::Host, acting)
+            };
+            let expected = modelled.members.iter().map(|slot| {
+                let role = self.clients[usize::from(*slot)].as_ref().unwrap().role;
+                (self.id(*slot), role.is_host(), role == super::Role::ActingHost)
+            });
+            assert_eq!(members.iter().map(sits).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+            let ids: Vec<_> = waiting.iter().map(|w| w.member.client_id.to_string()).collect();
+            let expected: Vec<_> = modelled.waiting.iter().map(|slot| self.id(*slot)).collect();
             assert_eq!(ids, expected);
             let replayed = &self.replayed[&id];
+            assert!(replayed.waiting().eq(&waiting));
             assert_eq!((replayed.version(), replayed.settings()), (room.version, &room.settings));
             assert!(replayed.members().zip(&members).all(|(a, b)| Arc::ptr_eq(a, b)));
             assert_eq!(replayed.members().len(), members.len());
@@ -70,6 +85,7 @@ impl Play {
             let report = listed.iter().find(|report| report.id == client.session.client().id);
             let report = report.unwrap();
             assert_eq!(report.room_id.as_ref().map(RoomId::as_str), client.room);
+            assert_eq!(report.waiting_room_id.as_ref().map(RoomId::as_str), client.waits);
             assert_eq!(json!(report.identity.user_id), client.user_id());
             assert_eq!(json!(report.identity.display_name), client.shown()["displayName"]);
             assert_eq!(report.queue_messages, 0);
@@ -79,12 +95,8 @@ impl Play {
     /// The log says the same again.
     fn replay(&mut self) {
         self.events.catch_up();
-        let settings = Settings {
-            max_members: MAX_MEMBERS,
-            locked: false,
-            metadata: "{}".into(),
-            empty_timeout: Duration::ZERO,
-        };
+        let rules = Rules { new_room: Settings::open(MAX_MEMBERS), first_is_host: true };
+        let rules = Arc::new(rules);
         loop {
             let batch = self.events.read(16).unwrap();
             if batch.is_empty() {
@@ -92,7 +104,7 @@ impl Play {
             }
             for record in batch {
                 let Entry::Room { id, event } = &record.entry else { continue };
-                let vacant = || Room::vacant(id.clone(), Arc::new(settings.clone()));
+                let vacant = || Room::vacant(id.clone(), Arc::clone(&rules));
                 let room = self.replayed.entry(id.clone()).or_insert_with(vacant);
                 assert_eq!(room.version(), event.prev);
                 room.apply(event);
@@ -103,20 +115,30 @@ impl Play {
 
 /// What is due to a client, without words for people and what `welcome` says of the server.
 pub(super) fn heard(session: &Session) -> Vec<Value> {
+    heard_and_returned(session).0
+}
+
+/// The same, and by what it may return from now on, if it was told so.
+fn heard_and_returned(session: &Session) -> (Vec<Value>, Option<Value>) {
+    let mut token = None;
     let (outbox, mut batch) = (&session.client().outbox, Vec::new());
     assert!(!matches!(outbox.take_due(&mut batch, usize::MAX), Due::End(_)));
     outbox.acknowledge();
-    let message = |text: &str| {
+    let mut message = |text: &str| {
         let mut message: Value = serde_json::from_str(text).unwrap();
         let fields = message.as_object_mut().unwrap();
         match fields["type"].as_str().unwrap() {
             "welcome" => fields.retain(|name, _| ["type", "clientId"].contains(&&**name)),
             "error" => drop(fields.remove("message")),
-            "join-error" => drop(fields.remove("error")),
+            "join-error" => {
+                fields.retain(|name, _| ["type", "code", "requestId"].contains(&&**name))
+            }
+            "joined" => token = fields.remove("returnToken"),
             "removed" => drop(fields.remove("reason")),
             _ => {}
         }
         message
     };
-    batch.into_iter().map(|entry| message(entry.frame().as_str())).collect()
+    let heard = batch.into_iter().map(|entry| message(entry.frame().as_str())).collect();
+    (heard, token)
 }
