@@ -204,8 +204,8 @@ async fn who_waits_hears_of_the_rooms_end_and_of_its_own_ban() {
     let subject = Some(Subject::UserId("bob".into()));
     let ban = Ban { room_id: "r".into(), subject, ..Default::default() };
     admin.create_ban(CreateBanRequest { ban: Some(ban), ..Default::default() }).await.unwrap();
-    let removed = bob.hear().await;
-    assert_eq!((&removed["type"], &removed["code"]), (&json!("removed"), &json!("banned")));
+    assert_eq!(bob.hear().await, refused("You are kept out of the room", "banned"));
+    bob.hears_nothing().await;
     fails(admin.admit_client(admit(&bob, "")).await, "NOT_WAITING", "");
 
     let end = DeleteRoomRequest { room_id: "r".into(), ..Default::default() };

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use prost_types::FieldMask;
-use serde_json::json;
+use serde_json::{Value, json};
 use signalpost::admin::pb::{
     CreateRoomRequest, GetRoomRequest, ListRoomsRequest, Room, UpdateRoomRequest,
     WatchEventsRequest, watch_events_request::Start, watch_events_response::What,
@@ -11,7 +11,7 @@ use signalpost::admin::pb::{
 
 use super::{
     Admin, come, fails,
-    support::{TestServer, events::Events, within},
+    support::{Client, TestServer, events::Events, within},
 };
 
 /// It is looked for in all that is told.
@@ -104,6 +104,59 @@ async fn the_same_call_with_another_password_is_another_call() {
     let made = admin.create_room(with(SECRET)).await.unwrap().into_inner();
     assert_eq!(admin.create_room(with(SECRET)).await.unwrap().into_inner(), made);
     fails(admin.create_room(with("another")).await, "REQUEST_ID_REUSED", "request_id");
+}
+
+fn join(password: &str) -> Value {
+    json!({"type": "join", "roomId": "r", "password": password})
+}
+
+#[tokio::test]
+async fn browsers_enter_with_the_password_of_the_moment() {
+    let server = TestServer::with("--room-passwords=false");
+    let mut admin = server.admin().await;
+    admin.create_room(create("r", SECRET)).await.unwrap();
+    let (mut ann, mut bob) = (server.client().await, server.client().await);
+    assert_eq!(ann.ask(join("another")).await["code"], "wrong-password");
+    // However the keyboard says it: both are composed before they are hashed.
+    assert_eq!(ann.ask(join("correct\u{a0}horse")).await["type"], "joined");
+    set(&mut admin, secret("another"), None).await;
+    assert_eq!(bob.ask(join(SECRET)).await["code"], "wrong-password");
+    set(&mut admin, secret(""), Some(&["password"])).await;
+    assert_eq!(bob.ask(join("another")).await["code"], "password-not-set");
+    bob.join("r").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_joins_while_the_password_changes_knows_the_one_or_the_other() {
+    let server = TestServer::with("--rate-limit 0 --max-members 60");
+    let mut admin = server.admin().await;
+    admin.create_room(create("r", "one")).await.unwrap();
+    let joining: Vec<_> = (0..20)
+        .map(|_| {
+            let url = server.url("/");
+            tokio::spawn(async move {
+                let mut client = Client::connect(&url).await;
+                let answer = client.ask(join("one")).await;
+                (client, answer)
+            })
+        })
+        .collect();
+    for password in ["two", "one", "one", "two", "one", "two"] {
+        set(&mut admin, secret(password), None).await;
+    }
+    let mut seated = Vec::new();
+    for one in joining {
+        let (client, answer) = within(one).await.unwrap();
+        if answer["type"] == "joined" {
+            seated.push(client);
+        } else {
+            assert_eq!(answer["code"], "wrong-password", "{answer}");
+        }
+    }
+    let room = admin.get_room(GetRoomRequest { room_id: "r".into() }).await.unwrap().into_inner();
+    assert_eq!(room.members.len(), seated.len());
+    let mut late = server.client().await;
+    assert_eq!(late.ask(join("two")).await["type"], "joined", "nobody guessed too often");
 }
 
 fn tells_nothing(what: &impl Debug) {
