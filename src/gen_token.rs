@@ -1,5 +1,7 @@
 //! `signalpost gen-token`: makes a secret for somebody who may come in. It is shown once, and kept nowhere.
 
+mod user;
+
 use std::ffi::OsString;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -11,6 +13,7 @@ use crate::{
     config::ADMIN_TOKEN_PREFIX,
     event::Administrator,
 };
+pub use user::User;
 
 /// Makes a token, shows it once, and keeps it nowhere.
 #[derive(Debug, Clone, Parser)]
@@ -38,15 +41,18 @@ pub enum Kind {
         #[arg(long)]
         role: Role,
     },
+    /// For somebody in a browser, to try a server out: prints a token (JWT) that is signed with the server's secret, or
+    /// with a private key of which it knows the public one. `signalpost check-token` reads it.
+    User(Box<User>),
 }
 
-/// A token, and what the server needs to know it by.
+/// What was made, for standard output, and what to do with it, for people.
 #[derive(Debug)]
 pub struct Made {
-    /// The secret.
-    pub token: String,
-    /// The line for the server's file.
-    pub line: String,
+    /// The token, on a line of its own, and below it what the server is to know it by, if it has to be told.
+    pub text: String,
+    /// What each line is for.
+    pub hint: &'static str,
 }
 
 impl Options {
@@ -58,13 +64,24 @@ impl Options {
         Self::try_parse_from([OsString::from("signalpost gen-token")].into_iter().chain(words))
     }
 
-    /// Makes what is asked for, of 256 bits from the system's source of randomness.
-    pub fn make(&self) -> Made {
-        let Kind::Admin { name, role } = &self.kind;
-        let mut secret = [0; 32];
-        let random = ring::default_provider().secure_random;
-        random.fill(&mut secret).expect("the system has a source of randomness");
-        let token = format!("{ADMIN_TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
-        Made { line: credentials::line_of(name, *role, &token), token }
+    /// Makes what is asked for.
+    ///
+    /// # Errors
+    /// For people: what cannot be made, with the flag at fault and the mend.
+    pub fn make(&self) -> Result<Made, String> {
+        match &self.kind {
+            Kind::Admin { name, role } => Ok(admin(name, *role)),
+            Kind::User(user) => user.make(),
+        }
     }
+}
+
+/// A token of 256 bits from the system's source of randomness.
+fn admin(name: &Administrator, role: Role) -> Made {
+    let mut secret = [0; 32];
+    let random = ring::default_provider().secure_random;
+    random.fill(&mut secret).expect("the system has a source of randomness");
+    let token = format!("{ADMIN_TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
+    let hint = "The first line is the token, which is shown this once; the second one goes to --admin-token-file.";
+    Made { text: format!("{token}\n{}", credentials::line_of(name, role, &token)), hint }
 }
