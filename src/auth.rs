@@ -5,6 +5,7 @@ mod jwk_set;
 mod key;
 mod pass;
 mod remote;
+mod signer;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -19,6 +20,7 @@ use parking_lot::RwLock;
 
 pub use key::BadKey;
 pub use pass::Pass;
+pub use signer::Signer;
 
 use crate::config::{AuthFlags, AuthMode, Jwks, Unguarded, read_guarded};
 use {key::Key, pass::Rules, remote::Remote, token::Token};
@@ -209,11 +211,11 @@ fn read<T>(
     file: &Path,
     parse: impl FnOnce(&[u8]) -> Result<T, BadKey>,
 ) -> Result<T, KeyError> {
-    let is_secret = flag == "--jwt-secret-file";
+    let is_secret = ["--jwt-secret-file", "--jwt-private-key-file"].contains(&flag);
     let unreadable = |error| KeyError::Unreadable {
         flag,
         file: (!is_secret).then(|| file.to_owned()),
-        held: if is_secret { "the secret, and never the secret itself" } else { "public keys" },
+        held: if is_secret { "the key, and never give the key itself" } else { "public keys" },
         error,
     };
     let bytes = read_guarded(flag, file, is_secret).map_err(unreadable)?;

@@ -49,7 +49,7 @@ pub use turn::IceFlags;
     name = "signalpost",
     version,
     max_term_width = 100,
-    after_help = "`signalpost bench` load-tests a server, `signalpost gen-token` makes tokens; see their --help."
+    after_help = "`signalpost bench` load-tests a server, `signalpost gen-token` makes tokens, `signalpost check-token` reads them; see their --help."
 )]
 pub struct Config {
     /// Where browsers connect: IP:PORT, or a port alone. May be given more than once.

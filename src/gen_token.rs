@@ -1,6 +1,7 @@
 //! `signalpost gen-token`: makes a secret for somebody who may come in. It is shown once, and kept nowhere.
 
 mod turn;
+mod user;
 
 use std::{ffi::OsString, fmt};
 
@@ -15,6 +16,7 @@ use crate::{
     config::ADMIN_TOKEN_PREFIX,
     event::Administrator,
 };
+pub use user::User;
 
 /// Makes a token, shows it once, and keeps it nowhere.
 #[derive(Debug, Clone, Parser)]
@@ -42,15 +44,18 @@ pub enum Kind {
         #[arg(long)]
         role: Role,
     },
+    /// For somebody in a browser, to try a server out: prints a token (JWT) that is signed with the server's secret, or
+    /// with a private key of which it knows the public one. `signalpost check-token` reads it.
+    User(Box<User>),
     /// For trying a TURN server: prints a username and a credential, as a client in a room gets them.
     Turn(TurnOptions),
 }
 
-/// What is printed, a line each.
+/// What was made, for standard output, and what to do with it, for people.
 pub struct Made {
-    /// For programs.
-    pub lines: [String; 2],
-    /// What the lines are, for people.
+    /// The token, on a line of its own, and below it what else is to be known, if anything.
+    pub text: String,
+    /// What each line is for.
     pub hint: &'static str,
 }
 
@@ -66,29 +71,19 @@ impl Options {
     /// Makes what is asked for.
     ///
     /// # Errors
-    /// A text that names the flag and the mend.
+    /// For people: what cannot be made, with the flag at fault and the mend.
     pub fn make(&self) -> Result<Made, String> {
         match &self.kind {
             Kind::Admin { name, role } => Ok(admin(name, *role)),
+            Kind::User(user) => user.make(),
             Kind::Turn(options) => {
                 let made =
                     options.make().map_err(|fault| format!("--turn-secret-file: {fault}"))?;
                 let hint = "The first line is the username, the second one the credential.";
-                Ok(Made { lines: [made.username, made.credential], hint })
+                Ok(Made { text: format!("{}\n{}", made.username, made.credential), hint })
             }
         }
     }
-}
-
-/// A token of 256 bits from the system's source of randomness, and its line.
-fn admin(name: &Administrator, role: Role) -> Made {
-    let mut secret = [0; 32];
-    let random = ring::default_provider().secure_random;
-    random.fill(&mut secret).expect("the system has a source of randomness");
-    let token = format!("{ADMIN_TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
-    let line = credentials::line_of(name, role, &token);
-    let hint = "The first line is the token, which is shown this once; the second one goes to --admin-token-file.";
-    Made { lines: [token, line], hint }
 }
 
 /// Without what it made.
@@ -96,4 +91,14 @@ impl fmt::Debug for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Made").field("hint", &self.hint).finish_non_exhaustive()
     }
+}
+
+/// A token of 256 bits from the system's source of randomness.
+fn admin(name: &Administrator, role: Role) -> Made {
+    let mut secret = [0; 32];
+    let random = ring::default_provider().secure_random;
+    random.fill(&mut secret).expect("the system has a source of randomness");
+    let token = format!("{ADMIN_TOKEN_PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(secret));
+    let hint = "The first line is the token, which is shown this once; the second one goes to --admin-token-file.";
+    Made { text: format!("{token}\n{}", credentials::line_of(name, role, &token)), hint }
 }

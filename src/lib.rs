@@ -66,8 +66,9 @@
 //!
 //! # Who may know whom
 //!
-//! `main → {server, bench, gen_token} → {http, admin} → ws → hub → metrics → {protocol, journal, turn, auth} →
-//! {room, ban} → {event, password} → id → config`. Nothing names what stands left of it; a test holds this.
+//! `main → {server, bench, gen_token, check_token} → {http, admin} → ws → hub → metrics →
+//! {protocol, journal, turn, auth} → {room, ban} → {event, password} → id → config`. Nothing names what stands left of
+//! it; a test holds this.
 //!
 //! # Invariants
 //!
@@ -117,6 +118,7 @@ pub mod admin;
 pub mod auth;
 pub mod ban;
 pub mod bench;
+pub mod check_token;
 pub mod config;
 pub mod event;
 pub mod gen_token;

@@ -11,6 +11,7 @@ use std::{
 
 use signalpost::{
     bench,
+    check_token::{self, NotChecked},
     config::{BasePath, Config},
     gen_token,
     server::{Addresses, Renewal, Server},
@@ -27,6 +28,9 @@ fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
     match words.next() {
         Some(word) if word == "bench" => return load(bench::Options::from_words(words)),
+        Some(word) if word == "check-token" => {
+            return check(check_token::Options::from_words(words));
+        }
         Some(word) if word == "gen-token" => return make(gen_token::Options::from_words(words)),
         _ => {}
     }
@@ -89,23 +93,44 @@ fn load(options: Result<bench::Options, clap::Error>) -> ExitCode {
     }
 }
 
-/// `signalpost gen-token`: what it makes. Programs take one line each.
+/// `signalpost gen-token`: the token, and where it needs one, the server's line for it. Programs take one line each.
 fn make(options: Result<gen_token::Options, clap::Error>) -> ExitCode {
     let made = match options {
         Ok(options) => options.make(),
         Err(answer) if !answer.use_stderr() => answer.exit(),
         Err(fault) => Err(one_line(&fault.render().to_string())),
     };
-    let made = match made {
-        Ok(made) => made,
+    match made {
+        Ok(made) => {
+            let written = writeln!(io::stdout(), "{}", made.text);
+            let _ = writeln!(io::stderr(), "{}", made.hint);
+            if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
         Err(fault) => {
             let _ = writeln!(io::stderr(), "signalpost gen-token: {fault} (see its --help)");
-            return ExitCode::from(2);
+            ExitCode::from(2)
         }
+    }
+}
+
+/// `signalpost check-token`: 0 if the token is taken, 1 if not, 2 if the flags are at fault.
+fn check(options: Result<check_token::Options, clap::Error>) -> ExitCode {
+    let runtime = tokio::runtime::Runtime::new().expect("threads and an epoll instance");
+    let checked = match options {
+        Ok(options) => runtime.block_on(options.check()),
+        Err(answer) if !answer.use_stderr() => answer.exit(),
+        Err(fault) => Err(NotChecked::Usage(one_line(&fault.render().to_string()))),
     };
-    let written = writeln!(io::stdout(), "{}", made.lines.join("\n"));
-    let _ = writeln!(io::stderr(), "{}", made.hint);
-    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let (fault, code) = match checked {
+        Ok(said) => {
+            let written = writeln!(io::stdout(), "{said:#}");
+            return if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+        Err(fault @ NotChecked::Refused(_)) => (fault, 1),
+        Err(fault @ NotChecked::Usage(_)) => (fault, 2),
+    };
+    let _ = writeln!(io::stderr(), "signalpost check-token: {fault}");
+    ExitCode::from(code)
 }
 
 /// Done at the first SIGINT or SIGTERM. The second ends the process at once, for those in a hurry.

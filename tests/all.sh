@@ -26,6 +26,7 @@ main() {
   count "client units" node_sums npm run --silent --prefix "$browser" unit
   count "calls of 50" node_sums npm run --silent --prefix "$browser" calls
   count "gRPC by buf curl" node_sums npm run --silent --prefix "$browser" grpc
+  count "tokens of other libraries" node_sums npm run --silent --prefix "$browser" tokens
   count "examples" node_sums npm run --silent --prefix "$browser" examples
   count "pages in Chromium" node_sums npm run --silent --prefix "$browser" browser
   echo "$passed passed, $failed failed"
@@ -58,15 +59,17 @@ install_missing() {
       check "npm packages of $folder" npm ci --prefix "$folder" --no-audit --no-fund
     fi
   done
-  if [ ! examples/.venv/installed -nt examples/requirements.txt ]; then
-    check "Python packages of examples" install_python_packages
-  fi
+  for folder in "$browser/tokens" examples; do
+    if [ ! "$folder/.venv/installed" -nt "$folder/requirements.txt" ]; then
+      check "Python packages of $folder" install_python_packages "$folder"
+    fi
+  done
 }
 
 install_python_packages() {
-  python3 -m venv --clear examples/.venv &&
-    examples/.venv/bin/pip install --quiet --require-hashes --requirement examples/requirements.txt &&
-    touch examples/.venv/installed
+  python3 -m venv --clear "$1/.venv" &&
+    "$1/.venv/bin/pip" install --quiet --require-hashes --requirement "$1/requirements.txt" &&
+    touch "$1/.venv/installed"
 }
 
 apt_install() {

@@ -15,7 +15,7 @@ use std::{
 /// Each module may name those on later lines, and itself.
 const LAYERS: [&[&str]; 10] = [
     &["main"],
-    &["server", "bench", "gen_token"],
+    &["server", "bench", "gen_token", "check_token"],
     &["http", "admin"],
     &["ws", "telemetry"],
     &["hub"],

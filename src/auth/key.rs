@@ -57,8 +57,7 @@ pub struct BadKey(pub(super) &'static str);
 impl Key {
     /// The secret that a file holds (RFC 7518, section 3.2: no shorter than what is made of it).
     pub(super) fn from_secret(file: &[u8]) -> Result<Self, BadKey> {
-        let secret = file.strip_suffix(b"\n").unwrap_or(file);
-        let secret = secret.strip_suffix(b"\r").unwrap_or(secret);
+        let secret = Self::secret(file);
         if secret.starts_with(b"-----BEGIN ") {
             return Err(BadKey("it is a key in PEM; --jwt-public-key-file is for public ones"));
         }
@@ -79,6 +78,12 @@ impl Key {
             algorithms: algorithms.map(|(_, algorithm)| algorithm).collect(),
             key: DecodingKey::from_secret(secret),
         })
+    }
+
+    /// What counts of a file with a secret: all of it but its line's end.
+    pub(super) fn secret(file: &[u8]) -> &[u8] {
+        let secret = file.strip_suffix(b"\n").unwrap_or(file);
+        secret.strip_suffix(b"\r").unwrap_or(secret)
     }
 
     /// The public keys that a file holds (RFC 7468).

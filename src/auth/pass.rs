@@ -61,6 +61,11 @@ impl Rules {
         Self { issuer: flags.jwt_issuer.clone(), audiences: flags.jwt_audiences.clone() }
     }
 
+    /// Of whoever has a key, for these.
+    pub(super) fn for_audience(audiences: Vec<String>) -> Self {
+        Self { issuer: None, audiences }
+    }
+
     /// Reads the claims (RFC 7519, section 4) of a token whose signature was verified.
     pub(super) fn pass(&self, claims: &Members, now: SystemTime) -> Result<Pass, Refused> {
         self.check_parties(claims)?;

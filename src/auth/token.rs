@@ -9,7 +9,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error, MapAccess, Visitor},
 };
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use super::Refused;
 use crate::config::limits;
@@ -81,6 +81,11 @@ pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
 impl Members {
     fn read(part: &str) -> Option<Self> {
         serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+    }
+
+    /// Those of an object that is no text yet.
+    pub(super) fn of(object: &Value) -> Option<Self> {
+        serde_json::from_str(&object.to_string()).ok()
     }
 
     pub(super) fn has(&self, name: &str) -> bool {

@@ -86,7 +86,10 @@ impl AuthFlags {
     }
 
     /// Whether the flags fit each other.
-    pub(super) fn check(&self) -> Result<(), Contradiction> {
+    ///
+    /// # Errors
+    /// A [`Contradiction`].
+    pub fn check(&self) -> Result<(), Contradiction> {
         let about_tokens = match self {
             Self { jwt_issuer: Some(_), .. } => Some("--jwt-issuer"),
             Self { jwt_audiences, .. } if !jwt_audiences.is_empty() => Some("--jwt-audience"),

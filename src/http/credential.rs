@@ -43,7 +43,8 @@ fn token<B>(request: &Request<B>) -> Result<Option<Token>, NotAccepted> {
 
 fn bearer(value: &HeaderValue) -> Option<&str> {
     // What is no ASCII is no token either, but it was meant as one.
-    let (scheme, token) = value.to_str().unwrap_or("Bearer ").split_once(' ')?;
+    let text = value.to_str().unwrap_or("Bearer");
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
@@ -80,6 +81,7 @@ mod tests {
             ("/ws", &[b"Bearer a.b.c"], some("a.b.c")),
             ("/ws", &[b"Basic YTpi", b"bEARER  a.b.c "], some("a.b.c")),
             ("/ws", &[b"Bearer "], some("")),
+            ("/ws", &[b"Bearer"], some("")),
             ("/ws", &[b"\xe9"], some("")),
             ("/ws?access_token=a%2Eb.c&x=y", &[], some("a.b.c")),
             ("/?access_token=", &[], some("")),

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use signalpost::{
     admin::pb::admin_service_client::AdminServiceClient,
     config::Config,
-    server::{Addresses, Server},
+    server::{Addresses, Renewal, Server},
 };
 use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle, time::timeout};
 use tokio_tungstenite::{
@@ -38,6 +38,7 @@ pub fn config(flags: &str) -> Config {
 /// Stops when dropped.
 pub struct TestServer {
     pub addresses: Addresses,
+    pub renewal: Renewal,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
 }
@@ -49,10 +50,10 @@ impl TestServer {
 
     pub fn with(flags: &str) -> Self {
         let server = Server::bind(config(flags)).unwrap();
-        let addresses = server.addresses().clone();
+        let (addresses, renewal) = (server.addresses().clone(), server.renewal());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(async move { drop(stopped.await) }));
-        Self { addresses, stop: Some(stop), running }
+        Self { addresses, renewal, stop: Some(stop), running }
     }
 
     /// Stops it as a signal would, and waits until it has.

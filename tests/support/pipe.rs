@@ -28,12 +28,26 @@ impl Pipe {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let mut pipe = Self::welcomed(hub, stream, served).await;
+        pipe.say(&frame(&format!(r#"{{"type":"join","roomId":"{room}"}}"#))).await;
+        pipe.hear().await;
+        pipe
+    }
+
+    /// A new client in no room.
+    pub async fn connect(hub: &Arc<Hub>) -> Self {
+        let (stream, served) = tokio::io::duplex(1 << 20);
+        Self::welcomed(hub, stream, served).await
+    }
+
+    async fn welcomed<S>(hub: &Arc<Hub>, stream: DuplexStream, served: S) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         serve(hub, served);
         let mut pipe = Self { id: String::new(), stream };
         let welcome: Value = serde_json::from_slice(&pipe.hear().await).expect("JSON");
         pipe.id = welcome["clientId"].as_str().expect("a string").to_owned();
-        pipe.say(&frame(&format!(r#"{{"type":"join","roomId":"{room}"}}"#))).await;
-        pipe.hear().await;
         pipe
     }
 

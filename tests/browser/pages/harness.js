@@ -87,7 +87,7 @@ export function useServerAndBrowser({ args = [], launch = launchBrowser } = {}) 
   return setup;
 }
 
-function serverBinary() {
+export function serverBinary() {
   const path = process.env.SIGNALPOST_BIN;
   if (path && existsSync(path)) return path;
   const found = path ? `${path}, of SIGNALPOST_BIN, is not there` : "SIGNALPOST_BIN is not set";
