@@ -6,7 +6,7 @@ import { causeText, preferredLanguage, switchLanguage, t } from "../../../client
 import { LEAVES, leaveKey } from "../../../client/page/texts/leaves.js";
 import { CAUSES } from "../../../client/page/texts/refusals.js";
 import { TEXTS } from "../../../client/page/texts/texts.js";
-import { UNEXPLAINED, closureCause } from "../../../client/protocol/messages.js";
+import { BY_A_HOST, UNEXPLAINED, closureCause } from "../../../client/protocol/messages.js";
 
 const CLIENT = new URL("../../../client/", import.meta.url);
 const protocol = await readFile(new URL("PROTOCOL.md", CLIENT), "utf8");
@@ -94,6 +94,7 @@ test("an administrator's reason is told as it is, the server's words for want of
     assert.equal(causeText({ code: "removed", text }), "An administrator removed you from the room.");
     assert.ok(protocol.replace(/\s+/g, " ").includes(text), text);
   }
+  assert.ok(protocol.replace(/\s+/g, " ").includes(BY_A_HOST));
   assert.doesNotMatch(causeText({ code: "room-full", text: "Room is full" }), /Reason/);
   switchLanguage();
   assert.equal(causeText({ code: "room-closed", text: "Be kind" }), "房间已被关闭。原因：Be kind");
