@@ -101,7 +101,7 @@ fn written() -> Vec<String> {
         metadata: None,
         vouched: Some(Arc::new(Vouched { metadata: Some(r#"{"team": "blue"}"#.into()) })),
         standing: host,
-        ..member.clone()
+        ..member
     };
     let (member, bob) = (Arc::new(member), Arc::new(bob));
     let made_host = Arc::new(Member { standing: host, ..Member::clone(&member) });

@@ -124,7 +124,7 @@ async fn bad_fields_are_named() {
     ] {
         let answer = host.ask(bad.clone()).await;
         assert_eq!(answer["code"], "bad-message", "{bad}");
-        let words = answer["message"].as_str().or(answer["error"].as_str()).unwrap();
+        let words = answer["message"].as_str().or_else(|| answer["error"].as_str()).unwrap();
         assert!(words.contains(&format!("`{field}`")), "{bad}: {words}");
     }
     host.say_text(r#"{"type":"admit","seconds":1,"seconds":2}"#).await;

@@ -13,7 +13,7 @@ impl Play {
         let mut order = json!({
             "type": "update-room", "locked": locked, "maxMembers": most, "lobby": lobby,
         });
-        if !self.clients[usize::from(slot)].is_some() {
+        if self.clients[usize::from(slot)].is_none() {
             return;
         }
         order.as_object_mut().unwrap().retain(|_, value| !value.is_null());

@@ -108,7 +108,7 @@ impl Play {
         if let Some(code) = refusal {
             return self.hears(slot, json!({"type": "join-error", "code": code}));
         }
-        if let Some(left) = sits.or(waits.filter(|waits| *waits != name)) {
+        if let Some(left) = sits.or_else(|| waits.filter(|waits| *waits != name)) {
             self.depart(slot, LeaveReason::Moved);
             self.hears(slot, json!({"type": "left", "roomId": left}));
         }
