@@ -104,6 +104,26 @@ async fn a_seat_that_was_taken_anew_is_kept_by_the_token_that_its_answer_names()
 }
 
 #[tokio::test]
+async fn who_waits_and_then_shows_its_token_comes_in_once() {
+    let server = TestServer::start();
+    let (mut host, old, token) = two(&server).await;
+    update(&mut host, json!({"lobby": true})).await;
+    old.vanish();
+    host.hear_of("user-left").await;
+    let mut bob = server.client().await;
+    assert_eq!(enter(&mut bob, "r", json!({})).await["type"], "waiting");
+    assert_eq!(enter(&mut bob, "r", json!({"returnToken": token})).await["type"], "joined");
+    for heard in ["knock", "knock-ended", "user-joined"] {
+        assert_eq!(host.hear().await["type"], heard);
+    }
+    // Nobody is left who waits.
+    assert_eq!(outcome(&mut host, json!({"type": "admit"})).await, done());
+    let mut cid = server.client().await;
+    assert_eq!(enter(&mut cid, "r", json!({})).await["type"], "waiting");
+    bob.hears_nothing().await;
+}
+
+#[tokio::test]
 async fn two_links_that_take_a_seat_over_in_turn_leave_one_seat() {
     let server = TestServer::start();
     let (mut host, mut old, token) = two(&server).await;

@@ -183,7 +183,9 @@ impl Inner {
     fn seat(&mut self, hub: &Hub, client_id: ClientId, arrival: Option<&Arc<Arrival>>) {
         let asked_now = arrival.filter(|arrival| arrival.client.id == client_id).cloned();
         let waited = asked_now.is_none();
-        let Some(arrival) = asked_now.or_else(|| self.take_waiting(client_id)) else { return };
+        // Who waits may have asked again, with something to show.
+        let waiting = self.take_waiting(client_id);
+        let Some(arrival) = asked_now.or(waiting) else { return };
         let Some(member) = self.room.member(client_id) else { return };
         let Arrival { client, request_id, returning, return_token, ice_servers, .. } = &*arrival;
         let returned = returning.as_ref().filter(|token| token.key() == member.return_key);
