@@ -179,7 +179,7 @@ impl Play {
                 self.is_ended(slot, Ending::Banned);
             } else if self.client(slot).waits.is_some() {
                 self.waits_no_more(slot, "banned", Some("banned"));
-            } else {
+            } else if self.client(slot).room.is_some() {
                 self.loses_its_seat(slot, LeaveReason::Banned);
             }
         }
