@@ -18,7 +18,7 @@ use crate::{
 
 /// So many of each, or as many as come through.
 const MANY: usize = 100_000;
-const CLOSED: &str = "Too many messages for too long; reconnect later";
+pub(crate) const CLOSED: &str = "Too many messages for too long; reconnect later";
 
 /// What is said, and whether its room-mate is told so much of it that the flood has to wait for it.
 pub(crate) fn kinds() -> [(&'static str, Vec<u8>, bool); 7] {

@@ -17,6 +17,7 @@ mod files;
 mod floods;
 mod garbage;
 mod handshakes;
+mod hosts;
 mod malformed;
 #[path = "../support/pipe.rs"]
 mod pipe;
