@@ -15,7 +15,6 @@ use super::{
     rate::{Meter, Over, milliseconds},
 };
 use crate::{
-    auth::Pass,
     ban::Ban,
     id::{ClientId, RoomId},
     metrics::{Closing, Message},
@@ -32,8 +31,6 @@ pub struct Session {
     names: Option<Arc<Names>>,
     /// Where it sits, unless somebody freed the seat meanwhile: the room knows.
     seat: Option<Arc<RoomCell>>,
-    /// What its token says, if it has shown one.
-    pass: Option<Arc<Pass>>,
     meter: Meter,
     /// Whether it said a whole message since it last rested.
     spoke: bool,
@@ -66,16 +63,7 @@ impl Session {
     pub(super) fn new(client: Arc<Client>) -> Self {
         let hub = &client.outbox.hub;
         let meter = Meter::new(&hub.rates, hub.heartbeat.now());
-        Self {
-            client,
-            names: None,
-            seat: None,
-            pass: None,
-            meter,
-            spoke: false,
-            silenced: false,
-            waits: false,
-        }
+        Self { client, names: None, seat: None, meter, spoke: false, silenced: false, waits: false }
     }
 
     fn hub(&self) -> &Arc<Hub> {
