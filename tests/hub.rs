@@ -84,7 +84,7 @@ async fn a_panic_frees_the_seat_and_says_so() {
     assert_eq!(heard.len(), 1);
     assert_eq!(heard[0]["reason"], "internal-error");
     assert_eq!(heard[0]["clientId"], json!(client.id.to_string()));
-    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().1.len(), 1);
+    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().members().len(), 1);
 }
 
 #[tokio::test]
@@ -336,7 +336,7 @@ async fn a_room_is_not_to_be_found_once_its_time_is_over_though_no_timer_has_loo
     hub.create_room(&Administrator::default(), &room, settings).await.unwrap();
     over();
     let _member = member(&hub, "r").await;
-    assert!(!hub.room(&room).unwrap().0.settings.locked, "it is another room");
+    assert!(!hub.room(&room).unwrap().settings().locked, "it is another room");
     assert_eq!(hub.counts().rooms, 1);
 
     follower.catch_up();

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     event::Administrator,
-    hub::{Asker, Busy, NotChanged, NotMade},
+    hub::{Asker, Busy, NotChanged, NotFound, NotMade},
     id::RoomId,
     password::Password,
     room::{PasswordHash, Settings, Update},
@@ -20,10 +20,11 @@ impl Service {
     pub(super) fn room(&self, request: &pb::GetRoomRequest) -> Result<pb::Room, Status> {
         let room_id = convert::room_id(&request.room_id)?;
         let missing = |error| Problem::from(error).with("room_id", &room_id);
-        let (room, members, waiting) = self.hub.room(&room_id).map_err(missing)?;
-        let members = members.iter().map(|member| room::member(member)).collect();
-        let waiting = waiting.iter().map(room::waiting).collect();
-        Ok(pb::Room { members, waiting, ..room::room(&room, self.etags) })
+        let room = self.hub.room(&room_id).map_err(missing)?;
+        let summary = room.summary().ok_or(NotFound::Room).map_err(missing)?;
+        let members = room.members().map(|member| room::member(member)).collect();
+        let waiting = room.waiting().map(room::waiting).collect();
+        Ok(pb::Room { members, waiting, ..room::room(&summary, self.etags) })
     }
 
     pub(super) async fn make_room(

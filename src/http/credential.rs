@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use hyper::{
     Request, StatusCode,
-    header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE},
+    header::{AUTHORIZATION, CONNECTION, HeaderValue, WWW_AUTHENTICATE},
 };
 use url::form_urlencoded;
 
@@ -54,6 +54,8 @@ impl NotAccepted {
         let mut response = plain(StatusCode::UNAUTHORIZED, "The token is not accepted.");
         let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        // Whoever tries many takes many connections, which are counted.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         response
     }
 }

@@ -26,8 +26,8 @@ use crate::{
     id::{ClientId, RoomId},
     protocol::{Frame, RequestId, ReturnToken},
     room::{
-        Command, Denied, Entrant, Identity, LeaveReason, Member, PasswordHash, Proof, Role, Room,
-        Rules, Summary, Vouched, Waiter,
+        Command, Denied, Entrant, Identity, LeaveReason, PasswordHash, Proof, Role, Room, Rules,
+        Summary, Vouched, Waiter,
     },
 };
 use commit::Occasion;
@@ -139,13 +139,6 @@ impl RoomCell {
     pub(super) fn snapshot(&self) -> Option<Room> {
         let inner = self.inner.lock();
         inner.room.exists().then(|| inner.room.clone())
-    }
-
-    /// The room, who sits in it and who waits, of one moment.
-    pub(super) fn roster(&self) -> Option<(Summary, Vec<Arc<Member>>, Vec<Waiter>)> {
-        let room = &self.inner.lock().room;
-        let (members, waiting) = (room.members().cloned(), room.waiting().cloned());
-        Some((room.summary()?, members.collect(), waiting.collect()))
     }
 
     /// Who waits for a seat.

@@ -20,7 +20,7 @@ use super::{
     outbox::{Cause, Entry, Flush, Outbox, Pushed},
     turn,
 };
-use crate::{config::limits, id::ClientId, protocol::UserIdJson, room::Identity};
+use crate::{auth::Pass, config::limits, id::ClientId, protocol::UserIdJson, room::Identity};
 
 /// No client takes 71 minutes to answer: it would be closed long before.
 const UNKNOWN: u32 = u32::MAX;
@@ -83,6 +83,8 @@ struct Public {
 pub(super) struct Names {
     pub(super) identity: Identity,
     pub(super) user_id: UserIdJson,
+    /// The token that says so, if one does. Not in the session: most that only wait have none.
+    pub(super) pass: Option<Arc<Pass>>,
 }
 
 /// A count to which only one task adds, and which others may read.

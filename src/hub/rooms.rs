@@ -13,7 +13,7 @@ use crate::{
     event::{Administrator, Position},
     id::RoomId,
     protocol::Code,
-    room::{Command, Denied, Member, Room, Settings, Summary, Update, Waiter},
+    room::{Command, Denied, Room, Settings, Summary, Update},
 };
 
 /// How many rooms end at once for their time, so that others have their turn.
@@ -78,16 +78,12 @@ impl Hub {
         }
     }
 
-    /// One room as it is now, with its members in join order, and those who wait in the order in which they came.
+    /// One room as it is now, with all that it holds.
     ///
     /// # Errors
     /// [`NotFound::Room`].
-    pub fn room(
-        &self,
-        room_id: &RoomId,
-    ) -> Result<(Summary, Vec<Arc<Member>>, Vec<Waiter>), NotFound> {
-        let cell = self.find(room_id).ok_or(NotFound::Room)?;
-        cell.roster().ok_or(NotFound::Room)
+    pub fn room(&self, room_id: &RoomId) -> Result<Room, NotFound> {
+        self.find(room_id).and_then(|cell| cell.snapshot()).ok_or(NotFound::Room)
     }
 
     /// Rooms with names after `after` that begin with `prefix`, each with all that it holds at a moment of its own, in the order of their

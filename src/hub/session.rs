@@ -17,7 +17,6 @@ use super::{
     rate::{Meter, Over, milliseconds},
 };
 use crate::{
-    auth::Pass,
     ban::Ban,
     id::{ClientId, RoomId},
     metrics::{Closing, Message},
@@ -35,8 +34,6 @@ pub struct Session {
     names: Option<Arc<Names>>,
     /// Where it sits, unless somebody freed the seat meanwhile: the room knows.
     seat: Option<Arc<RoomCell>>,
-    /// What its token says, if it has shown one.
-    pass: Option<Arc<Pass>>,
     meter: Meter,
     /// Wrong passwords that it may still give.
     guesses: Guesses,
@@ -56,7 +53,6 @@ impl Session {
             client,
             names: None,
             seat: None,
-            pass: None,
             meter,
             guesses: Guesses::default(),
             spoke: false,

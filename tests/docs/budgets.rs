@@ -97,6 +97,18 @@ fn every_limit_names_a_test_that_is_there() {
         format!("empty | {} days", limits::LONGEST_EMPTY_ROOM.as_secs() / 86_400),
         format!("`request_id` | {} characters", limits::REQUEST_ID_CHARS),
         format!("every {} clients, at least", limits::DRAINED_A_SECOND),
+        format!("everybody needs one | {} s", limits::UNAUTHENTICATED.as_secs()),
+        format!("it is told {} s before", limits::TOKEN_EXPIRING.as_secs()),
+        format!("waits for its key | {} s", limits::JWKS_WAIT.as_secs()),
+        format!("a token | {} KiB", limits::TOKEN_BYTES >> 10),
+        format!("{}, {} KiB of JSON", limits::TOKEN_ROOMS, limits::VOUCHED_BYTES >> 10),
+        format!("for unknown keys | {} s", limits::JWKS_AGAIN.as_secs()),
+        format!(
+            "{} KiB, {} keys, {} s to be answered",
+            limits::JWKS_BYTES >> 10,
+            limits::JWKS_KEYS,
+            limits::JWKS_ANSWER.as_secs()
+        ),
     ] {
         assert!(LIMITS.contains(&stated), "{stated}");
     }

@@ -3,12 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{io::AsyncReadExt, net::TcpStream, task::JoinSet, time::Instant};
 
 use crate::{
     attack::{count, have_many_files, hear_slowly, member, websocket},

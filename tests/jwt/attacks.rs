@@ -36,6 +36,7 @@ async fn is_refused(server: &TestServer, token: &str) {
     let refused = within(connect_async(server.url(&format!("/ws?access_token={token}")))).await;
     let Err(Error::Http(answer)) = refused else { panic!("{refused:?}") };
     assert_eq!(answer.status(), 401);
+    assert_eq!(answer.headers()["connection"], "close");
     assert_eq!(answer.headers()["www-authenticate"], r#"Bearer error="invalid_token""#);
     assert_eq!(answer.body().as_deref(), Some(&b"The token is not accepted.\n"[..]));
 }

@@ -4,7 +4,7 @@ use std::{
     fs,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
+    sync::{mpsc, watch},
     task::JoinHandle,
 };
 use tokio_rustls::{
@@ -33,6 +34,8 @@ use crate::{
     running::{Running, anywhere},
     support::{Client, within},
 };
+
+const PEOPLE: usize = 8;
 
 /// A key with its name.
 struct Key {
@@ -119,62 +122,56 @@ async fn keys_that_rotate_under_load_keep_everybody_in() {
     source.has(&[&old]);
     let server = Running::start(
         anywhere()
-            .args(["--rate-limit", "0", "--max-members", "40", "--jwks", &source.url()])
+            .args(["--rate-limit", "0", "--jwks", &source.url()])
             .env("SSL_CERT_FILE", &trusted),
     );
     let url = format!("ws://{}/ws", server.http());
 
-    let (has_rotated, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let people = (0..20).map(|nth| {
+    let (rotate, rotated) = watch::channel(false);
+    let (is_in, mut are_in) = mpsc::channel(PEOPLE);
+    let people = (0..PEOPLE).map(|nth| {
         let (url, old, new) = (url.clone(), Arc::clone(&old), Arc::clone(&new));
-        let (has_rotated, stop) = (Arc::clone(&has_rotated), Arc::clone(&stop));
+        let (rotated, is_in) = (rotated.clone(), is_in.clone());
         tokio::spawn(async move {
             let sub = format!("user {nth}");
             let mut stays = Client::connect(&url).await;
-            let mut times = [0, 0];
-            while !stop.load(Ordering::SeqCst) {
-                let is_new = has_rotated.load(Ordering::SeqCst);
+            let mut rounds = [0, 0];
+            // They go on with the old key until the new one is there, and then for two rounds more.
+            while rounds[1] < 2 {
+                let is_new = *rotated.borrow();
                 let token = if is_new { new.token(&sub) } else { old.token(&sub) };
                 let mut comes = Client::connect(&url).await;
                 for client in [&mut stays, &mut comes] {
                     let answer = register(client, &token).await;
                     assert_eq!(answer["type"], "registered", "{answer}");
                 }
-                stays.join("r").await;
-                times[usize::from(is_new)] += 1;
+                rounds[usize::from(is_new)] += 1;
+                if rounds == [1, 0] {
+                    stays.join("r").await;
+                    is_in.send(()).await.unwrap();
+                }
             }
-            times
+            // Nobody was cut off on the way.
+            stays.ask(json!({"type": "ping"})).await;
         })
     });
     let people: Vec<_> = people.collect();
-    let mut watcher = Client::connect(&url).await;
-    register(&mut watcher, &old.token("watcher")).await;
-    let some_time = async |watcher: &mut Client| {
-        for _ in 0..300 {
-            watcher.ask(json!({"type": "ping"})).await;
-        }
-    };
-    some_time(&mut watcher).await;
-    let before = source.asked.load(Ordering::SeqCst);
-    assert_eq!(before, 1);
+    for _ in 0..PEOPLE {
+        within(are_in.recv()).await.unwrap();
+    }
+    assert_eq!(source.asked.load(Ordering::SeqCst), 1);
     // The new key is there before it is used, the old one for as long as it may be.
     source.has(&[&old, &new]);
-    has_rotated.store(true, Ordering::SeqCst);
-    some_time(&mut watcher).await;
-    stop.store(true, Ordering::SeqCst);
+    rotate.send_replace(true);
     for person in people {
-        let times = within(person).await.unwrap();
-        assert!(times[0] > 0 && times[1] > 0, "{times:?}");
+        within(person).await.unwrap();
     }
     assert_eq!(source.asked.load(Ordering::SeqCst), 2, "one fetch for all who came with the key");
 
-    // Nobody has it fetched by names that are made up, and no answer is as good as none.
+    // No answer is as good as none.
     *source.answer.lock() = "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n".to_owned();
-    for _ in 0..5 {
-        let answer = register(&mut Client::connect(&url).await, &Key::new("x").token("eve")).await;
-        assert_eq!(answer["code"], "unauthenticated");
-    }
-    assert_eq!(source.asked.load(Ordering::SeqCst), 2);
+    let answer = register(&mut Client::connect(&url).await, &Key::new("x").token("eve")).await;
+    assert_eq!(answer["code"], "unauthenticated");
     source.serving.abort();
     let answer = register(&mut Client::connect(&url).await, &new.token("ann")).await;
     assert_eq!(answer["type"], "registered");
@@ -196,4 +193,28 @@ async fn a_source_with_another_certificate_is_not_believed() {
     let answer = register(&mut Client::connect(&url).await, &key.token("ann")).await;
     assert_eq!(answer["code"], "unauthenticated");
     assert_eq!(source.asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_set_is_not_taken_for_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = folder.path().join("ca.pem");
+    let authority = Authority::new();
+    fs::write(&trusted, authority.pem()).unwrap();
+    let source = Source::start(&authority).await;
+    let elsewhere =
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
+    let long = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}", " ".repeat(300 << 10));
+    for (answer, why) in [
+        (elsewhere, "302 Found; redirects are not followed"),
+        (&*long, "length limit exceeded"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "no JWK Set"),
+        ("hello", "invalid HTTP"),
+    ] {
+        *source.answer.lock() = answer.to_owned();
+        let mut command = anywhere();
+        command.args(["--jwks", &source.url()]).env("SSL_CERT_FILE", &trusted);
+        let line = Running::start(&mut command).logs("the keys of before stay");
+        assert!(line.contains(why), "{line}");
+    }
 }

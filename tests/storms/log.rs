@@ -113,10 +113,8 @@ impl Told {
             told.map(|r| shown(&r)).collect::<Vec<_>>()
         );
         for room in rooms {
-            let (_, members, waiting) = hub.room(&room.id).unwrap();
-            let told: Vec<_> = self.rooms[&room.id].members().cloned().collect();
-            assert_eq!(members, told);
-            assert_eq!(waiting, self.rooms[&room.id].waiting().cloned().collect::<Vec<_>>());
+            let (room, told) = (hub.room(&room.id).unwrap(), &self.rooms[&room.id]);
+            assert!(room.members().eq(told.members()) && room.waiting().eq(told.waiting()));
         }
         let seated: usize = self.rooms.values().map(|room| room.members().len()).sum();
         assert_eq!(hub.counts().members, seated);

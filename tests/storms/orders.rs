@@ -186,8 +186,8 @@ fn order(hub: &Arc<Hub>, random: &mut Rng, clock: &Runtime) {
     let by = &Administrator::default();
     let room: RoomId = ROOMS[random.usize(0..ROOMS.len())].parse().unwrap();
     let somebody = |random: &mut Rng| -> Option<ClientId> {
-        let (_, members, _) = hub.room(&room).ok()?;
-        Some(members.get(random.usize(0..3))?.client_id)
+        let room = hub.room(&room).ok()?;
+        Some(room.members().nth(random.usize(0..3))?.client_id)
     };
     let one_who_waits = |random: &mut Rng| -> Option<ClientId> {
         Some(random.choice(hub.waiting(&room).ok()?)?.member.client_id)

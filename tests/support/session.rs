@@ -118,8 +118,8 @@ impl Play {
         match what {
             240 => self.come_back(slot, room, usize::from(which / 4)),
             241 | 242 => self.order_room(slot, which),
-            243 | 244 => self.order_role(slot, which % SLOTS, which / SLOTS % 2 == 0),
-            245 => self.order_removal(slot, which % SLOTS, which / SLOTS % 2 == 0),
+            243 | 244 => self.order_role(slot, which % SLOTS, (which / SLOTS).is_multiple_of(2)),
+            245 => self.order_removal(slot, which % SLOTS, (which / SLOTS).is_multiple_of(2)),
             246 => self.ask_to_mute(slot, which % SLOTS),
             247 => self.deny(slot, which % SLOTS),
             248.. => self.admit(slot, (which % (SLOTS + 1) < SLOTS).then_some(which % SLOTS)),

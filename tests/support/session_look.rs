@@ -45,7 +45,7 @@ impl Play {
         self.replay();
         for (name, modelled) in &self.rooms {
             let id = name.parse().unwrap();
-            let (room, members, waiting) = self.hub.room(&id).unwrap();
+            let room = self.hub.room(&id).unwrap();
             let sits = |member: &Arc<Member>| {
                 let Standing { role, acting, .. } = member.standing;
                 (member.client_id.to_string(), role == Role::Host, acting)
@@ -54,15 +54,18 @@ impl Play {
                 let role = self.clients[usize::from(*slot)].as_ref().unwrap().role;
                 (self.id(*slot), role.is_host(), role == super::Role::ActingHost)
             });
-            assert_eq!(members.iter().map(sits).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
-            let ids: Vec<_> = waiting.iter().map(|w| w.member.client_id.to_string()).collect();
+            assert_eq!(room.members().map(sits).collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+            let ids: Vec<_> = room.waiting().map(|w| w.member.client_id.to_string()).collect();
             let expected: Vec<_> = modelled.waiting.iter().map(|slot| self.id(*slot)).collect();
             assert_eq!(ids, expected);
             let replayed = &self.replayed[&id];
-            assert!(replayed.waiting().eq(&waiting));
-            assert_eq!((replayed.version(), replayed.settings()), (room.version, &room.settings));
-            assert!(replayed.members().zip(&members).all(|(a, b)| Arc::ptr_eq(a, b)));
-            assert_eq!(replayed.members().len(), members.len());
+            assert!(replayed.waiting().eq(room.waiting()));
+            assert_eq!(
+                (replayed.version(), replayed.settings()),
+                (room.version(), room.settings())
+            );
+            assert!(replayed.members().zip(room.members()).all(|(a, b)| Arc::ptr_eq(a, b)));
+            assert_eq!(replayed.members().len(), room.members().len());
         }
         let existing = self.replayed.values().filter(|room| room.exists()).count();
         assert_eq!(existing, self.rooms.len());

@@ -77,18 +77,23 @@ impl Session {
         request_id: Option<&RequestId>,
     ) -> Result<(), Rejected> {
         self.authenticated()?;
-        let identity = match &self.pass {
+        let pass = self.pass().cloned();
+        let identity = match &pass {
             Some(pass) => of_token(pass, identity.display_name),
             None => identity,
         };
-        self.go_by(identity)?;
+        self.go_by(identity, pass)?;
         self.reply_registered(request_id);
         Ok(())
     }
 
     /// The role that it comes with, and what its token says of it.
     pub(super) fn standing(&self) -> (Role, Option<Arc<Vouched>>) {
-        match &self.pass {
+        self.standing_by(self.pass())
+    }
+
+    fn standing_by(&self, pass: Option<&Arc<Pass>>) -> (Role, Option<Arc<Vouched>>) {
+        match pass {
             Some(pass) => (pass.role, Some(Arc::clone(&pass.vouched))),
             None if self.hub().authority().is_some() => (Role::Guest, None),
             None => (Role::Member, None),
@@ -98,16 +103,21 @@ impl Session {
     /// Whether it has shown a token, or need not.
     pub(super) fn authenticated(&self) -> Result<(), Rejected> {
         let needs_one = || self.hub().authority().is_some_and(|authority| authority.is_required());
-        if self.pass.is_none() && needs_one() { Err(unauthenticated()) } else { Ok(()) }
+        if self.pass().is_none() && needs_one() { Err(unauthenticated()) } else { Ok(()) }
     }
 
     /// Whether its token, if it has one, is for this room.
     pub(super) fn admitted_to(&self, room_id: &RoomId) -> Result<(), Rejected> {
         self.authenticated()?;
-        if self.pass.as_ref().is_none_or(|pass| pass.admits(room_id)) {
+        if self.pass().is_none_or(|pass| pass.admits(room_id)) {
             return Ok(());
         }
         Err(Rejected::new(Code::Forbidden, "Your token is for other rooms"))
+    }
+
+    /// What its token says, if it has shown one.
+    fn pass(&self) -> Option<&Arc<Pass>> {
+        self.names.as_ref()?.pass.as_ref()
     }
 
     /// Goes by what a token says from now on. Returns for how long, from now.
@@ -116,7 +126,7 @@ impl Session {
         pass: Pass,
         display_name: Option<DisplayName>,
     ) -> Result<Duration, Rejected> {
-        if self.pass.as_ref().is_some_and(|former| former.user_id != pass.user_id) {
+        if self.pass().is_some_and(|former| former.user_id != pass.user_id) {
             return Err(Rejected::new(Code::Forbidden, "The token is another user's"));
         }
         let seat = self.seat.as_ref().filter(|cell| cell.knows(self.client.id));
@@ -126,11 +136,7 @@ impl Session {
         }
         let identity = of_token(&pass, display_name);
         let left = left(&pass, SystemTime::now());
-        let former = self.pass.replace(Arc::new(pass));
-        if let Err(rejected) = self.go_by(identity) {
-            self.pass = former;
-            return Err(rejected);
-        }
+        self.go_by(identity, Some(Arc::new(pass)))?;
         let (appointments, now, id) = (&self.hub().appointments, Instant::now(), self.client.id);
         match left.checked_sub(limits::TOKEN_EXPIRING) {
             Some(quiet) => appointments.make(now + quiet, id, Due::TokenExpiring),
@@ -139,12 +145,13 @@ impl Session {
         Ok(left)
     }
 
-    fn go_by(&mut self, identity: Identity) -> Result<(), Rejected> {
+    fn go_by(&mut self, identity: Identity, pass: Option<Arc<Pass>>) -> Result<(), Rejected> {
         let own_id = || self.client.id.to_string().parse().expect("a UUID is a short text");
         let user_id = identity.user_id.clone().unwrap_or_else(own_id);
         let shown = UserIdJson::from(&user_id);
         let identity = Identity { user_id: Some(user_id), ..identity };
-        let names = Arc::new(Names { identity: identity.clone(), user_id: shown });
+        let (granted, vouched) = self.standing_by(pass.as_ref());
+        let names = Arc::new(Names { identity: identity.clone(), user_id: shown, pass });
         let seat = self.seat.clone().filter(|cell| cell.knows(self.client.id));
         if let Some(cell) = &seat {
             self.may_change(cell)?;
@@ -153,7 +160,6 @@ impl Session {
         let publish = || self.client.publish_names(Some(Arc::clone(&names)));
         let admitted = match &seat {
             Some(cell) => {
-                let (granted, vouched) = self.standing();
                 let names = (&identity, vouched, granted);
                 cell.rename(hub, &self.client, names, now, publish)
             }

@@ -141,7 +141,7 @@ async fn who_is_taken_over_takes_no_other_seat() {
     old.carry_out(wish).await;
     assert_eq!(hub.counts().rooms, 1);
     old.end(LeaveReason::Rejoined);
-    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().1.len(), 1);
+    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().members().len(), 1);
 }
 
 /// A room with this password under the first of as many salts.
@@ -198,7 +198,7 @@ async fn a_wish_whose_waiting_is_ended_comes_to_nothing() {
     let ended = session.carry_out_beside(wish, |_, _| Poll::Ready("gone")).await;
     assert_eq!(ended, Err("gone"));
     assert_eq!(heard(&session), [Value::Null; 0]);
-    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().1.len(), 1);
+    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().members().len(), 1);
     assert_eq!(hub.client(session.client.id).unwrap().room_id, "old".parse().ok());
 }
 
