@@ -136,12 +136,12 @@ impl Hub {
     /// An empty one. Its tasks run in [`Hub::run`].
     pub fn new(config: Arc<Config>) -> Self {
         let capacity = config.capacity();
+        let limits = Limits::of(&config);
         let metrics = Arc::default();
         Self {
             rules: Arc::new(Rules {
                 new_room: Settings::open(config.max_members),
-                first_is_host: config.rooms.first_member_is_host
-                    && config.auth_mode() != AuthMode::Required,
+                first_is_host: limits.first_is_host,
             }),
             journal: Journal::memory(config.log_limits()),
             directory: Directory::new(config.max_rooms),
@@ -160,7 +160,7 @@ impl Hub {
             drain: Drain::new(),
             metrics,
             killed: CancellationToken::new(),
-            limits: Limits::of(&config),
+            limits,
             ice_servers: IceServers::of_flags(&config),
             appointments: Appointments::default(),
             config,

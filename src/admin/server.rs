@@ -48,7 +48,7 @@ impl Service {
                 log_bytes: number(limits.log.bytes),
                 kept_bytes: number(limits.kept_bytes),
                 max_bans: count(limits::BANS),
-                auth: limits.auth.to_owned(),
+                auth: limits.auth.as_str().to_owned(),
                 room_passwords: limits.room_passwords,
                 first_member_is_host: limits.first_is_host,
                 max_waiting: count(limits::WAITING),

@@ -69,6 +69,17 @@ pub enum AuthMode {
     Off,
 }
 
+impl AuthMode {
+    /// As the flag has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+            Self::Off => "off",
+        }
+    }
+}
+
 /// Where a JWK Set is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Jwks {

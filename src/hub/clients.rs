@@ -102,14 +102,15 @@ impl Report {
             Some((Place::Waits, cell)) => waiting_room_id = Some(cell.id().clone()),
             None => {}
         }
-        let token_expires_at = token_expires_at(client);
+        let names = client.names();
+        let pass = names.as_ref().and_then(|names| names.pass.as_ref());
         Self {
             id: client.id,
-            authenticated: token_expires_at.is_some(),
-            token_expires_at,
+            authenticated: pass.is_some(),
+            token_expires_at: pass.map(|pass| pass.expires_at),
             role,
             waiting_room_id,
-            identity: client.names().map_or_else(Identity::default, |names| names.identity.clone()),
+            identity: names.map_or_else(Identity::default, |names| names.identity.clone()),
             room_id,
             address: client.address,
             user_agent: client.user_agent.clone(),
@@ -123,9 +124,4 @@ impl Report {
             round_trip: client.round_trip(),
         }
     }
-}
-
-/// When the token expires that vouches for a client's names; none: nothing does.
-fn token_expires_at(_: &Client) -> Option<SystemTime> {
-    None
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::Hub;
-use crate::config::{Config, LogLimits, OutboxLimits};
+use crate::config::{AuthMode, Config, LogLimits, OutboxLimits};
 
 /// What a server takes at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub struct Limits {
     pub log: LogLimits,
     /// What is kept for all clients, in bytes.
     pub kept_bytes: usize,
-    /// Whether tokens are asked for: `off`, `optional` or `required`.
-    pub auth: &'static str,
+    /// Who needs a token.
+    pub auth: AuthMode,
     /// Whether whoever makes a room by joining may give it a password.
     pub room_passwords: bool,
     /// Whether the first member of a room is its host.
@@ -65,9 +65,10 @@ impl Limits {
             outbox: config.outbox_limits(),
             log: config.log_limits(),
             kept_bytes: config.kept_bytes(),
-            auth: "off",
+            auth: config.auth_mode(),
             room_passwords: config.rooms.room_passwords,
-            first_is_host: config.rooms.first_member_is_host,
+            first_is_host: config.rooms.first_member_is_host
+                && config.auth_mode() != AuthMode::Required,
         }
     }
 }

@@ -11,6 +11,8 @@
 mod again;
 mod bans;
 mod clients;
+#[path = "../support/issuer.rs"]
+mod issuer;
 mod lists;
 mod lobby;
 mod passwords;
@@ -19,6 +21,7 @@ mod rooms;
 mod say;
 #[path = "../support/mod.rs"]
 mod support;
+mod tokens;
 
 use std::fmt::Debug;
 
