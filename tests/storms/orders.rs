@@ -223,34 +223,10 @@ fn order(hub: &Arc<Hub>, random: &mut Rng, clock: &Runtime) {
         }
         9 => {
             if let Some(id) = somebody(random) {
-                let keep_out = KeepOut {
-                    user_id: random.bool(),
-                    address: random.bool(),
-                    room_only: random.bool(),
-                    until: None,
-                };
-                let keep_out = random.bool().then_some(keep_out);
-                if ready(hub.disconnect_client(by, id, None, keep_out)).is_ok() {
-                    let report = hub.client(id);
-                    assert!(report.is_none_or(|client| client.room_id.is_none()), "it sits again");
-                }
+                disconnect(hub, id, random);
             }
         }
-        10 => {
-            let subject = match random.bool() {
-                true => Subject::User(USERS[random.usize(0..USERS.len())].parse().unwrap()),
-                false => IpAddr::from(Ipv4Addr::new(192, 0, 2, random.u8(0..4))).into(),
-            };
-            let ban = Ban {
-                id: BanId::random(),
-                room_id: random.bool().then_some(room),
-                subject,
-                reason: None,
-                created_at: SystemTime::now(),
-                expires_at: None,
-            };
-            ready(hub.ban(by, vec![Arc::new(ban)])).unwrap();
-        }
+        10 => ban(hub, random.bool().then_some(room), random),
         11 => {
             if let Some(id) = somebody(random) {
                 drop(ready(hub.set_role(by, id, Some(&room), random.bool())));
@@ -269,4 +245,34 @@ fn order(hub: &Arc<Hub>, random: &mut Rng, clock: &Runtime) {
             }
         }
     }
+}
+
+fn disconnect(hub: &Hub, id: ClientId, random: &mut Rng) {
+    let keep_out = KeepOut {
+        user_id: random.bool(),
+        address: random.bool(),
+        room_only: random.bool(),
+        until: None,
+    };
+    let keep_out = random.bool().then_some(keep_out);
+    if ready(hub.disconnect_client(&Administrator::default(), id, None, keep_out)).is_ok() {
+        let report = hub.client(id);
+        assert!(report.is_none_or(|client| client.room_id.is_none()), "it sits again");
+    }
+}
+
+fn ban(hub: &Hub, room_id: Option<RoomId>, random: &mut Rng) {
+    let subject = match random.bool() {
+        true => Subject::User(USERS[random.usize(0..USERS.len())].parse().unwrap()),
+        false => IpAddr::from(Ipv4Addr::new(192, 0, 2, random.u8(0..4))).into(),
+    };
+    let ban = Ban {
+        id: BanId::random(),
+        room_id,
+        subject,
+        reason: None,
+        created_at: SystemTime::now(),
+        expires_at: None,
+    };
+    ready(hub.ban(&Administrator::default(), vec![Arc::new(ban)])).unwrap();
 }
