@@ -44,6 +44,8 @@
 //! http/visitors      a place among those that speak HTTP; hub/addresses: one of its address's
 //! http/pace          a deadline for every state, by progress
 //! ws/handshake       the upgrade; hub: a client, unless there are as many as fit (config/capacity)
+//! auth               its token, with the upgrade or in `register`: who it is, what it may, where and until when
+//! hub/appointments   what is due to it at a time of its own: word that its token is about to expire, its end
 //! hub/keep           what is kept for it counts, and who does not take or finish it goes
 //! ```
 //!
