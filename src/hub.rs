@@ -54,7 +54,7 @@ pub use turn::{turn_takes_another, turns};
 
 use crate::{
     auth::Authority,
-    config::{AuthMode, Capacity, Config},
+    config::{Capacity, Config},
     event::Administrator,
     journal::Journal,
     metrics::Metrics,

