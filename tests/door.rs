@@ -17,8 +17,9 @@ use keys::{Known, call, client, write};
 use running::{Running, anywhere};
 use serde_json::Value;
 use signalpost::admin::pb::{
-    BroadcastRequest, CreateRoomRequest, DeleteRoomRequest, DisconnectClientRequest,
-    ListRoomsRequest, LockRoomRequest, RemoveClientRequest, Room, WatchEventsRequest,
+    AdmitClientRequest, BroadcastRequest, CreateRoomRequest, DeleteRoomRequest, DenyClientRequest,
+    DisconnectClientRequest, ListRoomsRequest, LockRoomRequest, RemoveClientRequest, Role, Room,
+    SetRoleRequest, UpdateRoomRequest, WatchEventsRequest,
     broadcast_request::{Body, Target},
     disconnect_client_request::BanOptions,
     watch_events_response,
@@ -305,6 +306,20 @@ async fn what_changes_something_is_in_the_audit_log_and_no_secret_is_in_any() {
     let mut figures = String::new();
     within(stream.read_to_string(&mut figures)).await.unwrap();
     assert!(figures.starts_with("HTTP/1.1 200"));
+    let password = "what-is-planted";
+    let room = Room { room_id: "r".into(), password: password.into(), ..Default::default() };
+    let make = CreateRoomRequest { room: Some(room.clone()), ..Default::default() };
+    ops.create_room(make).await.unwrap();
+    let update = UpdateRoomRequest { room: Some(room), ..Default::default() };
+    ops.update_room(update).await.unwrap();
+    let client_id = "x".to_owned();
+    let set = SetRoleRequest { client_id, role: Role::Host.into(), ..Default::default() };
+    ops.set_role(set.clone()).await.unwrap_err();
+    let SetRoleRequest { client_id, .. } = set;
+    let admit = AdmitClientRequest { client_id: client_id.clone(), ..Default::default() };
+    ops.admit_client(admit).await.unwrap_err();
+    let deny = DenyClientRequest { client_id, ..Default::default() };
+    ops.deny_client(deny).await.unwrap_err();
     let log = running.stop();
     assert!(log.iter().any(|line| line.contains("\"TRACE\"") || line.contains("\"DEBUG\"")));
 
@@ -323,6 +338,11 @@ async fn what_changes_something_is_in_the_audit_log_and_no_secret_is_in_any() {
             ["ops", "Broadcast", "team \"a\"\u{fffd}by=x", "ROOM_NOT_FOUND"],
             ["ops", "LockRoom (unlock)", "r", "ROOM_NOT_FOUND"],
             ["dashboard", "LockRoom", "", "FORBIDDEN"],
+            ["ops", "CreateRoom", "r", "OK"],
+            ["ops", "UpdateRoom", "r", "OK"],
+            ["ops", "SetRole (host)", "x", "BAD_REQUEST"],
+            ["ops", "AdmitClient", "x", "BAD_REQUEST"],
+            ["ops", "DenyClient", "x", "BAD_REQUEST"],
         ]
     );
     let shown = log.join("\n") + &arguments + &figures;
@@ -331,7 +351,7 @@ async fn what_changes_something_is_in_the_audit_log_and_no_secret_is_in_any() {
         let digest = known.line.split("sha256:").nth(1).unwrap();
         assert!(!shown.contains(secret) && !shown.contains(digest));
     }
-    assert!(!shown.contains(payload));
+    assert!(!shown.contains(payload) && !shown.contains(password) && !shown.contains("argon2id"));
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ use signalpost::admin::pb::{
     WatchEventsRequest, watch_events_request::Start, watch_events_response::What,
 };
 
+use tonic_types::StatusExt;
+
 use super::{
     Admin, come, fails,
     support::{Client, TestServer, events::Events, within},
@@ -157,6 +159,36 @@ async fn whoever_joins_while_the_password_changes_knows_the_one_or_the_other() {
     assert_eq!(room.members.len(), seated.len());
     let mut late = server.client().await;
     assert_eq!(late.ask(join("two")).await["type"], "joined", "nobody guessed too often");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_many_passwords_of_administrators_wait_and_the_next_is_told_when_to_try_again() {
+    let server = TestServer::start();
+    let mut admin = server.admin().await;
+    admin.create_room(create("r", "")).await.unwrap();
+    let mut calls = Vec::new();
+    for _ in 0..10 {
+        let admin = server.admin().await;
+        calls.extend((0..30).map(|_| {
+            let mut admin = admin.clone();
+            tokio::spawn(async move { admin.update_room(update(secret(SECRET), None)).await })
+        }));
+    }
+    let (mut set, mut refused) = (0, 0);
+    for call in calls {
+        let Err(status) = within(call).await.unwrap() else {
+            set += 1;
+            continue;
+        };
+        let details = status.get_error_details();
+        assert!(details.retry_info().unwrap().retry_delay.is_some_and(|delay| !delay.is_zero()));
+        match &*details.error_info().unwrap().reason {
+            "TOO_MANY_PASSWORDS" => refused += 1,
+            // On a busy machine, some that may wait do so for longer than any call may.
+            reason => assert_eq!(reason, "TOO_SLOW"),
+        }
+    }
+    assert!(set > 0 && refused > 0, "{set} set, {refused} refused");
 }
 
 fn tells_nothing(what: &impl Debug) {
