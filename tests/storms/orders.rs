@@ -91,16 +91,7 @@ fn round(seed: u64, clock: &Runtime, endings: &mut BTreeSet<&'static str>) {
     });
 
     let by = &Administrator::default();
-    // Where threads have one core, hardly anybody waits while orders are given.
-    for (nth, room) in ROOMS.map(|room| room.parse().unwrap()).iter().enumerate() {
-        for waiter in hub.waiting(room).unwrap_or_default() {
-            let id = waiter.member.client_id;
-            match (seed + nth as u64).is_multiple_of(2) {
-                true => drop(ready(hub.deny_client(by, id, None))),
-                false => drop(ready(hub.admit_client(by, id, None))),
-            }
-        }
-    }
+    answer_knocks(&hub, by, seed);
 
     let mut told = Told::nothing(&hub);
     log::read(&mut follower).iter().for_each(|record| told.tell(record));
@@ -143,6 +134,19 @@ fn round(seed: u64, clock: &Runtime, endings: &mut BTreeSet<&'static str>) {
     assert!(clients.iter().all(|client| client.upgrade().is_none()), "somebody holds a client");
     let state = format!("{hub:?}");
     assert!(state.contains("timers: Timers(Mutex { data: {} })"), "a timer is left: {state}");
+}
+
+/// Where threads have one core, hardly anybody waits while orders are given.
+fn answer_knocks(hub: &Arc<Hub>, by: &Administrator, seed: u64) {
+    for (room, parity) in ROOMS.into_iter().zip(0..) {
+        for waiter in hub.waiting(&room.parse().unwrap()).unwrap_or_default() {
+            let id = waiter.member.client_id;
+            match (seed + parity).is_multiple_of(2) {
+                true => drop(ready(hub.deny_client(by, id, None))),
+                false => drop(ready(hub.admit_client(by, id, None))),
+            }
+        }
+    }
 }
 
 struct Walker<'a> {
