@@ -85,8 +85,8 @@
 //!    fills half of an outbox is not read from until that has drained. Only who then takes nearly nothing for
 //!    long is closed. Never is one message left out.
 //! 7. Everything has a limit, and each stands in `config/limits.rs` or has a flag.
-//! 8. Whatever way a connection ends, its seat is freed exactly once, by dropping its `Session`, and
-//!    everyone concerned is told, with the reason.
+//! 8. Whatever way a connection ends, its seat is freed exactly once, by dropping its `Session` or, in its own name, by
+//!    whoever ends it, and everyone concerned is told, with the reason.
 //! 9. A signal touches no map or lock shared by all rooms: a seated session holds its room's cell.
 //! 10. A cell that closed stays closed; whoever finds one in the directory replaces it. So `closed` always
 //!     precedes the next `created`.
