@@ -8,6 +8,7 @@
 
 #[path = "../support/issuer.rs"]
 mod issuer;
+mod passwords;
 mod scrape;
 #[path = "../support/mod.rs"]
 mod support;
@@ -30,7 +31,7 @@ use signalpost::{
         disconnect_client_request::BanOptions, watch_events_request::Start,
     },
     event::Position,
-    hub::{Asker, Audience, Busy, Guesses, Hub, Network},
+    hub::{Audience, Hub},
     metrics::{Exposition, Process, Source},
     ws,
 };
@@ -307,7 +308,7 @@ async fn moved_in_a_hub() -> BTreeSet<String> {
         ["", "_max"].map(|which| value(&families, &format!("signalpost_outbox{which}_bytes"), &[]));
     assert!(all == most && all > 800_000.0, "{all}, {most}");
     drop(watcher);
-    give_passwords(&hub).await;
+    passwords::give(&hub).await;
     let families = shown(&hub);
     let result = |result| value(&families, "signalpost_password_checks_total", &[result]);
     assert_eq!(["right", "wrong", "refused"].map(result), [1.0, 5.0, 1.0]);
@@ -317,19 +318,6 @@ async fn moved_in_a_hub() -> BTreeSet<String> {
     let mut moved = moved(&families);
     moved.extend(self::moved(&parsed(&exposition.text())));
     moved
-}
-
-/// A right one, and wrong ones until one is refused.
-async fn give_passwords(hub: &Hub) {
-    let (network, mut guesses) = (Network::of(Ipv4Addr::LOCALHOST.into()), Guesses::default());
-    let [right, wrong] = ["right", "wrong"].map(|text| text.parse().unwrap());
-    let hash = hub.hash_password(Asker::Client(network), &right).await.unwrap();
-    assert_eq!(hub.verify_password(network, &mut guesses, &right, &hash).await, Ok(true));
-    for _ in 0..5 {
-        assert_eq!(hub.verify_password(network, &mut guesses, &wrong, &hash).await, Ok(false));
-    }
-    let refused = hub.verify_password(network, &mut guesses, &right, &hash).await;
-    assert_eq!(refused, Err(Busy { retry_after: Duration::from_secs(5) }));
 }
 
 #[tokio::test]
