@@ -10,7 +10,7 @@ use x509_cert::{
     spki::SubjectPublicKeyInfoRef,
 };
 
-use crate::config::limits;
+use crate::config::{is_an_example, limits};
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -21,24 +21,6 @@ const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
 /// How many bits an RSA key may have. Shorter ones are broken (RFC 7518, section 3.3), longer ones take long.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
-
-/// Secrets that stand in examples, or that people write where they mean to come back. Each may be a part of one.
-const EXAMPLES: [&str; 12] = [
-    "your-256-bit-secret",
-    "your-384-bit-secret",
-    "your-512-bit-secret",
-    "a-string-secret-at-least-256-bits-long",
-    "a-valid-string-secret-that-is-at-least-512-bits-long",
-    "changeme",
-    "change-me",
-    "change_me",
-    "mysecret",
-    "my-secret",
-    "supersecret",
-    "correct horse battery staple",
-];
-/// The fewest different bytes that a secret is made of: 16 random ones, as digits in hexadecimal, have more.
-const LEAST_VARIETY: usize = 8;
 
 /// See the module.
 #[derive(Clone)]
@@ -64,12 +46,12 @@ impl Key {
         }
         if secret.len() < limits::LEAST_SECRET_BYTES {
             return Err(BadKey(
-                "it is shorter than 32 bytes, which can be guessed; `openssl rand -base64 64` makes one",
+                "it is shorter than 32 bytes, which can be guessed; `openssl rand -hex 64` makes one",
             ));
         }
         if is_an_example(secret) {
             return Err(BadKey(
-                "it stands in examples, or repeats itself, and can be guessed; `openssl rand -base64 64` makes one",
+                "it stands in examples, or repeats itself, and can be guessed; `openssl rand -hex 64` makes one",
             ));
         }
         Ok(Self {
@@ -200,18 +182,6 @@ impl Curve {
             Self::P384 => 48,
         }
     }
-}
-
-/// Whether a secret is one that somebody would try.
-fn is_an_example(secret: &[u8]) -> bool {
-    let repeats = |unit: usize| secret.chunks(unit).all(|chunk| secret.starts_with(chunk));
-    let mut bytes = secret.to_vec();
-    bytes.sort_unstable();
-    bytes.dedup();
-    let text = String::from_utf8_lossy(secret).to_ascii_lowercase();
-    bytes.len() < LEAST_VARIETY
-        || (1..=secret.len() / 2).any(repeats)
-        || EXAMPLES.iter().any(|example| text.contains(example))
 }
 
 /// Without the key.

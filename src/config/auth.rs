@@ -21,7 +21,7 @@ pub struct AuthFlags {
     pub auth: Option<AuthMode>,
 
     /// The secret that tokens are signed with by HS256, HS384 or HS512: a file with at least 32 bytes, as
-    /// `openssl rand -base64 64` makes them. They are taken as they stand, without the line's end.
+    /// `openssl rand -hex 64` makes them. They are taken as they stand, without the line's end.
     #[arg(long, env = "SIGNALPOST_JWT_SECRET_FILE", value_name = "FILE")]
     pub jwt_secret_file: Option<PathBuf>,
 

@@ -1,12 +1,13 @@
-//! Secrets that the server shares with another program: long enough, and not out of a manual.
+//! Secrets that the server shares with another program, whatever they are for: long enough, and not out of a manual.
 
 use std::{fmt, path::Path};
 
 use super::{Unguarded, limits, read_guarded};
 
 /// What stands in manuals and examples where a secret is to be put, in small letters. Each may be a part of one.
-const EXAMPLES: [&str; 14] = [
+const EXAMPLES: [&str; 30] = [
     "0123456789abcdef",
+    "abcdefghijklmnop",
     "change-me",
     "change_me",
     "changeme",
@@ -14,10 +15,25 @@ const EXAMPLES: [&str; 14] = [
     "correct horse battery staple",
     "example",
     "my-secret",
+    "my_secret",
     "mysecret",
+    "password",
+    "placeholder",
+    "qwertyuiop",
+    "replace-me",
+    "replace_me",
+    "replaceme",
     "secret-at-least",
+    "secret-key",
     "secret-that-is-at-least",
+    "secret_key",
+    "secretkey",
+    "super-secret",
+    "super_secret",
     "supersecret",
+    "this-is-a",
+    "this_is_a",
+    "thisisa",
     "your-",
     "your_",
 ];
