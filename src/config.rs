@@ -12,6 +12,7 @@ mod guarded;
 mod ice;
 pub mod limits;
 mod memory;
+mod pasted;
 mod proxy;
 mod rooms;
 mod secret;
@@ -243,6 +244,7 @@ impl Config {
         let command = environment::without_empty(Self::command(), &variable);
         let command = environment::with_secrets(command, &given);
         let words = environment::words(&command, &given, &variable);
+        pasted::refuse(&words)?;
         let matches = command.try_get_matches_from(words);
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(environment::shown)
     }
