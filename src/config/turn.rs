@@ -31,7 +31,7 @@ pub struct IceFlags {
     pub turn_secret_file: Option<PathBuf>,
 
     /// How long such credentials are good.
-    #[arg(long = "turn-ttl", env = "SIGNALPOST_TURN_TTL", value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(limits::TURN_SECONDS))]
+    #[arg(long = "turn-ttl", env = "SIGNALPOST_TURN_TTL", value_name = "SECONDS", default_value_t = 3600, requires = "turn_secret_file", value_parser = clap::value_parser!(u64).range(limits::TURN_SECONDS))]
     pub turn_ttl_seconds: u64,
 }
 
