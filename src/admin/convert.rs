@@ -5,6 +5,7 @@ pub(super) mod broadcast;
 pub(super) mod client;
 pub(super) mod event;
 pub(super) mod room;
+mod shown;
 
 use std::{
     fmt::Display,
