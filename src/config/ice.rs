@@ -53,6 +53,7 @@ impl FromStr for IceServer {
         if host.is_empty()
             || host.starts_with(['/', ':', '?'])
             || host.contains(|c: char| c.is_whitespace() || c == ',')
+            || !has_proper_port(host)
         {
             return Err(FORMS);
         }
@@ -106,6 +107,14 @@ impl IceServer {
         let credentials = self.username.iter().chain(&self.credential);
         self.urls.iter().chain(credentials).map(String::as_str)
     }
+}
+
+/// Whether nothing but a port stands behind `HOST:`. Without a host, a user and a secret look much the same, and would be
+/// told to everybody.
+fn has_proper_port(host: &str) -> bool {
+    let place = host.split_once('?').map_or(host, |(place, _)| place);
+    let behind_address = place.rsplit_once(']').map_or(place, |(_, behind)| behind);
+    behind_address.rsplit_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_ok())
 }
 
 /// The servers of a list, which have blanks or commas between. A comma before anything but a scheme belongs to
@@ -201,6 +210,8 @@ mod tests {
             "turn:ann:%FF@a",
             "stun://a",
             "stun:a,b",
+            "turn:ann:hunter2",
+            "turn:ann:p@a:hunter2?transport=tcp",
         ] {
             assert!(flag.parse::<IceServer>().is_err(), "{flag}");
         }

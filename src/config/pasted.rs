@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 
 /// How PEM (RFC 7468) begins, and what every JWK (RFC 7517, section 4.1) has.
-const MARKS: [&str; 2] = ["-----BEGIN ", "\"kty\""];
+const MARKS: [&str; 2] = ["-----BEGIN", "\"kty\""];
 
 /// Refuses words of which one is a key or a token itself. The fault names the flag, and repeats nothing.
 pub(super) fn refuse(words: &[OsString]) -> Result<(), clap::Error> {
