@@ -128,7 +128,7 @@ impl Walker {
             "user-joined" => assert!(self.room.is_some() && self.roster.insert(who())),
             "user-left" => assert!(self.room.is_some() && self.roster.remove(&who())),
             "join-error" => assert_eq!(message["code"], "room-full"),
-            "pong" | "broadcast" => {}
+            "pong" | "broadcast" | "role-changed" => {}
             other => panic!("{other}"),
         }
     }

@@ -28,6 +28,16 @@ async fn a_client_is_welcomed_under_a_name_of_its_own() {
     );
 }
 
+/// Later versions add fields, which the tutorial's clients ignore; what they know is as it was.
+fn assert_holds(message: &Value, expected: &Value) {
+    match (message, expected) {
+        (Value::Object(message), Value::Object(expected)) => {
+            expected.iter().for_each(|(name, value)| assert_holds(&message[name], value));
+        }
+        _ => assert_eq!(message, expected),
+    }
+}
+
 #[tokio::test]
 async fn joining_shows_who_is_there_in_join_order_and_tells_them() {
     let server = TestServer::start();
@@ -36,10 +46,8 @@ async fn joining_shows_who_is_there_in_join_order_and_tells_them() {
     assert_eq!(a.hear().await, json!({"type": "registered", "userId": "ann"}));
     a.say_text(r#"{"type":"join","roomId":"r","metadata":{"z":1,"a":9007199254740993}}"#).await;
     let room = json!({"locked": false, "maxMembers": 10, "metadata": {}});
-    assert_eq!(
-        a.hear().await,
-        json!({"type": "joined", "roomId": "r", "members": [], "peers": [], "room": room})
-    );
+    let joined = json!({"type": "joined", "roomId": "r", "members": [], "peers": [], "room": room});
+    assert_holds(&a.hear().await, &joined);
 
     let mut b = server.client().await;
     b.say(json!({"type": "join", "roomId": "r"})).await;
@@ -50,7 +58,7 @@ async fn joining_shows_who_is_there_in_join_order_and_tells_them() {
     assert_eq!(joined["peers"][0]["userId"], "ann");
     assert_eq!(joined["peers"][0]["displayName"], "Ann");
     let news = json!({"type": "user-joined", "userId": null, "clientId": b.id, "displayName": null, "metadata": null});
-    assert_eq!(a.hear().await, news);
+    assert_holds(&a.hear().await, &news);
 
     let mut c = server.client().await;
     assert_eq!(c.join("r").await["members"], json!([a.id, b.id]));
@@ -122,7 +130,7 @@ async fn registering_again_shows_in_later_messages_and_to_room_mates() {
         request["type"] = json!("register");
         assert_eq!(a.ask(request).await, json!({"type": "registered", "userId": user_id}));
         let news = json!({"type": "user-updated", "userId": user_id, "clientId": a.id, "displayName": name});
-        assert_eq!(b.hear().await, news);
+        assert_holds(&b.hear().await, &news);
         a.say(json!({"type": "offer", "targetId": b.id, "sdp": 1})).await;
         assert_eq!(b.hear().await["fromUserId"], user_id);
     }

@@ -14,7 +14,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    Hub, Network,
+    Guesses, Hub, Network,
     cell::RoomCell,
     heartbeat::TICKS_A_SECOND,
     outbox::{Cause, Entry, Flush, Outbox, Pushed},
@@ -69,6 +69,8 @@ pub struct Client {
     begun_at: AtomicU32,
     /// Whether [`super::keep::Keep`] has it on its list.
     enlisted: AtomicBool,
+    /// See [`Client::guesses`]. Here it takes no room: it stands where nothing else fits.
+    guesses: AtomicU32,
 }
 
 /// What its session lets others know. The session has its own copies, which it reads for each signal.
@@ -121,6 +123,7 @@ impl Client {
             unfinished: AtomicU32::new(0),
             begun_at: AtomicU32::new(0),
             enlisted: AtomicBool::new(false),
+            guesses: AtomicU32::new(0),
         }
     }
 
@@ -154,6 +157,15 @@ impl Client {
     /// Where it sits, or is about to, or sat a moment ago.
     pub(super) fn seat(&self) -> Option<Arc<RoomCell>> {
         self.public.lock().seat.clone()
+    }
+
+    /// Wrong passwords that it may still give, of which only its session takes.
+    pub(super) fn guesses(&self) -> Guesses {
+        self.guesses.load(Ordering::Relaxed).into()
+    }
+
+    pub(super) fn note_guesses(&self, guesses: Guesses) {
+        self.guesses.store(guesses.into(), Ordering::Relaxed);
     }
 
     /// It answered its last ping, for the first time, after so long.

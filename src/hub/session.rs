@@ -10,7 +10,7 @@ use std::{mem, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Client, Ending, Guesses, Hub,
+    Client, Ending, Hub,
     cell::{RoomCell, Unroutable},
     client::Names,
     outbox::Entry,
@@ -35,8 +35,6 @@ pub struct Session {
     /// Where it sits, unless somebody freed the seat meanwhile: the room knows.
     seat: Option<Arc<RoomCell>>,
     meter: Meter,
-    /// Wrong passwords that it may still give.
-    guesses: Guesses,
     /// Whether it said a whole message since it last rested.
     spoke: bool,
     /// Whether it is not listened to.
@@ -49,16 +47,7 @@ impl Session {
     pub(super) fn new(client: Arc<Client>) -> Self {
         let hub = &client.outbox.hub;
         let meter = Meter::new(&hub.rates, hub.heartbeat.now());
-        Self {
-            client,
-            names: None,
-            seat: None,
-            meter,
-            guesses: Guesses::default(),
-            spoke: false,
-            silenced: false,
-            waits: false,
-        }
+        Self { client, names: None, seat: None, meter, spoke: false, silenced: false, waits: false }
     }
 
     fn hub(&self) -> &Arc<Hub> {

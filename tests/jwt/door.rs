@@ -69,6 +69,7 @@ async fn a_token_says_the_names_and_a_client_may_add_what_it_leaves_out() {
     let request = json!({"type": "register", "token": token, "displayName": "Boss"});
     assert_eq!(client.ask(request).await["role"], "member");
     assert_eq!(other.hear_of("user-updated").await["displayName"], "Ann Example");
+    assert_eq!(other.hear_of("role-changed").await["role"], "member", "as its token says now");
     client.ask(json!({"type": "register", "displayName": "Boss"})).await;
     other.hears_nothing().await;
 }

@@ -63,6 +63,18 @@ impl Addresses {
     }
 }
 
+impl From<u32> for Guesses {
+    fn from(full_at: u32) -> Self {
+        Self { full_at }
+    }
+}
+
+impl From<Guesses> for u32 {
+    fn from(Guesses { full_at }: Guesses) -> Self {
+        full_at
+    }
+}
+
 impl Guesses {
     fn take(&mut self, shape: Shape, now: u32) -> Result<(), u32> {
         let full_at = self.full_at.max(now) + shape.ticks;

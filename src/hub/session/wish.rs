@@ -95,13 +95,13 @@ impl Session {
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<Result<Proof, Rejected>, E> {
         let (hub, network) = (Arc::clone(self.hub()), self.client.network());
-        let (password, mut guesses) = (password.clone(), self.guesses);
+        let (password, mut guesses) = (password.clone(), self.client.guesses());
         let verified = async move {
             let is_right = hub.verify_password(network, &mut guesses, &password, &kept).await;
             (is_right, kept, guesses)
         };
         let (is_right, kept, guesses) = self.wait_for(verified, meanwhile).await?;
-        self.guesses = guesses;
+        self.client.note_guesses(guesses);
         Ok(match is_right {
             Ok(true) => Ok(Proof::Right(kept)),
             Ok(false) => Err(Rejected::new(Code::WrongPassword, "The password is another one")),
