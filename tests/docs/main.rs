@@ -8,6 +8,7 @@
 )]
 
 mod budgets;
+mod refused;
 
 use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
