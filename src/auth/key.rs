@@ -51,7 +51,7 @@ impl Key {
         }
         if is_an_example(secret) {
             return Err(BadKey(
-                "it stands in examples, or repeats itself, and can be guessed; `openssl rand -hex 64` makes one",
+                "it stands in examples, and can be guessed; `openssl rand -hex 64` makes one",
             ));
         }
         Ok(Self {
