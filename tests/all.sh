@@ -27,6 +27,7 @@ main() {
   count "calls of 50" node_sums npm run --silent --prefix "$browser" calls
   count "gRPC by buf curl" node_sums npm run --silent --prefix "$browser" grpc
   count "tokens of other libraries" node_sums npm run --silent --prefix "$browser" tokens
+  check "blocks of docs/security.md" tests/security.sh
   count "examples" node_sums npm run --silent --prefix "$browser" examples
   count "pages in Chromium" node_sums npm run --silent --prefix "$browser" browser
   echo "$passed passed, $failed failed"
@@ -49,6 +50,8 @@ install_missing() {
   command -v turnserver >/dev/null || packages+=(coturn)
   # Where it is often no part of the PATH.
   [ -x /usr/sbin/nginx ] || packages+=(nginx)
+  [ -x /usr/sbin/haproxy ] || packages+=(haproxy)
+  command -v caddy >/dev/null || packages+=(caddy)
   # Debian has the parts of `venv` in a package of their own.
   python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
   [ ${#packages[@]} -eq 0 ] || apt_install "${packages[@]}"
