@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     auth::{Authority, Pass},
-    config::AuthFlags,
+    config::{AuthFlags, refuse_pasted},
 };
 
 /// Reads a token (JWT) and prints what it says, or why a server with these flags would not take it.
@@ -56,6 +56,7 @@ impl Options {
                         standard input, or in a file\n";
             return Err(clap::Error::raw(ErrorKind::ValueValidation, text));
         }
+        refuse_pasted(&words)?;
         Self::try_parse_from([OsString::from("signalpost check-token")].into_iter().chain(words))
     }
 

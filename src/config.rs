@@ -40,6 +40,7 @@ pub use frame_ancestor::FrameAncestor;
 pub use guarded::{Unguarded, read_guarded};
 pub use ice::{BadLine, IceServer};
 pub use limits::{LogLimits, OutboxLimits};
+pub use pasted::refuse_pasted;
 pub use rooms::RoomFlags;
 pub use secret::{BadSecret, Secret, is_an_example};
 pub use turn::IceFlags;
@@ -244,7 +245,7 @@ impl Config {
         let command = environment::without_empty(Self::command(), &variable);
         let command = environment::with_secrets(command, &given);
         let words = environment::words(&command, &given, &variable);
-        pasted::refuse(&words)?;
+        refuse_pasted(&words)?;
         let matches = command.try_get_matches_from(words);
         matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(environment::shown)
     }

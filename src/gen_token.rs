@@ -13,7 +13,7 @@ pub use turn::TurnOptions;
 
 use crate::{
     admin::credentials::{self, Role},
-    config::ADMIN_TOKEN_PREFIX,
+    config::{ADMIN_TOKEN_PREFIX, refuse_pasted},
     event::Administrator,
 };
 pub use user::User;
@@ -65,6 +65,8 @@ impl Options {
     /// # Errors
     /// clap's, which is an answer where it is not meant for standard error: `--help`.
     pub fn from_words(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words: Vec<_> = words.into_iter().collect();
+        refuse_pasted(&words)?;
         Self::try_parse_from([OsString::from("signalpost gen-token")].into_iter().chain(words))
     }
 

@@ -73,6 +73,21 @@ fn a_token_is_shown_once_and_its_line_does_not_hold_it() {
 }
 
 #[test]
+fn no_command_repeats_a_key_in_place_of_a_file() {
+    let key = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----";
+    for words in [
+        &["--tls-cert", "cert.pem", "--tls-key", key][..],
+        &["check-token", "--jwt-public-key-file", key],
+        &["gen-token", "user", "--sub", "ann", "--jwt-private-key-file", key],
+    ] {
+        let output = signalpost().args(words).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+        assert!(said.contains("write it to a file") && !said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
 fn credentials_for_trying_a_turn_server_are_those_that_clients_get() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("secret");

@@ -8,8 +8,11 @@ use clap::error::ErrorKind;
 /// How PEM (RFC 7468) begins, and what every JWK (RFC 7517, section 4.1) has.
 const MARKS: [&str; 2] = ["-----BEGIN", "\"kty\""];
 
-/// Refuses words of which one is a key or a token itself. The fault names the flag, and repeats nothing.
-pub(super) fn refuse(words: &[OsString]) -> Result<(), clap::Error> {
+/// Refuses words of a command line of which one is a key or a token itself.
+///
+/// # Errors
+/// What names the flag, and repeats nothing.
+pub fn refuse_pasted(words: &[OsString]) -> Result<(), clap::Error> {
     let texts: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let Some(at) = texts.iter().position(|text| is_secret(text)) else { return Ok(()) };
     let flag = flag_of(&texts[at]).or_else(|| flag_of(texts.get(at.checked_sub(1)?)?));
@@ -49,14 +52,17 @@ mod tests {
             (&[key], "an argument: "),
         ] {
             let words: Vec<_> = words.iter().map(Into::into).collect();
-            let fault = refuse(&words).unwrap_err().render().to_string();
+            let fault = refuse_pasted(&words).unwrap_err().render().to_string();
             assert!(fault.starts_with(&format!("error: {flag}")), "{fault}");
             assert!(fault.contains("to a file") && !fault.contains("hunter2"), "{fault}");
         }
         for words in
             [&["signalpost", "--jwks", "/eyJ/keys.json"][..], &["--port=80"], &["--a", "eyJ"]]
         {
-            assert!(refuse(&words.iter().map(Into::into).collect::<Vec<_>>()).is_ok(), "{words:?}");
+            assert!(
+                refuse_pasted(&words.iter().map(Into::into).collect::<Vec<_>>()).is_ok(),
+                "{words:?}"
+            );
         }
     }
 }
