@@ -155,12 +155,15 @@ impl Room {
         changes
     }
 
-    /// Whoever comes in as a host takes over from those.
+    /// A host by token takes over from those when it comes, and so does whoever was one itself when it lost its seat.
     fn relieve_acting_hosts(&self, changes: &mut Vec<Change>) {
         let comes = |change: &Change| {
-            let joins = change.joined().filter(|member| member.standing.is_host());
+            let standing = |member: &Member| member.standing;
+            let joins = change
+                .joined()
+                .filter(|member| standing(member).is_host_by_token() || standing(member).acting);
             let becomes = change.new_role().filter(|(member, previous)| {
-                member.standing.is_host_by_token() && *previous != Role::Host
+                standing(member).is_host_by_token() && *previous != Role::Host
             });
             let host = joins.or_else(|| becomes.map(|(member, _)| member))?;
             Some(host.client_id)

@@ -162,7 +162,7 @@ impl Room {
                 return;
             }
         }
-        self.forget_aside(event.at);
+        self.forget(event.at);
         self.version = event.position;
     }
 
@@ -191,18 +191,6 @@ impl Room {
         aside.lost.push_back((until, Claim::of(&member)));
         if aside.lost.len() > limits::RETURNERS {
             aside.lost.pop_front();
-        }
-    }
-
-    /// Forgets who may return no longer, and what is not needed any more.
-    fn forget_aside(&mut self, now: SystemTime) {
-        let Some(aside) = &mut self.aside else { return };
-        while aside.lost.front().is_some_and(|(until, _)| *until <= now) {
-            aside.lost.pop_front();
-        }
-        aside.held_until.take_if(|until| *until <= now);
-        if aside.lost.is_empty() && aside.waiting.is_empty() && aside.held_until.is_none() {
-            self.aside = None;
         }
     }
 
@@ -245,10 +233,24 @@ impl Room {
         Some(self.held_until().map_or(over, |held| held.max(over)))
     }
 
-    /// When [`super::Command::Expire`] changes something next.
+    /// When [`super::Command::Expire`] changes something next, or [`Room::forget`] does.
     pub fn due_at(&self) -> Option<SystemTime> {
         let waiting = self.waiting().next().map(|waiter| waiter.until);
-        self.expires_at().into_iter().chain(waiting).min()
+        let lost =
+            self.aside.as_ref().and_then(|aside| aside.lost.front()).map(|(until, _)| *until);
+        self.expires_at().into_iter().chain(waiting).chain(lost).min()
+    }
+
+    /// Forgets who may return no longer. It is no event: nobody can tell whether that is done.
+    pub fn forget(&mut self, now: SystemTime) {
+        let Some(aside) = &mut self.aside else { return };
+        while aside.lost.front().is_some_and(|(until, _)| *until <= now) {
+            aside.lost.pop_front();
+        }
+        aside.held_until.take_if(|until| *until <= now);
+        if aside.lost.is_empty() && aside.waiting.is_empty() && aside.held_until.is_none() {
+            self.aside = None;
+        }
     }
 
     /// Until when only those may enter who lost a seat in it, since it is empty.

@@ -20,7 +20,10 @@ use proptest::prelude::*;
 use signalpost::{
     event::{Cause, Position},
     id::{ClientId, RoomId},
-    room::{self, Change, Denied, Event, Identity, Member, Role, Room, Settings, WaitingEnd},
+    room::{
+        self, Change, Denied, Event, Identity, LeaveReason, Member, Role, Room, Settings,
+        WaitingEnd,
+    },
 };
 use steps::{Asking, PEOPLE, Passport, Rules, Shown, Step, command, hash, id, key, steps};
 
@@ -253,4 +256,21 @@ proptest! {
             let _ = life.step(step);
         }
     }
+}
+
+#[test]
+fn the_return_of_a_host_that_another_one_made_leaves_that_one_as_it_was() {
+    let mut life = Life::new(true);
+    let asking = |who, returning| {
+        let passport = Passport { name: None, vouched: false, granted: Role::Member };
+        let (banned, shown) = (false, Shown::Nothing);
+        Step::Join(Asking { who, passport, banned, shown, key: who, returning })
+    };
+    let lost = Step::Leave(1, LeaveReason::Disconnected);
+    let steps = [asking(0, None), asking(1, None), Step::SetRole(Some(0), 1, true)];
+    for step in steps.into_iter().chain([lost, asking(2, Some(1))]) {
+        life.step(&step).unwrap();
+    }
+    let hosts = life.room.members().map(|member| (who(member.client_id), member.standing.role));
+    assert_eq!(hosts.collect::<Vec<_>>(), [(0, Role::Host), (2, Role::Host)]);
 }

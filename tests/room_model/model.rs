@@ -172,7 +172,8 @@ impl Model {
         self.members.push(seat);
         self.lost.retain(|(lost, _)| lost.key != seat.key);
         (self.empty_since, self.held_until) = (None, None);
-        self.settle((seat.role == Role::Host).then_some(seat.who));
+        let by_token = seat.role == Role::Host && seat.passport.granted == Role::Host;
+        self.settle((by_token || seat.acting).then_some(seat.who));
     }
 
     fn leave(&mut self, who: u8, reason: LeaveReason, now: u64) -> Vec<(u8, WaitingEnd)> {

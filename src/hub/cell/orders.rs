@@ -54,6 +54,7 @@ impl RoomCell {
     pub(in crate::hub) fn expire(&self, hub: &Hub, now: SystemTime) -> bool {
         let mut inner = self.inner.lock();
         if inner.room.due_at().is_some_and(|at| at <= now) {
+            inner.room.forget(now);
             let expired = inner.commit(hub, Command::Expire, Cause::Timer.into(), now);
             expired.expect("the end of a time is never denied");
         }

@@ -91,6 +91,19 @@ async fn a_lost_seat_is_kept_for_a_minute_and_so_is_its_room() {
 }
 
 #[tokio::test]
+async fn a_lost_seat_is_forgotten_in_time_though_nothing_else_happens_in_its_room() {
+    let hub = hub();
+    let (_mate, (loser, _)) = (returner(&hub, 1).await, returner(&hub, 2).await);
+    loser.end(LeaveReason::Disconnected);
+    let due = || hub.room(&"r".parse().unwrap()).unwrap().due_at();
+    let cell = hub.find(&"r".parse().unwrap()).unwrap();
+    cell.expire(&hub, SystemTime::now() + limits::RETURN - SECOND);
+    assert!(due().is_some());
+    assert!(!cell.expire(&hub, SystemTime::now() + limits::RETURN + SECOND));
+    assert_eq!(due(), None);
+}
+
+#[tokio::test]
 async fn of_more_lost_seats_than_a_room_remembers_the_oldest_is_forgotten() {
     let hub = hub();
     let _mate = member(&hub, "r").await;
