@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Clone, Args)]
 pub struct TurnOptions {
     /// The file that the server has as --turn-secret-file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "SIGNALPOST_TURN_SECRET_FILE", value_name = "FILE")]
     pub turn_secret_file: PathBuf,
     /// How long they are good.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=*limits::TURN_SECONDS.end()))]
