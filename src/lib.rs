@@ -13,7 +13,8 @@
 //!                │
 //!                ▼
 //!            Room::apply(&mut self, event)                                   pure
-//!                ├──▶ outboxes of the members: joined, user-joined, user-left, room-updated
+//!                ├──▶ outboxes: joined, user-joined, user-left, role-changed, room-updated to members,
+//!                │    waiting to who asked for a seat, knock to hosts
 //!                └──▶ WatchEvents: a cursor on the log, no queue for each caller
 //! ```
 //!
@@ -45,9 +46,27 @@
 //! http/pace          a deadline for every state, by progress
 //! ws/handshake       the upgrade; hub: a client, unless there are as many as fit (config/capacity)
 //! auth               its token, with the upgrade or in `register`: who it is, what it may, where and until when
-//! hub/appointments   what is due to it at a time of its own: word that its token is about to expire, its end
+//! session/seat       its seat: room/decide looks at ban, return token, own seat, size, lock, password and lobby
+//! turn, hub/ice      STUN and TURN servers, at `welcome` or with its seat, by credentials of its own
+//! hub/appointments   what is due to it at a time of its own: word that its token is about to expire, its end,
+//!                    other TURN credentials
 //! hub/keep           what is kept for it counts, and who does not take or finish it goes
 //! ```
+//!
+//! # What a host asks for
+//!
+//! ```text
+//! session/wish       what must be waited for, as a `join` and a token must too: hub/passwords hashes in turns by
+//!                    address, auth fetches keys; its connection notices meanwhile if the client goes
+//! session/hosting    update-room, set-role, remove, ask-to-mute, admit, deny, in the room where it sits
+//! hub/removal        of a removal for some time: the ban that goes with it
+//! cell/hosting       under the room's lock; from administrators, by hub/rooms and hub/lobby, the same commands
+//! room/hosts         may this one do that, and is there still a host where one is due?
+//! journal            the events ─▶ cell/commit: who waited is seated, or hears why not; members and hosts hear of it
+//! ```
+//!
+//! Whoever loses its seat by a broken link comes back by its return token (`protocol/return_token`): rooms remember
+//! lost seats for a minute, by the token's hash, and a guarded room outlives its last one as long.
 //!
 //! # What an administrator asks for
 //!
@@ -91,6 +110,11 @@
 //! 10. A cell that closed stays closed; whoever finds one in the directory replaces it. So `closed` always
 //!     precedes the next `created`.
 //! 11. No task outlives [`server::Server::run`]; where that is cut short, each ends at its next poll.
+//! 12. Who waits for a seat hears and sends nothing in the room: it is no member before `joined`.
+//! 13. Passwords are hashed outside of every lock. A command names the hash that its password was compared with, and
+//!     where the room has another one by then, the password is looked at anew.
+//! 14. A return token never passes a ban or a removal: only seats that were lost are remembered.
+//! 15. No token (JWT) is kept, and no token, password or return token is logged.
 //!
 //! # Where the code departs from its design
 //!
