@@ -187,7 +187,9 @@ fn greet(addresses: &Addresses, base_path: &BasePath) -> io::Result<()> {
     writeln!(out, "  admin gRPC  {admin}")?;
     writeln!(out, "Try it: open the video chat in two windows and join the same room, then")?;
     let plain = if *admin_secure { "" } else { "-plaintext " };
-    let token = if *admin_kept { r#"-H "authorization: Bearer $TOKEN" "# } else { "" };
+    // From the environment: arguments are shown by `ps`.
+    let bearer = "-expand-headers -H 'authorization: Bearer ${TOKEN}' ";
+    let token = if *admin_kept { bearer } else { "" };
     writeln!(out, "  grpcurl {plain}{token}{admin} signalpost.admin.v1.AdminService/ListRooms")?;
     out.flush()
 }
