@@ -48,9 +48,9 @@ pub enum Code {
     RateLimited,
     /// The user or the address is kept out, of the room or of the server.
     Banned,
-    /// An administrator took the seat, or ended the connection.
+    /// A host or an administrator took the seat, or an administrator ended the connection.
     Removed,
-    /// An administrator ended the room.
+    /// An administrator ended the room, or it ended while the client waited for a seat.
     RoomClosed,
     /// A token is needed, or the one that was shown is not taken.
     Unauthenticated,
@@ -107,8 +107,8 @@ impl From<Denied> for Code {
     }
 }
 
-/// Why the server closes a connection (RFC 6455, section 7.4): 4000 to 4499 ask the client to reconnect,
-/// 4500 to 4999 not to.
+/// Why the server closes a connection (RFC 6455, section 7.4): 4000 to 4499 ask the client to reconnect, but
+/// for 4002; 4500 to 4999 not to, but for 4503 with another token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u16)]
 pub enum CloseCode {
