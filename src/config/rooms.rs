@@ -13,7 +13,8 @@ pub struct RoomFlags {
         value_parser = BoolishValueParser::new())]
     pub room_passwords: bool,
 
-    /// Make a room's first member its host, and when the last host leaves, whoever has sat there for longest.
+    /// Make a room's first member its host, and when the last host leaves, whoever has sat there for longest. Guests
+    /// never become it so, nor does anybody where --auth is `required`: tokens say who is host there.
     #[arg(
         long, env = "SIGNALPOST_FIRST_MEMBER_IS_HOST", value_name = "true|false",
         default_value_t = true, default_missing_value = "true", num_args = 0..=1,
