@@ -233,13 +233,14 @@ impl RoomCell {
             // One of its address is no matter of names: whom it is meant for has gone, or is about to.
             Some(ban) if matches!(ban.subject, Subject::User(_)) => Err(Arc::clone(ban)),
             _ => {
-                publish();
                 let (client_id, identity) = (client.id, identity.clone());
                 let command =
                     Command::Rename { client_id, identity, vouched, granted, banned: false };
                 // Whoever lost its seat a moment ago has nobody to tell.
                 let _: Result<(), Denied> =
                     inner.commit(hub, command, Occasion::of_client(client), now);
+                // Not before the log has them: whom a ban of the old ones does not meet any more sits under the new ones.
+                publish();
                 Ok(())
             }
         })
