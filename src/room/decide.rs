@@ -60,14 +60,16 @@ impl Room {
             ]));
         }
         let claim = returning.and_then(|key| self.claim(&entrant, key, now));
-        let seated = claim.as_ref().and_then(|claim| self.member(claim.client_id));
+        let seated = claim.as_ref().and_then(|claim| {
+            self.member(claim.client_id).filter(|member| member.return_key == claim.key)
+        });
         if seated.is_none() && self.members().len() >= self.settings().max_members {
             return Err(Denied::Full);
         }
         if let Some(claim) = claim {
             let freed = seated.map(|seated| left(seated, LeaveReason::Rejoined));
             let waited = self.waiting_ends(entrant.client_id, WaitingEnd::Admitted);
-            let standing = claim.standing.regranted(entrant.granted);
+            let standing = self.standing_on_return(claim.standing).regranted(entrant.granted);
             let entrant = Entrant { return_key: claim.key, ..entrant };
             let taken = joined(entrant.seated(standing, now));
             return Ok(self.settled(freed.into_iter().chain(waited).chain([taken]).collect()));

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{
-    By, Change, Denied, LeaveReason, Member, Role, Room, Settings, Update, WaitingEnd,
+    By, Change, Denied, LeaveReason, Member, Role, Room, Settings, Standing, Update, WaitingEnd,
     decide::no_longer_waits,
 };
 use crate::id::ClientId;
@@ -20,10 +20,15 @@ impl Room {
     fn may_do_to(&self, by: By, target: &Member) -> Result<(), Denied> {
         self.may(by)?;
         let By::Client(client_id) = by else { return Ok(()) };
-        let is_equal = |member: &Arc<Member>| member.standing.is_host_by_token();
-        match target.standing.is_host_by_token() {
-            true if !self.member(client_id).is_some_and(is_equal) => Err(Denied::Forbidden),
-            _ => Ok(()),
+        let by_token = |member: &Arc<Member>| member.standing.is_host_by_token();
+        // It may have another seat, under the same token's name.
+        let is_its = |member: &&Arc<Member>| {
+            member.client_id == target.client_id || member.is_vouched_same(target)
+        };
+        let is_safe = self.members().filter(is_its).any(by_token);
+        match is_safe && !self.member(client_id).is_some_and(by_token) {
+            true => Err(Denied::Forbidden),
+            false => Ok(()),
         }
     }
 
@@ -36,6 +41,8 @@ impl Room {
         self.may(by)?;
         let member = self.member(target).ok_or(Denied::NotAMember)?;
         let standing = match host {
+            // Whoever is host only for want of another cannot make itself more than that.
+            true if by == By::Client(target) => return Ok(Vec::new()),
             true => member.standing.made_host(),
             false if !member.standing.is_host() => return Ok(Vec::new()),
             false => {
@@ -139,6 +146,13 @@ impl Room {
         self.waiting().map(move |waiter| no_longer_waits(waiter, reason))
     }
 
+    /// Whoever was host for want of another one is that again, unless another has come meanwhile.
+    pub(super) fn standing_on_return(&self, former: Standing) -> Standing {
+        let is_other = |member: &Arc<Member>| member.standing.is_host() && !member.standing.acting;
+        let is_needless = former.acting && self.members().any(is_other);
+        if is_needless { Standing::granted(former.granted) } else { former }
+    }
+
     fn host_is_due(&self) -> bool {
         self.rules().first_is_host && self.members().any(|member| member.standing.may_act())
     }
@@ -215,7 +229,7 @@ impl Room {
     }
 }
 
-fn change_of_role(member: &Arc<Member>, standing: super::Standing) -> Option<Change> {
+fn change_of_role(member: &Arc<Member>, standing: Standing) -> Option<Change> {
     let previous = member.standing.role;
     let changed = standing != member.standing;
     changed.then(|| Change::RoleChanged { member: member.with(standing), previous })

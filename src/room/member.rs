@@ -121,6 +121,12 @@ impl Member {
         self.vouched.as_ref()?.metadata.as_deref()
     }
 
+    /// Whether both are of one user, by the word of tokens.
+    pub(super) fn is_vouched_same(&self, other: &Self) -> bool {
+        let both = self.vouched.is_some() && other.vouched.is_some();
+        both && self.identity.user_id == other.identity.user_id
+    }
+
     pub(super) fn with(self: &Arc<Self>, standing: Standing) -> Arc<Self> {
         Arc::new(Self { standing, ..Self::clone(self) })
     }
@@ -131,6 +137,12 @@ impl Claim {
         let Member { client_id, ref identity, ref vouched, standing, return_key, .. } = *member;
         let (user_id, is_vouched) = (own_name(client_id, identity).cloned(), vouched.is_some());
         Self { client_id, standing, key: return_key, user_id, is_vouched }
+    }
+
+    /// Whether it may be the same user's as this member is: whoever has no name may be anybody without one.
+    pub(super) fn may_be_of(&self, member: &Member) -> bool {
+        let Self { user_id, is_vouched, .. } = Self::of(member);
+        (self.user_id.as_ref(), self.is_vouched) == (user_id.as_ref(), is_vouched)
     }
 
     /// Whether an entrant is whose seat it is, and not just somebody who knows the token.

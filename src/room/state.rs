@@ -9,7 +9,7 @@ use std::{
 use indexmap::IndexMap;
 
 use super::{
-    Change, Event, Member, PasswordHash, ReturnKey, Waiter,
+    Change, Event, LeaveReason, Member, PasswordHash, ReturnKey, Waiter,
     member::{Claim, Entrant},
 };
 use crate::{
@@ -155,7 +155,7 @@ impl Room {
                 self.settled_at = event.position;
             }
             Change::Left { client_id, reason, .. } => {
-                self.unseat(*client_id, reason.is_loss(), event.at);
+                self.unseat(*client_id, *reason, event.at);
             }
             Change::Closed => {
                 *self = Self::vacant(self.id.clone(), Arc::clone(&self.rules));
@@ -175,13 +175,17 @@ impl Room {
         }
     }
 
-    fn unseat(&mut self, client_id: ClientId, lost: bool, now: SystemTime) {
+    fn unseat(&mut self, client_id: ClientId, reason: LeaveReason, now: SystemTime) {
         let Some(member) = self.members_by_id.shift_remove(&client_id) else { return };
         let is_empty = self.members_by_id.is_empty();
         if is_empty {
             self.empty_since = Some(now);
         }
-        if !lost {
+        if !reason.is_loss() {
+            // A seat that it lost before opens the room no more to whoever had to go.
+            if let Some(aside) = self.aside.as_mut().filter(|_| reason.is_others()) {
+                aside.lost.retain(|(_, claim)| !claim.may_be_of(&member));
+            }
             return;
         }
         let until = now + limits::RETURN;

@@ -8,6 +8,7 @@
 )]
 
 mod model;
+mod seat;
 mod steps;
 
 use std::{
@@ -15,8 +16,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use model::{Model, Seat, Waiting};
+use model::Model;
 use proptest::prelude::*;
+use seat::{Seat, Waiting};
 use signalpost::{
     event::{Cause, Position},
     id::{ClientId, RoomId},

@@ -2,7 +2,10 @@
 
 use signalpost::room::{Denied, LeaveReason, Role, WaitingEnd};
 
-use super::steps::{Asking, Meant, Orderer, Passport, Rules, Shown, Step, Wanted};
+use super::{
+    seat::{Seat, Waiting, regranted, same_by_token},
+    steps::{Asking, Meant, Orderer, Passport, Rules, Shown, Step, Wanted},
+};
 
 const WAIT: u64 = 600;
 const RETURN: u64 = 60;
@@ -20,23 +23,6 @@ pub(super) struct Model {
     pub(super) empty_since: Option<u64>,
     held_until: Option<u64>,
     first_is_host: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Seat {
-    pub(super) who: u8,
-    pub(super) passport: Passport,
-    pub(super) role: Role,
-    pub(super) acting: bool,
-    pub(super) key: u8,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Waiting {
-    pub(super) who: u8,
-    pub(super) passport: Passport,
-    pub(super) key: u8,
-    pub(super) until: u64,
 }
 
 impl Model {
@@ -120,13 +106,19 @@ impl Model {
             return Ok(Vec::new());
         }
         let claim = asking.returning.and_then(|key| self.claim(key, passport, now));
-        let seated = claim.and_then(|claim| self.seat(claim.who));
+        let seated =
+            claim.and_then(|claim| self.members.iter().position(|seat| seat.key == claim.key));
         if seated.is_none() && self.members.len() >= self.rules.seats {
             return Err(Denied::Full);
         }
         if let Some(claim) = claim {
             seated.map(|seated| self.members.remove(seated));
             let told = self.ends(who, WaitingEnd::Admitted);
+            let is_other = |seat: &Seat| seat.role == Role::Host && !seat.acting;
+            let claim = match claim.acting && self.members.iter().any(is_other) {
+                true => Seat { role: claim.passport.granted, acting: false, ..claim },
+                false => claim,
+            };
             let (role, acting) = regranted(claim, passport.granted);
             self.sit(Seat { role, acting, key: claim.key, ..seat });
             return Ok(told.into_iter().collect());
@@ -192,6 +184,9 @@ impl Model {
         }
         if reason.is_loss() {
             self.lost.push((seat, now + RETURN));
+        } else if matches!(reason, LeaveReason::Removed | LeaveReason::Banned) {
+            let who = |seat: &Seat| (seat.passport.name, seat.passport.vouched);
+            self.lost.retain(|(lost, _)| who(lost) != who(&seat));
         }
         if self.members.is_empty() && self.rules.timeout == 0 && !is_held {
             return self.close();
@@ -293,7 +288,9 @@ impl Model {
     ) -> Result<Vec<(u8, WaitingEnd)>, Denied> {
         self.may(by)?;
         let seat = self.seat(who).ok_or(Denied::NotAMember)?;
-        if host {
+        if host && by == Some(who) {
+            // It is one already, and no more than that by its own word.
+        } else if host {
             (self.members[seat].role, self.members[seat].acting) = (Role::Host, false);
         } else if self.members[seat].role == Role::Host {
             self.may_do_to(by, who)?;
@@ -367,7 +364,9 @@ impl Model {
         let target = self.members[self.seat(who).ok_or(Denied::NotAMember)?];
         let by_token = |seat: &Seat| seat.role == Role::Host && seat.passport.granted == Role::Host;
         let equal = by.is_none_or(|who| by_token(&self.members[self.seat(who).unwrap()]));
-        if by_token(&target) && !equal { Err(Denied::Forbidden) } else { Ok(()) }
+        let its = |seat: &&Seat| seat.who == target.who || same_by_token(seat, &target);
+        let safe = self.members.iter().filter(its).any(by_token);
+        if safe && !equal { Err(Denied::Forbidden) } else { Ok(()) }
     }
 
     fn is_meant(&self, meant: Meant) -> Result<(), Denied> {
@@ -380,17 +379,5 @@ impl Model {
 
     fn seat(&self, who: u8) -> Option<usize> {
         self.members.iter().position(|seat| seat.who == who)
-    }
-}
-
-/// What becomes of somebody's role, and of its acting for want of another host, with another token.
-fn regranted(seat: Seat, granted: Role) -> (Role, bool) {
-    let by_token = seat.role == Role::Host && seat.passport.granted == Role::Host;
-    if granted == seat.passport.granted {
-        (seat.role, seat.acting)
-    } else if seat.role == Role::Host && !by_token && granted != Role::Host {
-        (Role::Host, seat.acting)
-    } else {
-        (granted, false)
     }
 }
