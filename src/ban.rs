@@ -32,6 +32,8 @@ pub struct Ban {
     pub created_at: SystemTime,
     /// Until when; none: until it is deleted.
     pub expires_at: Option<SystemTime>,
+    /// From where the host came that made it; none: an administrator did.
+    pub host: Option<IpNet>,
 }
 
 /// Who is meant by a ban.
@@ -52,12 +54,15 @@ pub struct BanId(Uuid);
 pub enum Command {
     /// Let these stand, all of them or none.
     Create(Vec<Arc<Ban>>),
-    /// The same of one that a host wants, while more than half of the places are left for administrators.
+    /// The same of one that a host wants, instead of an equal one by a host: while more than half of the places are left
+    /// for administrators, and hosts of its network have not made as many as they may.
     CreateByHost(Arc<Ban>),
     /// End one before its time.
     Delete(BanId),
     /// End those whose time ran out. Never refused.
     Expire,
+    /// End those that hosts of this room made, which ended. Never refused.
+    EndOfRoom(RoomId),
 }
 
 /// What happened to the bans.
@@ -113,14 +118,17 @@ impl Change {
 }
 
 impl From<IpAddr> for Subject {
-    /// The address, or the /64 of an IPv6 address: whoever has one has 2^64 of them (RFC 6177).
+    /// See [`network_of`].
     fn from(address: IpAddr) -> Self {
-        Self::Network(match address.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address).into(),
-            IpAddr::V6(address) => {
-                Ipv6Net::new(address, 64).expect("64 is at most 128").trunc().into()
-            }
-        })
+        Self::Network(network_of(address))
+    }
+}
+
+/// The address, or the /64 of an IPv6 address: whoever has one has 2^64 of them (RFC 6177).
+pub fn network_of(address: IpAddr) -> IpNet {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address).into(),
+        IpAddr::V6(address) => Ipv6Net::new(address, 64).expect("64 is at most 128").trunc().into(),
     }
 }
 

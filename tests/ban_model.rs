@@ -17,6 +17,7 @@ use signalpost::{
 };
 
 const MOST: usize = 6;
+const MOST_OF_A_NETWORK: usize = 2;
 const ROOMS: [&str; 2] = ["a", "b"];
 const USERS: [&str; 3] = ["ann", "bob", "語"];
 const NETWORKS: [&str; 8] = [
@@ -42,6 +43,10 @@ const ADDRESSES: [&str; 7] = [
 #[derive(Debug, Clone)]
 enum Step {
     Create(Vec<Wish>),
+    /// By a host in this room, from one of the networks.
+    CreateByHost(Wish, usize, usize),
+    /// This room ends.
+    EndOfRoom(usize),
     /// The one of this place among all that ever were.
     Delete(usize),
     /// So many seconds pass; whether the timer looks.
@@ -66,6 +71,9 @@ fn wish() -> impl Strategy<Value = Wish> {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => prop::collection::vec(wish(), 1..3).prop_map(Step::Create),
+        4 => (wish(), 0..2_usize, 0..2_usize)
+            .prop_map(|(wish, room, host)| Step::CreateByHost(wish, room, host)),
+        1 => (0..2_usize).prop_map(Step::EndOfRoom),
         2 => (0..20_usize).prop_map(Step::Delete),
         2 => (0..6_u64, any::<bool>()).prop_map(|(seconds, looks)| Step::Wait(seconds, looks)),
     ]
@@ -90,7 +98,14 @@ impl Wish {
             reason: None,
             created_at: at(now),
             expires_at: self.ttl.map(|ttl| at(now + ttl)),
+            host: None,
         })
+    }
+
+    fn ban_by_host(&self, number: usize, room: usize, host: usize, now: u64) -> Arc<Ban> {
+        let wish = Self { room: Some(room), ..self.clone() };
+        let host = Some(NETWORKS[host].parse().unwrap());
+        Arc::new(Ban { host, ..Ban::clone(&wish.ban(number, now)) })
     }
 }
 
@@ -101,6 +116,29 @@ struct Model(Vec<Arc<Ban>>);
 impl Model {
     fn standing(&self, now: u64) -> impl Iterator<Item = &Arc<Ban>> {
         self.0.iter().filter(move |ban| ban.expires_at.is_none_or(|end| end > at(now)))
+    }
+
+    /// How many changes that is.
+    fn create_by_host(&mut self, new: &Arc<Ban>) -> Result<usize, Denied> {
+        let is_equal = |ban: &Arc<Ban>| {
+            ban.host.is_some() && ban.room_id == new.room_id && ban.subject == new.subject
+        };
+        let others = self.0.iter().filter(|ban| !is_equal(ban));
+        let of_network = others.clone().filter(|ban| ban.host == new.host).count();
+        if others.count() >= MOST / 2 || of_network >= MOST_OF_A_NETWORK {
+            return Err(Denied::TooMany);
+        }
+        let before = self.0.len();
+        self.0.retain(|ban| !is_equal(ban));
+        let changes = before - self.0.len() + 1;
+        self.0.push(Arc::clone(new));
+        Ok(changes)
+    }
+
+    fn end_of_room(&mut self, room: &RoomId) -> usize {
+        let before = self.0.len();
+        self.0.retain(|ban| ban.host.is_none() || ban.room_id.as_ref() != Some(room));
+        before - self.0.len()
     }
 
     fn against(
@@ -167,7 +205,7 @@ proptest! {
 
     #[test]
     fn bans_agree_with_the_model(steps in prop::collection::vec(step(), 1..40)) {
-        let (mut bans, mut model, mut made) = (Bans::new(MOST), Model::default(), Vec::new());
+        let (mut bans, mut model, mut made) = (Bans::new(MOST, MOST_OF_A_NETWORK), Model::default(), Vec::new());
         let (mut head, mut now, mut history) = (0, 0, Vec::new());
         for step in steps {
             let (decided, expected) = match step {
@@ -182,6 +220,18 @@ proptest! {
                     }
                     let expected = if fit { Ok(new.len()) } else { Err(Denied::TooMany) };
                     (bans.decide(Command::Create(new), at(now)), expected)
+                }
+                Step::CreateByHost(wish, room, host) => {
+                    let new = wish.ban_by_host(made.len(), room, host, now);
+                    made.push(new.id);
+                    let expected = model.create_by_host(&new);
+                    (bans.decide(Command::CreateByHost(new), at(now)), expected)
+                }
+                Step::EndOfRoom(room) => {
+                    let room: RoomId = ROOMS[room].parse().unwrap();
+                    let ended = model.end_of_room(&room);
+                    prop_assert_eq!(bans.has_of_room(&room), ended > 0);
+                    (bans.decide(Command::EndOfRoom(room), at(now)), Ok(ended))
                 }
                 Step::Delete(which) => {
                     let id = made.get(which).copied().unwrap_or_else(|| BanId::from(1));
@@ -205,7 +255,7 @@ proptest! {
             history.extend(apply(&mut bans, decided.unwrap_or_default(), &mut head, now));
             agree(&bans, &model, now);
         }
-        let mut replayed = Bans::new(MOST);
+        let mut replayed = Bans::new(MOST, MOST_OF_A_NETWORK);
         history.iter().for_each(|event| replayed.apply(event));
         agree(&replayed, &model, now);
     }
@@ -213,7 +263,7 @@ proptest! {
 
 #[test]
 fn no_more_than_a_thousand_end_at_once_and_all_in_the_end() {
-    let (mut bans, mut head) = (Bans::new(10_000), 0);
+    let (mut bans, mut head) = (Bans::new(10_000, 100), 0);
     let wish = Wish { room: None, user: None, network: 1, ttl: Some(1) };
     let all = (0..2500).map(|n| wish.ban(n, 0)).collect();
     let made = bans.decide(Command::Create(all), at(0)).unwrap();
@@ -229,9 +279,13 @@ fn no_more_than_a_thousand_end_at_once_and_all_in_the_end() {
 
 #[test]
 fn hosts_leave_half_of_the_bans_to_administrators() {
-    let (mut bans, mut head) = (Bans::new(MOST), 0);
+    let (mut bans, mut head) = (Bans::new(MOST, MOST_OF_A_NETWORK), 0);
     let wish = Wish { room: None, user: None, network: 1, ttl: None };
-    let of_host = |n| Command::CreateByHost(wish.ban(n, 0));
+    // Of different rooms and networks: none is another one's successor, or too many for its network.
+    let of_host = |n: usize| {
+        let wish = Wish { network: n, ..wish.clone() };
+        Command::CreateByHost(wish.ban_by_host(n, 0, n, 0))
+    };
     for n in 0..MOST / 2 {
         let made = bans.decide(of_host(n), at(0)).unwrap();
         apply(&mut bans, made, &mut head, 0);
@@ -241,4 +295,23 @@ fn hosts_leave_half_of_the_bans_to_administrators() {
     let made = bans.decide(Command::Create(others), at(0)).unwrap();
     apply(&mut bans, made, &mut head, 0);
     assert_eq!(bans.len(), MOST);
+}
+
+#[test]
+fn hosts_of_one_network_make_so_many_bans_and_leave_the_others_their_places() {
+    let (mut bans, mut head) = (Bans::new(100, 3), 0);
+    let wish = |user| Wish { room: None, user: Some(user), network: 0, ttl: None };
+    let mut by_host = |n, user, host| {
+        let ban = wish(user).ban_by_host(n, n % 2, host, 0);
+        let made = bans.decide(Command::CreateByHost(ban), at(0))?;
+        let changes = made.len();
+        apply(&mut bans, made, &mut head, 0);
+        Ok(changes)
+    };
+    for n in 0..3 {
+        assert_eq!(by_host(n, n, 0), Ok(1));
+    }
+    assert_eq!(by_host(3, 0, 0), Err(Denied::TooMany));
+    assert_eq!(by_host(4, 0, 0), Ok(2), "instead of the same one");
+    assert_eq!(by_host(5, 0, 1), Ok(1), "of another network");
 }

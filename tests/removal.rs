@@ -64,6 +64,7 @@ async fn who_is_sent_away_and_does_not_read_loses_its_seat_at_once_and_its_conne
                     reason: None,
                     created_at: SystemTime::now(),
                     expires_at: None,
+                    host: None,
                 };
                 hub.ban(&Administrator::default(), vec![Arc::new(ban)]).await.unwrap();
             }

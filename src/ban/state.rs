@@ -23,6 +23,7 @@ const ENDED_AT_ONCE: usize = 1000;
 #[derive(Debug, Clone)]
 pub struct Bans {
     most: usize,
+    most_of_a_network: usize,
     version: Position,
     by_id: BTreeMap<BanId, Arc<Ban>>,
     by_user: BTreeMap<UserId, Vec<Arc<Ban>>>,
@@ -30,26 +31,37 @@ pub struct Bans {
     /// How many networks there are of each prefix length, so that an address is looked up once for each.
     prefixes: BTreeMap<u8, usize>,
     by_end: BTreeSet<(SystemTime, BanId)>,
+    /// Those that hosts made.
+    by_hosts: ByHosts,
+}
+
+/// How many are made from each network, and in which rooms.
+#[derive(Debug, Clone, Default)]
+struct ByHosts {
+    counts: BTreeMap<IpNet, usize>,
+    by_room: BTreeMap<RoomId, Vec<Arc<Ban>>>,
 }
 
 impl Bans {
-    /// None yet, and `most` at a time.
-    pub fn new(most: usize) -> Self {
+    /// None yet, and `most` at a time, of which hosts of one network make `most_of_a_network`.
+    pub fn new(most: usize, most_of_a_network: usize) -> Self {
         Self {
             most,
+            most_of_a_network,
             version: Position::ZERO,
             by_id: BTreeMap::new(),
             by_user: BTreeMap::new(),
             by_network: BTreeMap::new(),
             prefixes: BTreeMap::new(),
             by_end: BTreeSet::new(),
+            by_hosts: ByHosts::default(),
         }
     }
 
     /// What `command` changes, in order, or why it may not. Changes nothing itself.
     ///
     /// # Errors
-    /// [`Denied`]. [`Command::Expire`] is never denied.
+    /// [`Denied`]. [`Command::Expire`] and [`Command::EndOfRoom`] are never denied.
     pub fn decide(&self, command: Command, now: SystemTime) -> Result<Vec<Change>, Denied> {
         match command {
             Command::Create(bans) => {
@@ -58,8 +70,16 @@ impl Bans {
                 fit.then(created).ok_or(Denied::TooMany)
             }
             Command::CreateByHost(ban) => {
-                let fits = self.by_id.len() < self.most / 2;
-                fits.then(|| vec![Change::Created(ban)]).ok_or(Denied::TooMany)
+                let replaced = self.by_hosts.equal_to(&ban);
+                let is_of_network = |other: &Arc<Ban>| other.host == ban.host;
+                let others = self.by_id.len() - usize::from(replaced.is_some());
+                let of_network = self.by_hosts.count(ban.host)
+                    - usize::from(replaced.is_some_and(is_of_network));
+                if others >= self.most / 2 || of_network >= self.most_of_a_network {
+                    return Err(Denied::TooMany);
+                }
+                let replaced = replaced.cloned().map(Change::Deleted);
+                Ok(replaced.into_iter().chain([Change::Created(ban)]).collect())
             }
             Command::Delete(id) => {
                 let ban = self.get(id, now).ok_or(Denied::NoSuchBan)?;
@@ -69,6 +89,10 @@ impl Bans {
                 let over = self.by_end.iter().take_while(|(end, _)| *end <= now);
                 let over = over.take(ENDED_AT_ONCE).filter_map(|(_, id)| self.by_id.get(id));
                 Ok(over.cloned().map(Change::Deleted).collect())
+            }
+            Command::EndOfRoom(room_id) => {
+                let made = self.by_hosts.of_room(&room_id);
+                Ok(made.iter().cloned().map(Change::Deleted).collect())
             }
         }
     }
@@ -85,6 +109,7 @@ impl Bans {
 
     fn insert(&mut self, ban: &Arc<Ban>) {
         self.by_id.insert(ban.id, Arc::clone(ban));
+        self.by_hosts.insert(ban);
         if let Some(end) = ban.expires_at {
             self.by_end.insert((end, ban.id));
         }
@@ -104,6 +129,7 @@ impl Bans {
 
     fn remove(&mut self, ban: &Arc<Ban>) {
         self.by_id.remove(&ban.id);
+        self.by_hosts.remove(ban);
         if let Some(end) = ban.expires_at {
             self.by_end.remove(&(end, ban.id));
         }
@@ -175,6 +201,11 @@ impl Bans {
         self.by_end.first().is_some_and(|(end, _)| *end <= now)
     }
 
+    /// Whether hosts of this room made one.
+    pub fn has_of_room(&self, room_id: &RoomId) -> bool {
+        !self.by_hosts.of_room(room_id).is_empty()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.by_id.len()
@@ -188,5 +219,43 @@ impl Bans {
     /// The position of their last event.
     pub fn version(&self) -> Position {
         self.version
+    }
+}
+
+impl ByHosts {
+    fn insert(&mut self, ban: &Arc<Ban>) {
+        let (Some(network), Some(room_id)) = (ban.host, &ban.room_id) else { return };
+        *self.counts.entry(network).or_default() += 1;
+        self.by_room.entry(room_id.clone()).or_default().push(Arc::clone(ban));
+    }
+
+    fn remove(&mut self, ban: &Arc<Ban>) {
+        let (Some(network), Some(room_id)) = (ban.host, &ban.room_id) else { return };
+        if let Some(count) = self.counts.get_mut(&network) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&network);
+            }
+        }
+        if let Some(bans) = self.by_room.get_mut(room_id) {
+            bans.retain(|other| other.id != ban.id);
+            if bans.is_empty() {
+                self.by_room.remove(room_id);
+            }
+        }
+    }
+
+    fn count(&self, network: Option<IpNet>) -> usize {
+        network.and_then(|network| self.counts.get(&network)).copied().unwrap_or_default()
+    }
+
+    fn of_room(&self, room_id: &RoomId) -> &[Arc<Ban>] {
+        self.by_room.get(room_id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// One for the same room and of the same subject.
+    fn equal_to(&self, ban: &Ban) -> Option<&Arc<Ban>> {
+        let of_room = self.of_room(ban.room_id.as_ref()?);
+        of_room.iter().find(|other| other.subject == ban.subject)
     }
 }

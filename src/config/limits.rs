@@ -215,6 +215,8 @@ pub const ROOMS_LOOKED_AT: usize = 10_000;
 pub const BROADCAST_NAMES: usize = 1000;
 /// Most bans that stand at a time. Where half of them do, only administrators make others.
 pub const BANS: usize = 10_000;
+/// Most of them that hosts made from one address.
+pub const NETWORK_BANS: usize = 100;
 /// The longest time for which a host keeps somebody out.
 pub const LONGEST_BAN_BY_HOST: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long whoever lost a seat may return to it past what keeps others out, and how long a room that keeps others out

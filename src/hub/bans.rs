@@ -116,7 +116,10 @@ impl Hub {
 
 impl BanBook {
     pub(super) fn new() -> Self {
-        Self { bans: RwLock::new(Bans::new(limits::BANS)), count: AtomicUsize::new(0) }
+        Self {
+            bans: RwLock::new(Bans::new(limits::BANS, limits::NETWORK_BANS)),
+            count: AtomicUsize::new(0),
+        }
     }
 
     /// How many there are.
@@ -151,6 +154,14 @@ impl BanBook {
     ) -> Result<(), Denied> {
         let command = Command::CreateByHost(Arc::clone(ban));
         self.commit(hub, command, Cause::Client(host), now)
+    }
+
+    /// Ends those that hosts of a room made, which ended by this cause.
+    pub(super) fn end_of_room(&self, hub: &Hub, room_id: &RoomId, cause: Cause, now: SystemTime) {
+        if self.count() > 0 && self.bans.read().has_of_room(room_id) {
+            let ended = self.commit(hub, Command::EndOfRoom(room_id.clone()), cause, now);
+            ended.expect("the end of a room is never denied");
+        }
     }
 
     /// Does something while no ban comes or goes.

@@ -94,6 +94,7 @@ impl Hub {
                 reason: reason.map(Into::into),
                 created_at: SystemTime::now(),
                 expires_at: until,
+                host: None,
             })
         };
         Ok(user.into_iter().chain(address).map(ban).collect())

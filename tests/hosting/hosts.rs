@@ -202,6 +202,23 @@ async fn who_is_removed_for_a_time_is_banned_and_nobody_beside_it_goes() {
 }
 
 #[tokio::test]
+async fn whom_hosts_keep_out_of_a_room_may_come_once_it_has_ended() {
+    let server = TestServer::start();
+    let [mut host, mut bob, cid] = three(&server).await;
+    drop(cid);
+    host.hear_of("user-left").await;
+    bob.hear_of("user-left").await;
+    let remove = json!({"type": "remove", "targetId": bob.id, "seconds": 60});
+    assert_eq!(outcome(&mut host, remove).await, done());
+    assert_eq!(bob.hear().await["code"], "removed");
+    let join = json!({"type": "join", "roomId": "r"});
+    assert_eq!(outcome(&mut bob, join).await, refused("join-error", "banned"));
+    host.say(json!({"type": "leave", "roomId": "r"})).await;
+    host.hear_of("left").await;
+    bob.join("r").await;
+}
+
+#[tokio::test]
 async fn a_member_is_asked_to_mute_itself() {
     let server = TestServer::start();
     let [mut host, mut bob, mut cid] = three(&server).await;

@@ -133,6 +133,7 @@ fn some_ban(random: &mut Rng) -> Arc<Ban> {
         reason: None,
         created_at: SystemTime::now(),
         expires_at: random.bool().then(|| SystemTime::now() + Duration::from_secs(3600)),
+        host: None,
     })
 }
 

@@ -37,7 +37,7 @@ impl Told {
         let rules = Arc::new(Rules { new_room, first_is_host: true });
         Self {
             rooms: BTreeMap::new(),
-            bans: Bans::new(10_000),
+            bans: Bans::new(10_000, 100),
             position: Position::ZERO,
             endings: BTreeSet::new(),
             rules,

@@ -289,6 +289,7 @@ fn ban(hub: &Hub, room_id: Option<RoomId>, random: &mut Rng) {
         reason: None,
         created_at: SystemTime::now(),
         expires_at: None,
+        host: None,
     };
     ready(hub.ban(&Administrator::default(), vec![Arc::new(ban)])).unwrap();
 }

@@ -74,6 +74,7 @@ impl Play {
             created_at: SystemTime::now(),
             expires_at: ((which / 12) & 1 == 1)
                 .then(|| SystemTime::now() + Duration::from_secs(3600)),
+            host: None,
         });
         self.look();
         if ban.room_id.is_none() && self.met(&ModelledBan::of(&ban), SLOTS).len() > 1 {

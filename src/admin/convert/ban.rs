@@ -65,6 +65,7 @@ pub(in crate::admin) fn new_ban(
             reason: reason?.map(Into::into),
             created_at: now,
             expires_at: expires_at?,
+            host: None,
         }))
     })
 }

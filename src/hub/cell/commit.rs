@@ -73,6 +73,8 @@ impl Inner {
         let changes = self.room.decide(command, now)?;
         let id = self.room.id().clone();
         let Occasion { cause, arrival, client } = occasion;
+        let ends = changes.iter().any(|change| matches!(change, Change::Closed));
+        let cause_of_end = ends.then(|| cause.clone());
         let decision = Decision { decided_on: self.room.version(), changes, cause, now };
         hub.journal.append_of_room(&id, decision, |event| {
             let takes_over = if let Change::Left { client_id, .. } = &event.change {
@@ -89,6 +91,10 @@ impl Inner {
                 former.outbox.end(Ending::TakenOver);
             }
         });
+        // No command that is decided while the bans are locked ends a room.
+        if let Some(cause) = cause_of_end {
+            hub.bans.end_of_room(hub, &id, cause, now);
+        }
         let timer = self.room.due_at();
         hub.timers.move_to(&id, mem::replace(&mut self.timer, timer), timer);
         debug_assert!(self.is_in_step(), "clients stand as their members do");

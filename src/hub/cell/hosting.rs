@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc, time::SystemTime};
 
 use super::{Inner, RoomCell, commit::Occasion};
 use crate::{
-    ban::{Ban, BanId, Bans, Subject},
+    ban::{self, Ban, BanId, Bans, Subject},
     event::Administrator,
     hub::{Client, Hub, outbox::Entry},
     id::ClientId,
@@ -109,7 +109,7 @@ impl RoomCell {
         inner.room.decide(command.clone(), now)?;
         let seat = inner.room.seat_of(target).ok_or(Denied::NotAMember)?;
         let client = Arc::clone(&inner.clients[seat]);
-        let ban = until.map(|until| inner.ban_by_host(&client, until, now));
+        let ban = until.map(|until| inner.ban_by_host(host, &client, until, now));
         if let Some(ban) = &ban {
             hub.bans.create_by_host(hub, ban, host.id, now).map_err(|_| NotDone::TooManyBans)?;
         }
@@ -141,7 +141,13 @@ impl Inner {
     }
 
     /// By its name where a token vouches for that, otherwise by where it comes from.
-    fn ban_by_host(&self, target: &Client, until: SystemTime, now: SystemTime) -> Arc<Ban> {
+    fn ban_by_host(
+        &self,
+        host: &Client,
+        target: &Client,
+        until: SystemTime,
+        now: SystemTime,
+    ) -> Arc<Ban> {
         let vouched = self.room.member(target.id).filter(|member| member.vouched.is_some());
         let user_id = vouched.and_then(|member| member.identity.user_id.clone());
         Arc::new(Ban {
@@ -151,6 +157,7 @@ impl Inner {
             reason: Some(REMOVED_BY_HOST.into()),
             created_at: now,
             expires_at: Some(until),
+            host: Some(ban::network_of(host.address)),
         })
     }
 

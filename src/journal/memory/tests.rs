@@ -35,6 +35,7 @@ fn append_ban(log: &MemoryLog, room: Option<&str>) -> u64 {
         reason: None,
         created_at: SystemTime::UNIX_EPOCH,
         expires_at: None,
+        host: None,
     });
     let changes = vec![ban::Change::Created(ban)];
     let (cause, now) = (Cause::Server, SystemTime::UNIX_EPOCH);
