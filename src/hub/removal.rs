@@ -141,12 +141,9 @@ impl Hub {
     ) -> bool {
         let code = if reason == LeaveReason::Banned { Code::Banned } else { Code::Removed };
         let word = removed(code, text, Some(cell.id()));
-        let departed = cell.unseat(self, cause, client, reason, word, SystemTime::now());
+        let departed = cell.unseat(self, cause, client, reason, (code, word), SystemTime::now());
         if departed.closed {
             self.directory.forget(cell);
-        }
-        if departed.had_a_seat {
-            self.metrics.refusal(code);
         }
         departed.had_a_seat
     }

@@ -235,7 +235,12 @@ impl Inner {
             return;
         }
         let Some(arrival) = self.take_waiting(client_id) else { return };
+        // Whose connection ends hears of that instead.
+        if arrival.client.outbox.is_ending() {
+            return;
+        }
         let Some(Rejected { code, message, .. }) = Rejected::after_waiting(reason) else { return };
+        arrival.client.outbox.hub.metrics.refusal(code);
         let join_error = Reply::JoinError {
             error: &message,
             code,

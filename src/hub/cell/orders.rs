@@ -79,7 +79,7 @@ impl RoomCell {
         cause: Cause,
         client: &Arc<Client>,
         reason: LeaveReason,
-        word: Frame,
+        (code, word): (Code, Frame),
         now: SystemTime,
     ) -> Departed {
         let mut inner = self.inner.lock();
@@ -87,6 +87,7 @@ impl RoomCell {
         let departed = inner.depart(hub, client.id, reason, cause, now);
         if sits_here {
             client.push(Entry::Frame(word));
+            hub.metrics.refusal(code);
         }
         departed
     }
