@@ -24,7 +24,7 @@ use crate::{
     config::IceServer,
     event::Cause,
     id::{ClientId, RoomId},
-    protocol::{Frame, RequestId, ReturnToken},
+    protocol::{Announcement, Frame, RequestId, ReturnToken},
     room::{
         Command, Denied, Entrant, Identity, LeaveReason, PasswordHash, Proof, Role, Room, Rules,
         Summary, Vouched, Waiter,
@@ -46,11 +46,19 @@ struct Inner {
     /// In join order, as their members in the room.
     clients: Vec<Arc<Client>>,
     /// In the order in which they came, as in the room.
-    waiting: Vec<Arc<Arrival>>,
+    waiting: Vec<Knocker>,
     announced: Announced,
     /// What [`super::timers::Timers`] has of it.
     timer: Option<SystemTime>,
     closed: bool,
+}
+
+/// Somebody who waits for a seat.
+#[derive(Debug)]
+struct Knocker {
+    arrival: Arc<Arrival>,
+    /// What hosts hear of it, those who become it later among them.
+    knock: Arc<Announcement>,
 }
 
 /// A client that asks for a seat, and what it is told in which order.
@@ -297,6 +305,12 @@ impl RoomCell {
             client.push_from(sender, Entry::Frame(frame.clone()));
         }
         Ok(())
+    }
+}
+
+impl Knocker {
+    fn id(&self) -> ClientId {
+        self.arrival.client.id
     }
 }
 

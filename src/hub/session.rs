@@ -255,13 +255,8 @@ impl Session {
     }
 
     fn refuse(&self, rejected: &Rejected, request_id: Option<&RequestId>) {
-        let Rejected { code, ref message, join, retry_after_ms } = *rejected;
-        self.hub().metrics.refusal(code);
-        self.reply(&if join {
-            Reply::JoinError { error: message, code, retry_after_ms, request_id }
-        } else {
-            Reply::Error { code, message, retry_after_ms, request_id }
-        });
+        self.hub().metrics.refusal(rejected.code);
+        self.reply(&rejected.reply(request_id));
     }
 
     fn reply(&self, reply: &Reply<'_>) {

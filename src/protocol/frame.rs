@@ -4,10 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::{Joined, Reply};
+use super::{Joined, Rejected, Reply, RequestId};
 use crate::{
     config::IceServer,
-    id::{ClientId, UserId},
+    id::{ClientId, RoomId, UserId},
     room::{Change, Event, Identity, LeaveReason, Member, Role, Settings, WaitingEnd},
 };
 
@@ -38,6 +38,8 @@ pub struct Announcement {
 #[derive(Debug)]
 enum What {
     Joined(Joined),
+    Waiting { room_id: RoomId, request_id: Option<RequestId> },
+    NotAdmitted { rejected: Rejected, request_id: Option<RequestId> },
     UserJoined(Arc<Member>),
     UserUpdated(Arc<Member>),
     UserLeft { client_id: ClientId, user_id: Option<UserId>, reason: LeaveReason },
@@ -53,12 +55,18 @@ impl Announcement {
         What::Joined(joined).into()
     }
 
-    /// What a host hears of somebody who waits for a seat.
-    pub fn knock(waiting: &Arc<Member>) -> Self {
-        What::Knock(Arc::clone(waiting)).into()
+    /// What somebody hears who has to wait for a seat.
+    pub fn waiting(room_id: RoomId, request_id: Option<RequestId>) -> Self {
+        What::Waiting { room_id, request_id }.into()
     }
 
-    /// What the room-mates of whomever it concerns, or the hosts, hear of `event`, the room's settings being `settings` after it.
+    /// What somebody hears who waited in vain.
+    pub fn not_admitted(rejected: Rejected, request_id: Option<RequestId>) -> Self {
+        What::NotAdmitted { rejected, request_id }.into()
+    }
+
+    /// What the room-mates of whomever it concerns, or the hosts, hear of `event`, the room's settings being `settings`
+    /// after it.
     pub fn of(event: &Event, settings: &Settings) -> Option<Self> {
         Some(Self::from(match &event.change {
             Change::Joined(member) => What::UserJoined(Arc::clone(member)),
@@ -116,6 +124,12 @@ impl What {
                         + quoted_bytes(room_id.as_str())
                         + settings.metadata.len()
                 }
+                Self::Waiting { room_id, request_id } => {
+                    quoted_bytes(room_id.as_str()) + request_id_bytes(request_id.as_ref())
+                }
+                Self::NotAdmitted { rejected, request_id } => {
+                    quoted_bytes(&rejected.message) + request_id_bytes(request_id.as_ref())
+                }
                 Self::UserJoined(member) | Self::UserUpdated(member) | Self::Knock(member) => {
                     member_weight(member)
                 }
@@ -130,6 +144,12 @@ impl What {
     fn encode(&self) -> Frame {
         match self {
             Self::Joined(joined) => joined.encode(),
+            Self::Waiting { room_id, request_id } => {
+                Reply::Waiting { room_id, request_id: request_id.as_ref() }.encode()
+            }
+            Self::NotAdmitted { rejected, request_id } => {
+                rejected.reply(request_id.as_ref()).encode()
+            }
             Self::UserJoined(member) => Reply::user_joined(member).encode(),
             Self::UserUpdated(member) => Reply::user_updated(member).encode(),
             Self::UserLeft { client_id, user_id, reason } => Reply::UserLeft {
@@ -158,6 +178,11 @@ fn member_weight(member: &Member) -> usize {
         + member.vouched_metadata().map_or(0, str::len)
 }
 
+/// As the client wrote it.
+fn request_id_bytes(request_id: Option<&RequestId>) -> usize {
+    request_id.map_or(0, |id| id.as_json().len())
+}
+
 fn server_weight(server: &IceServer) -> usize {
     server.texts().map(quoted_bytes).sum()
 }
@@ -178,7 +203,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        protocol::ReturnToken,
+        protocol::{Code, ReturnToken},
         room::{ReturnKey, Standing, Vouched},
     };
 
@@ -209,6 +234,11 @@ mod tests {
                 What::UserLeft { client_id, user_id, reason },
                 What::RoomUpdated(settings.clone()),
                 What::Knock(Arc::clone(&member)),
+                What::Waiting { room_id: name.parse().unwrap(), request_id: None },
+                What::NotAdmitted {
+                    rejected: Rejected::new(Code::Denied, "x".repeat(300)),
+                    request_id: None,
+                },
                 What::KnockEnded { client_id, reason: WaitingEnd::Gone(reason) },
                 What::RoleChanged { client_id, role: Role::Member },
                 What::Joined(Joined {

@@ -91,6 +91,13 @@ pub struct Token(Box<str>);
 #[serde(transparent)]
 pub struct RequestId(Box<RawValue>);
 
+impl RequestId {
+    /// As it goes back, quotes included.
+    pub(super) fn as_json(&self) -> &str {
+        self.0.get()
+    }
+}
+
 /// Reads one message.
 ///
 /// # Errors

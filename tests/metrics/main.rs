@@ -302,7 +302,7 @@ async fn whoever_is_refused_after_waiting_is_counted_once() {
         assert_eq!(client.ask(json!({"type": "join", "roomId": "r"})).await["type"], "waiting");
         clients.push(client);
     }
-    let [bob, cid, dan] = &mut clients[..] else { unreachable!() };
+    let [bob, cid, dan] = &mut clients[..] else { panic!("three") };
     let deny = DenyClientRequest { client_id: bob.id.clone(), ..Default::default() };
     admin.deny_client(deny).await.unwrap();
     assert_eq!(bob.hear().await["code"], "denied");

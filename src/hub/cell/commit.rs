@@ -2,13 +2,13 @@
 
 use std::{mem, sync::Arc, time::SystemTime};
 
-use super::{Arrival, Departed, Inner};
+use super::{Arrival, Departed, Inner, Knocker};
 use crate::{
     event::{Administrator, Cause},
     hub::{Client, Ending, Hub, outbox::Entry},
     id::ClientId,
     journal::Decision,
-    protocol::{Announcement, Joined, Rejected, Reply},
+    protocol::{Announcement, Joined, Rejected},
     room::{Change, Command, Denied, Event, LeaveReason, Role, WaitingEnd},
 };
 
@@ -115,8 +115,7 @@ impl Inner {
         let (seated, waiting) = (self.clients.iter(), self.waiting.iter());
         let members = self.room.members().map(|member| member.client_id);
         let waiters = self.room.waiting().map(|waiter| waiter.member.client_id);
-        members.eq(seated.map(|client| client.id))
-            && waiters.eq(waiting.map(|arrival| arrival.client.id))
+        members.eq(seated.map(|client| client.id)) && waiters.eq(waiting.map(Knocker::id))
     }
 
     fn announce(
@@ -126,6 +125,7 @@ impl Inner {
         arrival: Option<&Arc<Arrival>>,
         changed: Option<&Arc<Client>>,
     ) {
+        let news = Announcement::of(event, self.room.settings()).map(Arc::new);
         let concerned = match &event.change {
             Change::Joined(member) => {
                 self.seat(hub, member.client_id, arrival);
@@ -142,7 +142,8 @@ impl Inner {
             }
             Change::Renamed { member, .. } => Some(member.client_id),
             Change::Waiting(waiter) => {
-                self.let_wait(waiter.member.client_id, arrival);
+                let knock = news.as_ref().expect("hosts hear of it");
+                self.let_wait(waiter.member.client_id, arrival, knock);
                 None
             }
             Change::WaitingEnded { client_id, reason, .. } => {
@@ -159,11 +160,11 @@ impl Inner {
             | Change::Locked
             | Change::Unlocked => None,
         };
-        let Some(news) = Announcement::of(event, self.room.settings()) else { return };
+        let Some(news) = news else { return };
         let for_hosts = matches!(event.change, Change::Waiting(_) | Change::WaitingEnded { .. });
         let audience = if for_hosts { self.hosts().count() } else { self.clients.len() };
         self.announced.take(news.weight() * audience);
-        let news = Entry::Announcement(Arc::new(news));
+        let news = Entry::Announcement(news);
         let tell = |client: &Arc<Client>| match changed {
             Some(changed) => client.push_news_of(changed, news.clone()),
             None => client.push(news.clone()),
@@ -219,13 +220,22 @@ impl Inner {
         }
     }
 
-    fn let_wait(&mut self, client_id: ClientId, arrival: Option<&Arc<Arrival>>) {
+    /// Whoever waits already has other names, which `knock` says.
+    fn let_wait(
+        &mut self,
+        client_id: ClientId,
+        arrival: Option<&Arc<Arrival>>,
+        knock: &Arc<Announcement>,
+    ) {
+        let knock = Arc::clone(knock);
         if let Some(arrival) = arrival.filter(|arrival| arrival.client.id == client_id) {
-            let (room_id, request_id) = (self.room.id(), arrival.request_id.as_ref());
-            let waiting = Reply::Waiting { room_id, request_id };
-            arrival.client.push(Entry::Frame(waiting.encode()));
+            let (room_id, request_id) = (self.room.id().clone(), arrival.request_id.clone());
+            let waiting = Announcement::waiting(room_id, request_id);
+            arrival.client.push(Entry::Announcement(Arc::new(waiting)));
             arrival.client.outbox.hub.metrics.waits();
-            self.waiting.push(Arc::clone(arrival));
+            self.waiting.push(Knocker { arrival: Arc::clone(arrival), knock });
+        } else if let Some(knocker) = self.waiting.iter_mut().find(|k| k.id() == client_id) {
+            knocker.knock = knock;
         }
     }
 
@@ -239,20 +249,15 @@ impl Inner {
         if arrival.client.outbox.is_ending() {
             return;
         }
-        let Some(Rejected { code, message, .. }) = Rejected::after_waiting(reason) else { return };
-        arrival.client.outbox.hub.metrics.refusal(code);
-        let join_error = Reply::JoinError {
-            error: &message,
-            code,
-            retry_after_ms: None,
-            request_id: arrival.request_id.as_ref(),
-        };
-        arrival.client.push(Entry::Frame(join_error.encode()));
+        let Some(rejected) = Rejected::after_waiting(reason) else { return };
+        arrival.client.outbox.hub.metrics.refusal(rejected.code);
+        let word = Announcement::not_admitted(rejected, arrival.request_id.clone());
+        arrival.client.push(Entry::Announcement(Arc::new(word)));
     }
 
     fn take_waiting(&mut self, client_id: ClientId) -> Option<Arc<Arrival>> {
-        let place = self.waiting.iter().position(|arrival| arrival.client.id == client_id)?;
-        let arrival = self.waiting.remove(place);
+        let place = self.waiting.iter().position(|knocker| knocker.id() == client_id)?;
+        let Knocker { arrival, .. } = self.waiting.remove(place);
         arrival.client.outbox.hub.metrics.waits_no_longer();
         Some(arrival)
     }
@@ -260,9 +265,8 @@ impl Inner {
     /// A host hears of those who knocked before it was one.
     fn tell_who_waits(&self, host: ClientId) {
         let Some(seat) = self.room.seat_of(host) else { return };
-        for waiter in self.room.waiting() {
-            let knock = Announcement::knock(&waiter.member);
-            self.clients[seat].push(Entry::Announcement(Arc::new(knock)));
+        for Knocker { knock, .. } in &self.waiting {
+            self.clients[seat].push(Entry::Announcement(Arc::clone(knock)));
         }
     }
 }

@@ -124,10 +124,10 @@ impl RoomCell {
         host: &Arc<Client>,
         target: ClientId,
     ) -> Result<(), Denied> {
+        let request = Reply::MuteRequested { from_id: host.id }.encode();
         let inner = self.inner.lock();
         inner.may_host(host.id)?;
         let seat = inner.room.seat_of(target).ok_or(Denied::NotAMember)?;
-        let request = Reply::MuteRequested { from_id: host.id }.encode();
         inner.clients[seat].push_from(host, Entry::Frame(request));
         Ok(())
     }
@@ -163,9 +163,9 @@ impl Inner {
 
     fn banned_who_wait(&self, bans: &Bans, now: SystemTime) -> Vec<ClientId> {
         let people = self.room.waiting().zip(&self.waiting);
-        let banned = people.filter(|(waiter, arrival)| {
+        let banned = people.filter(|(waiter, knocker)| {
             let (identity, address): (_, IpAddr) =
-                (&waiter.member.identity, arrival.client.address);
+                (&waiter.member.identity, knocker.arrival.client.address);
             let room_id = Some(self.room.id());
             bans.against(room_id, identity.user_id.as_ref(), address, now).is_some()
         });

@@ -116,7 +116,7 @@ impl RoomCell {
     /// Who is meant of those who sit here or wait.
     pub(in crate::hub) fn people(&self, is_meant: impl Fn(&Client) -> bool) -> Vec<Arc<Client>> {
         let inner = self.inner.lock();
-        let waiting = inner.waiting.iter().map(|arrival| &arrival.client);
+        let waiting = inner.waiting.iter().map(|knocker| &knocker.arrival.client);
         inner.clients.iter().chain(waiting).filter(|client| is_meant(client)).cloned().collect()
     }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     id::InvalidName,
-    protocol::Code,
+    protocol::{Code, Reply, RequestId},
     room::{Denied, LeaveReason, WaitingEnd},
 };
 
@@ -40,7 +40,7 @@ impl Rejected {
 
     /// What somebody hears who waits no longer, unless it went itself, or hears of it otherwise.
     pub fn after_waiting(end: WaitingEnd) -> Option<Self> {
-        Some(match end {
+        let rejected = match end {
             WaitingEnd::Denied => Self::new(Code::Denied, "A host did not let you in"),
             WaitingEnd::TimedOut => {
                 Self::new(Code::WaitingTimeout, "Nobody let you in; you may ask again")
@@ -54,7 +54,17 @@ impl Rejected {
                 Self::new(Code::Banned, "You are kept out of the room")
             }
             WaitingEnd::Admitted | WaitingEnd::Gone(_) => return None,
-        })
+        };
+        Some(Self { join: true, ..rejected })
+    }
+
+    /// What a client hears of it, `request_id` being that of its request.
+    pub fn reply<'a>(&'a self, request_id: Option<&'a RequestId>) -> Reply<'a> {
+        let Self { code, ref message, join, retry_after_ms } = *self;
+        match join {
+            true => Reply::JoinError { error: message, code, retry_after_ms, request_id },
+            false => Reply::Error { code, message, retry_after_ms, request_id },
+        }
     }
 
     pub(super) fn bad(message: impl Into<Cow<'static, str>>) -> Self {
