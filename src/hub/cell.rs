@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     ban::{Ban, Subject},
-    config::IceServer,
+    config::{IceServer, limits},
     event::Cause,
     id::{ClientId, RoomId},
     protocol::{Announcement, Frame, RequestId, ReturnToken},
@@ -192,7 +192,7 @@ impl RoomCell {
     ) -> Result<(), Denied> {
         let inner = self.inner.lock();
         let banned = hub.bans.meet(Some(&self.id), &arrival.identity, arrival.client.address, now);
-        inner.room.decide(arrival.command(proof, banned), now).map(drop)
+        inner.room.decide(inner.command(arrival, proof, banned), now).map(drop)
     }
 
     /// Seats a client, or lets it wait, unless the room refuses.
@@ -213,7 +213,7 @@ impl RoomCell {
         } else {
             let Arrival { client, identity, .. } = &**arrival;
             let joined = hub.bans.decide(Some(&self.id), identity, client.address, now, |ban| {
-                let command = arrival.command(proof, ban.is_some());
+                let command = inner.command(arrival, proof, ban.is_some());
                 inner.commit(hub, command, Occasion::of_arrival(arrival), now)
             });
             joined.map_err(NotSeated::Denied)
@@ -314,18 +314,21 @@ impl Knocker {
     }
 }
 
-impl Arrival {
-    fn command(&self, proof: Proof, banned: bool) -> Command {
-        let Self { client, identity, metadata, vouched, granted, .. } = self;
+impl Inner {
+    fn command(&self, arrival: &Arrival, proof: Proof, banned: bool) -> Command {
+        let Arrival { client, identity, metadata, vouched, granted, .. } = arrival;
+        let network = client.network();
+        let beside = self.waiting.iter().filter(|k| k.arrival.client.network() == network);
+        let crowded = beside.count() >= limits::NETWORK_WAITING;
         let entrant = Entrant {
             client_id: client.id,
             identity: identity.clone(),
             metadata: metadata.clone(),
             vouched: vouched.clone(),
             granted: *granted,
-            return_key: self.return_token.key(),
+            return_key: arrival.return_token.key(),
         };
-        let returning = self.returning.as_ref().map(ReturnToken::key);
-        Command::Join { entrant, banned, proof, returning }
+        let returning = arrival.returning.as_ref().map(ReturnToken::key);
+        Command::Join { entrant, banned, crowded, proof, returning }
     }
 }
