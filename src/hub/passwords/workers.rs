@@ -57,20 +57,33 @@ impl<J: Job> Workers<J> {
     fn begin(&self) -> io::Result<()> {
         let shared = Arc::clone(&self.0);
         let thread = thread::Builder::new().name("passwords".to_owned());
-        thread.spawn(move || shared.work()).map(drop)
+        thread.spawn(move || Place(shared).work()).map(drop)
     }
 }
 
-impl<J: Job> Shared<J> {
-    fn work(&self) {
+/// A thread's place among them. Should a job panic, it is another's.
+struct Place<J: Job>(Arc<Shared<J>>);
+
+impl<J: Job> Place<J> {
+    fn work(self) {
         let mut memory = J::Memory::default();
-        while let Some(job) = self.next() {
+        while let Some(job) = self.0.next() {
             if job.is_wanted() {
                 job.run(&mut memory);
             }
         }
     }
+}
 
+impl<J: Job> Drop for Place<J> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.one_less();
+        }
+    }
+}
+
+impl<J: Job> Shared<J> {
     /// The next job; with none, the thread counts no more.
     fn next(&self) -> Option<J> {
         let mut state = self.state.lock();
@@ -79,9 +92,14 @@ impl<J: Job> Shared<J> {
         job
     }
 
-    /// There is no thread to be had. Nothing waits for one that may never come.
+    /// There is no thread to be had.
     fn give_up(&self, error: &io::Error) {
         tracing::warn!(%error, "no thread to hash passwords with: those who wait are told to come back");
+        self.one_less();
+    }
+
+    /// A thread is gone before the work is done. Nothing waits for one that may never come.
+    fn one_less(&self) {
         let mut state = self.state.lock();
         state.threads -= 1;
         let is_last = state.threads == 0;
@@ -211,5 +229,31 @@ mod tests {
         while shared.upgrade().is_some() {
             thread::yield_now();
         }
+    }
+    struct Panics(Option<oneshot::Sender<()>>);
+
+    impl Job for Panics {
+        type Memory = ();
+
+        fn is_wanted(&self) -> bool {
+            true
+        }
+
+        fn run(mut self, (): &mut ()) {
+            let asker = self.0.take().expect("a job that panics");
+            let _ = asker.send(());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_leaves_its_place_to_others() {
+        let workers = Workers::new(1, Queue::new(3, 3));
+        workers.enqueue(Asker::Administrator, Panics(None));
+        while workers.0.state.lock().threads > 0 {
+            thread::yield_now();
+        }
+        let (asker, answer) = oneshot::channel();
+        workers.enqueue(Asker::Administrator, Panics(Some(asker)));
+        assert_eq!(answer.await, Ok(()));
     }
 }
