@@ -52,7 +52,7 @@ impl Hub {
         id: ClientId,
         room_id: Option<&RoomId>,
     ) -> Result<(), NotHosted> {
-        let admit = |by| Command::Admit { by, target: Some(id), banned: Vec::new() };
+        let admit = |by, banned| Command::Admit { by, target: Some(id), banned };
         self.host(by, id, room_id, NotHosted::NotWaiting, admit, |_| Some(())).await
     }
 
@@ -66,7 +66,7 @@ impl Hub {
         id: ClientId,
         room_id: Option<&RoomId>,
     ) -> Result<(), NotHosted> {
-        let deny = |by| Command::Deny { by, target: id };
+        let deny = |by, _| Command::Deny { by, target: id };
         self.host(by, id, room_id, NotHosted::NotWaiting, deny, |_| Some(())).await
     }
 
@@ -81,7 +81,7 @@ impl Hub {
         room_id: Option<&RoomId>,
         host: bool,
     ) -> Result<Arc<Member>, NotHosted> {
-        let set = |by| Command::SetRole { by, target: id, host };
+        let set = |by, _| Command::SetRole { by, target: id, host };
         let show = |room: &Room| room.member(id).cloned();
         self.host(by, id, room_id, NotHosted::NotInRoom, set, show).await
     }
@@ -94,7 +94,7 @@ impl Hub {
         id: ClientId,
         room_id: Option<&RoomId>,
         elsewhere: NotHosted,
-        command: impl FnOnce(By) -> Command,
+        command: impl FnOnce(By, Vec<ClientId>) -> Command,
         show: impl FnOnce(&Room) -> Option<T>,
     ) -> Result<T, NotHosted> {
         let client = self.clients.find(id).ok_or(NotFound::Client)?;

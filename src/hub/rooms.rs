@@ -189,7 +189,7 @@ impl Hub {
         settled_at: Option<Position>,
     ) -> Result<Summary, NotChanged> {
         let cell = self.find(room_id).ok_or(NotChanged::NotFound)?;
-        let command = |by| Command::Update { by, update, settled_at, banned: Vec::new() };
+        let command = |by, banned| Command::Update { by, update, settled_at, banned };
         let by = Commander::Administrator(by);
         let settled = cell.carry_out(self, by, command, SystemTime::now())?;
         settled.ok_or(NotChanged::NotFound)

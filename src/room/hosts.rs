@@ -10,7 +10,7 @@ use crate::id::ClientId;
 
 impl Room {
     /// Whether somebody may do what is for hosts.
-    pub(super) fn may(&self, by: By) -> Result<(), Denied> {
+    pub(crate) fn may(&self, by: By) -> Result<(), Denied> {
         let By::Client(client_id) = by else { return Ok(()) };
         let is_host = |member: &Arc<Member>| member.standing.is_host();
         self.member(client_id).is_some_and(is_host).then_some(()).ok_or(Denied::Forbidden)

@@ -58,12 +58,12 @@ impl<'a> From<Commander<'a>> for Occasion<'a> {
 }
 
 impl RoomCell {
-    /// Carries out what `command` makes of who wants it, and shows the room as it is then, unless that ended it.
+    /// Carries out what `command` makes of who wants it and of those who wait and are banned, and shows the room as it is then, unless that ended it.
     pub(in crate::hub) fn carry_out(
         &self,
         hub: &Hub,
         commander: Commander<'_>,
-        command: impl FnOnce(By) -> Command,
+        command: impl FnOnce(By, Vec<ClientId>) -> Command,
         now: SystemTime,
     ) -> Result<Option<Summary>, Denied> {
         self.carry_out_and(hub, commander, command, Room::summary, now)
@@ -74,16 +74,13 @@ impl RoomCell {
         &self,
         hub: &Hub,
         commander: Commander<'_>,
-        command: impl FnOnce(By) -> Command,
+        command: impl FnOnce(By, Vec<ClientId>) -> Command,
         show: impl FnOnce(&Room) -> T,
         now: SystemTime,
     ) -> Result<T, Denied> {
         let mut inner = self.inner.lock();
-        let mut command = command(commander.by());
         hub.bans.during(|bans| {
-            if let Command::Update { banned, .. } | Command::Admit { banned, .. } = &mut command {
-                *banned = inner.banned_who_wait(bans, now);
-            }
+            let command = command(commander.by(), inner.banned_who_wait(bans, now));
             inner.commit(hub, command, commander.into(), now)
         })?;
         Ok(show(&inner.room))
@@ -91,7 +88,7 @@ impl RoomCell {
 
     /// Whether this client may do what is for hosts.
     pub(in crate::hub) fn may_host(&self, client_id: ClientId) -> Result<(), Denied> {
-        self.inner.lock().may_host(client_id)
+        self.inner.lock().room.may(By::Client(client_id))
     }
 
     /// Takes a member's seat, and tells it so with `word`. A ban keeps it out `until` then, and is returned.
@@ -126,7 +123,7 @@ impl RoomCell {
     ) -> Result<(), Denied> {
         let request = Reply::MuteRequested { from_id: host.id }.encode();
         let inner = self.inner.lock();
-        inner.may_host(host.id)?;
+        inner.room.may(By::Client(host.id))?;
         let seat = inner.room.seat_of(target).ok_or(Denied::NotAMember)?;
         inner.clients[seat].push_from(host, Entry::Frame(request));
         Ok(())
@@ -134,12 +131,6 @@ impl RoomCell {
 }
 
 impl Inner {
-    fn may_host(&self, client_id: ClientId) -> Result<(), Denied> {
-        let member = self.room.member(client_id);
-        let is_host = member.is_some_and(|member| member.standing.is_host());
-        if is_host { Ok(()) } else { Err(Denied::Forbidden) }
-    }
-
     /// By its name where a token vouches for that, otherwise by where it comes from.
     fn ban_by_host(
         &self,

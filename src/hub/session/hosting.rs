@@ -9,6 +9,7 @@ use std::{
 use super::{Session, not_in_room};
 use crate::{
     hub::cell::{Commander, NotDone, RoomCell},
+    id::ClientId,
     protocol::{Code, Order, Rejected, Reply, RequestId, RoomUpdate},
     room::{By, Command, Update},
 };
@@ -23,7 +24,7 @@ impl Session {
         match order {
             Order::SetRole { target, host } => {
                 self.change()?;
-                self.command(&cell, |by| Command::SetRole { by, target, host })?;
+                self.command(&cell, |by, _| Command::SetRole { by, target, host })?;
             }
             Order::Remove { target, seconds } => {
                 self.change()?;
@@ -34,9 +35,9 @@ impl Session {
             }
             Order::AskToMute { target } => cell.ask_to_mute(&self.client, target)?,
             Order::Admit { target } => {
-                self.command(&cell, |by| Command::Admit { by, target, banned: Vec::new() })?;
+                self.command(&cell, |by, banned| Command::Admit { by, target, banned })?;
             }
-            Order::Deny { target } => self.command(&cell, |by| Command::Deny { by, target })?,
+            Order::Deny { target } => self.command(&cell, |by, _| Command::Deny { by, target })?,
         }
         self.reply(&Reply::Done { request_id });
         Ok(())
@@ -63,8 +64,8 @@ impl Session {
         let update = Update { max_members, locked, password, lobby, ..Update::default() };
         // Hashing took a while: it may sit elsewhere by now, or not be a host any more.
         let updated = self.own_room().and_then(|cell| {
-            let banned = Vec::new();
-            self.command(&cell, |by| Command::Update { by, update, settled_at: None, banned })
+            let command = |by, banned| Command::Update { by, update, settled_at: None, banned };
+            self.command(&cell, command)
         });
         Ok(updated.map(|()| self.reply(&Reply::Done { request_id })))
     }
@@ -86,7 +87,7 @@ impl Session {
     fn command(
         &self,
         cell: &RoomCell,
-        command: impl FnOnce(By) -> Command,
+        command: impl FnOnce(By, Vec<ClientId>) -> Command,
     ) -> Result<(), Rejected> {
         self.may_change(cell)?;
         let (hub, by) = (self.hub(), Commander::Client(&self.client));

@@ -25,8 +25,7 @@ fn administrator() -> Administrator {
 /// Changes room `r`, whoever sits in it.
 fn change(hub: &Hub, update: Update) {
     let cell = hub.find(&"r".parse().unwrap()).unwrap();
-    let banned = Vec::new();
-    let command = |by| Command::Update { by, update, settled_at: None, banned };
+    let command = |by, banned| Command::Update { by, update, settled_at: None, banned };
     cell.carry_out(hub, Commander::Administrator(&administrator()), command, SystemTime::now())
         .unwrap();
 }
@@ -228,7 +227,7 @@ async fn who_lost_the_room_or_its_role_while_a_password_was_hashed_changes_nothi
             let now = SystemTime::now();
             let administrator = administrator();
             let by = Commander::Administrator(&administrator);
-            let set = |target, host| move |by| Command::SetRole { by, target, host };
+            let set = |target, host| move |by, _| Command::SetRole { by, target, host };
             if leaves {
                 unseat(&hub, session);
             } else {
