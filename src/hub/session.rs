@@ -268,8 +268,8 @@ impl Drop for Session {
     fn drop(&mut self) {
         // Unless it was ended: as when the connection's task panics.
         self.depart(LeaveReason::InternalError);
-        self.hub().appointments.forget(self.client.id);
         self.hub().clients.remove(self.client.id);
+        // Once it is found no more: whoever keeps an appointment with it may make the next.
         self.hub().appointments.forget(self.client.id);
         self.hub().addresses.leave(self.client.network());
         self.client.outbox.let_go();
