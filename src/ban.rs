@@ -54,8 +54,8 @@ pub struct BanId(Uuid);
 pub enum Command {
     /// Let these stand, all of them or none.
     Create(Vec<Arc<Ban>>),
-    /// The same of one that a host wants, instead of an equal one by a host: while more than half of the places are left
-    /// for administrators, and hosts of its network have not made as many as they may.
+    /// The same of one that a host wants, instead of an equal one by a host: while more than half of the places are
+    /// left for administrators, and hosts of its network have not made as many as they may.
     CreateByHost(Arc<Ban>),
     /// End one before its time.
     Delete(BanId),

@@ -150,8 +150,8 @@ pub struct Config {
     #[arg(long, env = "SIGNALPOST_MAX_CONNECTIONS", value_name = "N", default_value_t = 100_000, value_parser = at_least(1))]
     pub max_connections: usize,
 
-    /// The most connections of one address, of an IPv6 network (/64), at a time. A tenth as many new ones a second, once
-    /// as many came at once.
+    /// The most connections of one address, of an IPv6 network (/64), at a time. A tenth as many new ones a second,
+    /// once as many came at once.
     ///
     /// Default: 1000, or half of all that fit where that is less.
     #[arg(long, env = "SIGNALPOST_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N", value_parser = at_least(1))]

@@ -1,6 +1,7 @@
 //! Who is here: every connected client and every room with its local members. The only holder of room
-//! locks. Lock order: directory shard, room, bans, log; outboxes, the client registry, timers, passwords that wait and what a client lets
-//! others know of itself are leaves. A connection's wire is locked under none of these, and only its outbox under it.
+//! locks. Lock order: directory shard, room, bans, log; outboxes, the client registry, timers, appointments, passwords
+//! that wait, the table of those who guess them and what a client lets others know of itself are leaves. A connection's
+//! wire is locked under none of these, and only its outbox under it.
 
 mod addresses;
 mod agents;
@@ -192,7 +193,7 @@ impl Hub {
             self.addresses.forget(now);
             self.passwords.forget(now);
             let now = SystemTime::now();
-            self.end_empty_rooms(now);
+            self.end_what_is_due(now);
             self.end_bans(now);
             self.keep_appointments();
         };

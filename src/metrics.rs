@@ -1,7 +1,7 @@
 //! What the server counts, each thing in one place, and how a scraper is shown it.
 //!
-//! Whatever happens for each message is counted by each thread for itself (`metrics/shards`). `docs/metrics.md` says what
-//! each figure means.
+//! Whatever happens for each message is counted by each thread for itself (`metrics/shards`). `docs/metrics.md` says
+//! what each figure means.
 
 mod exposition;
 mod labels;

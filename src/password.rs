@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::{config::limits, id::is_longer};
 
-/// 1 to [`limits::PASSWORD_CHARS`] characters. Brought into one form (RFC 8265, section 4.2), as keyboards differ in how they
-/// say the same: every space is U+0020, and letters are composed with their accents (NFC).
+/// 1 to [`limits::PASSWORD_CHARS`] characters. Brought into one form (RFC 8265, section 4.2), as keyboards differ in
+/// how they say the same: every space is U+0020, and letters are composed with their accents (NFC).
 #[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 

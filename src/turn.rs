@@ -107,8 +107,8 @@ impl IceServers {
         self.0.flags.turn_secret_file.is_some()
     }
 
-    /// After which time a client is to be told anew, if at all: early enough to come in time, and up to a tenth of their
-    /// life earlier, so that clients that came together are not told together for ever.
+    /// After which time a client is to be told anew, if at all: early enough to come in time, and up to a tenth of
+    /// their life earlier, so that clients that came together are not told together for ever.
     pub fn renewed_after(&self) -> Option<Duration> {
         let ttl = self.0.flags.turn_ttl();
         let early = (ttl / 5).max(limits::TURN_RENEWED_BEFORE);

@@ -1,5 +1,5 @@
-//! The audit log: a line for each call that changes something, with who made it, on whom, and how it went. What was said
-//! in it is not repeated.
+//! The audit log: a line for each call that changes something, with who made it, on whom, and how it went. What was
+//! said in it is not repeated.
 
 use tonic::{Request, Response, Status};
 use tonic_types::StatusExt;

@@ -1,5 +1,5 @@
-//! Where every call comes in: it passes the door, takes its place among the others or is refused, its request is counted as it
-//! arrives, and it ends in time.
+//! Where every call comes in: it passes the door, takes its place among the others or is refused, its request is
+//! counted as it arrives, and it ends in time.
 
 use std::{
     convert::Infallible,

@@ -236,7 +236,8 @@ impl Service {
     }
 }
 
-/// Taken out of its request: the rest of that is what must be the same. Where it is at fault, so may be what `read` reads.
+/// Taken out of its request: the rest of that is what must be the same. Where it is at fault, so may be what `read`
+/// reads.
 fn request_id<T>(
     by: &Administrator,
     text: &str,

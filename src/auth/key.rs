@@ -37,8 +37,8 @@ pub(super) struct Key {
 pub struct BadKey(pub(super) &'static str);
 
 impl Key {
-    /// The secret that a file holds. RFC 7518, section 3.2 asks for one as long as the hash; 256 bits are not weaker with
-    /// a longer hash, and whoever has such a key need not know which hash its tokens are signed with.
+    /// The secret that a file holds. RFC 7518, section 3.2 asks for one as long as the hash; 256 bits are not weaker
+    /// with a longer hash, and whoever has such a key need not know which hash its tokens are signed with.
     pub(super) fn from_secret(file: &[u8]) -> Result<Self, BadKey> {
         let secret = Self::secret(file);
         if secret.starts_with(b"-----BEGIN ") {

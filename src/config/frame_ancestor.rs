@@ -2,8 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-/// A host-source of the Content Security Policy (CSP Level 3, section 2.3.1): `https://HOST[:PORT]`, where `*.` stands for
-/// any name below a host. It holds nothing that ends a directive or begins another source.
+/// A host-source of the Content Security Policy (CSP Level 3, section 2.3.1): `https://HOST[:PORT]`, where `*.` stands
+/// for any name below a host. It holds nothing that ends a directive or begins another source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameAncestor(String);
 

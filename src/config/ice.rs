@@ -109,8 +109,8 @@ impl IceServer {
     }
 }
 
-/// Whether nothing but a port stands behind `HOST:`. Without a host, a user and a secret look much the same, and would be
-/// told to everybody.
+/// Whether nothing but a port stands behind `HOST:`. Without a host, a user and a secret look much the same, and would
+/// be told to everybody.
 fn has_proper_port(host: &str) -> bool {
     let place = host.split_once('?').map_or(host, |(place, _)| place);
     let behind_address = place.rsplit_once(']').map_or(place, |(_, behind)| behind);

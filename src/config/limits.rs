@@ -22,7 +22,8 @@ pub const GUESSING_ADDRESSES: usize = 65_536;
 pub const ADDRESS_PASSWORDS: usize = 64;
 /// Most passwords that wait to be hashed, of all addresses together.
 pub const WAITING_PASSWORDS: usize = 1024;
-/// Most threads that hash passwords; there is one for every four cores. Each takes 19 MiB while it has work.
+/// Most threads that hash passwords; there is one for every four cores, and at least one. Each takes 19 MiB while it
+/// has work.
 pub const PASSWORD_THREADS: usize = 4;
 /// After which time a password may be given again that found too many waiting.
 pub const PASSWORD_RETRY: Duration = Duration::from_secs(2);
@@ -177,8 +178,8 @@ pub const ADMIN_REQUEST: Duration = Duration::from_secs(10);
 pub const ADMIN_RETRY: Duration = Duration::from_secs(1);
 /// Longest time for an answer of the admin API's to be taken, unless it is one that stands open.
 pub const ADMIN_ANSWER: Duration = Duration::from_secs(20);
-/// Longest time for a PROXY protocol header, for a TLS handshake, for an HTTP request's head to arrive, and for the answer to an upgrade to
-/// be taken.
+/// Longest time for a PROXY protocol header, for a TLS handshake, for an HTTP request's head to arrive, and for the
+/// answer to an upgrade to be taken.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Longest time that a connection may be kept alive between two requests: longer than balancers do, which would else
 /// send a request into a closing connection.

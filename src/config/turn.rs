@@ -20,13 +20,14 @@ pub struct IceFlags {
         hide_env_values = true, value_parser = ice::Secretive::Argument)]
     pub ice_servers: Vec<IceServer>,
 
-    /// A file of more such servers, one a line, with comments after a #. It is read anew when it changes, and at SIGHUP.
+    /// A file of more such servers, one a line, with comments after a #. It is read anew when it changes, and at
+    /// SIGHUP.
     #[arg(long, env = "SIGNALPOST_ICE_SERVER_FILE", value_name = "FILE")]
     pub ice_server_file: Option<PathBuf>,
 
-    /// A file that holds the secret of the TURN servers without a USER:SECRET (coturn's static-auth-secret). Each client
-    /// in a room gets credentials of its own, made with it, before those end that it has. Read anew when it changes,
-    /// and at SIGHUP.
+    /// A file that holds the secret of the TURN servers without a USER:SECRET (coturn's static-auth-secret). Each
+    /// client in a room gets credentials of its own, made with it, before those end that it has. Read anew when it
+    /// changes, and at SIGHUP.
     #[arg(long, env = "SIGNALPOST_TURN_SECRET_FILE", value_name = "FILE")]
     pub turn_secret_file: Option<PathBuf>,
 

@@ -1,7 +1,7 @@
 //! Who is kept out: the bans behind one lock, and what becomes of those whom a new one meets.
 //!
-//! A ban stands before those are looked for whom it meets. Whoever connects shows who it is before it asks for bans; whoever
-//! joins or registers does so while no ban can come in between. So one of the two always finds the other.
+//! A ban stands before those are looked for whom it meets. Whoever connects shows who it is before it asks for bans;
+//! whoever joins or registers does so while no ban can come in between. So one of the two always finds the other.
 
 use std::{
     net::IpAddr,

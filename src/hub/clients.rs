@@ -21,7 +21,7 @@ use crate::{
 pub struct Report {
     /// The server's name for it.
     pub id: ClientId,
-    /// The names that it goes by; none until it registered, and nothing vouches for them.
+    /// The names that it goes by; none until it registered. See [`Report::authenticated`].
     pub identity: Identity,
     /// Whether a token vouches for its userId.
     pub authenticated: bool,

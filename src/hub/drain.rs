@@ -162,8 +162,8 @@ impl Hub {
         }
     }
 
-    /// Says goodbye to these, unless the drain was cancelled, and maybe another one begun. Who cancels it waits for this,
-    /// so that nobody is sent away afterwards.
+    /// Says goodbye to these, unless the drain was cancelled, and maybe another one begun. Who cancels it waits for
+    /// this, so that nobody is sent away afterwards.
     fn send_away_in(&self, drain: Progress, clients: &[Weak<Client>]) -> bool {
         let now = self.drain.0.borrow();
         let goes_on = now.stage == Stage::Draining && now.begun == drain.begun;

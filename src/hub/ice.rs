@@ -1,5 +1,5 @@
-//! When clients are told of STUN and TURN servers: all of them at once where it is the same for everybody, otherwise who
-//! sits in a room.
+//! When clients are told of STUN and TURN servers: all of them at once where it is the same for everybody, otherwise
+//! who sits in a room.
 
 use std::{sync::Arc, time::SystemTime};
 

@@ -157,8 +157,8 @@ impl Watched {
     }
 }
 
-/// Ends clients until so many bytes less are kept: first those of the address for whose clients the most is kept, and of
-/// these the one for whom the most is. An address for which no more than `share` is kept is spared.
+/// Ends clients until so many bytes less are kept: first those of the address for whose clients the most is kept, and
+/// of these the one for whom the most is. An address for which no more than `share` is kept is spared.
 fn shed(
     clients: impl Iterator<Item = (usize, Arc<Client>)>,
     excess: &mut usize,

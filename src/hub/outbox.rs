@@ -1,5 +1,5 @@
-//! What is due to one client: a counted queue, which holds back who fills it, between everyone who has something to say to it and
-//! whoever writes to its socket.
+//! What is due to one client: a counted queue, which holds back who fills it, between everyone who has something to say
+//! to it and whoever writes to its socket.
 //!
 //! Counted means: an entry counts until the client has it. `taken` of them are on their way to the socket;
 //! a plain client acknowledges them by having its socket take them.

@@ -1,5 +1,5 @@
-//! Passwords of rooms, hashed and compared outside of every lock and of the threads that relay, few at a time and in turns
-//! by who asks.
+//! Passwords of rooms, hashed and compared outside of every lock and of the threads that relay, few at a time and in
+//! turns by who asks.
 //!
 //! What waits to be hashed waits in a lane of its address, so that those who guess delay others by one password of each
 //! guessing address, and how many wrong ones somebody may give is counted by client and address.

@@ -1,4 +1,4 @@
-//! How administrators take a client's seat, or its connection.
+//! How administrators and hosts take a client's seat, and administrators its connection.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -203,7 +203,7 @@ impl Hub {
     }
 }
 
-/// What somebody hears whom an administrator removes, in these words or the usual ones.
+/// What somebody hears whom an administrator or a host removes, in these words or the usual ones.
 pub(super) fn removed(code: Code, reason: Option<&str>, room_id: Option<&RoomId>) -> Frame {
     let usual = || {
         if code == Code::Banned {

@@ -16,7 +16,7 @@ use crate::{
     room::{Command, Denied, Room, Settings, Summary, Update},
 };
 
-/// How many rooms end at once for their time, so that others have their turn.
+/// In how many rooms something ends at once for its time, so that others have their turn.
 const EXPIRED_AT_ONCE: usize = 10_000;
 
 /// Why a room is not made.
@@ -86,8 +86,9 @@ impl Hub {
         self.find(room_id).and_then(|cell| cell.snapshot()).ok_or(NotFound::Room)
     }
 
-    /// Rooms with names after `after` that begin with `prefix`, each with all that it holds at a moment of its own, in the order of their
-    /// names: of `max` at most, without those that closed. And the name after which there may be more.
+    /// Rooms with names after `after` that begin with `prefix`, each with all that it holds at a moment of its own, in
+    /// the order of their names: of `max` at most, without those that closed. And the name after which there may be
+    /// more.
     pub fn snapshots(
         &self,
         after: Option<&RoomId>,
@@ -230,10 +231,10 @@ impl Hub {
         }
     }
 
-    /// Ends the rooms that were empty for as long as they may be.
-    pub(super) fn end_empty_rooms(&self, now: SystemTime) {
+    /// Ends what has its time in rooms: that somebody waits, and the rooms that were empty for as long as they may be.
+    pub(super) fn end_what_is_due(&self, now: SystemTime) {
         for room_id in self.timers.due(now, EXPIRED_AT_ONCE) {
-            // Looking for it ends it.
+            // Looking for it ends what is due in it.
             let _ = self.find(&room_id);
         }
     }

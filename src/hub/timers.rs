@@ -1,4 +1,5 @@
-//! When rooms that are empty end, in the order of time.
+//! When something in a room has its time, in the order of time: that it is empty, or that somebody waits for a seat in
+//! it.
 
 use std::{collections::BTreeSet, time::SystemTime};
 
@@ -11,7 +12,7 @@ use crate::id::RoomId;
 pub(super) struct Timers(Mutex<BTreeSet<(SystemTime, RoomId)>>);
 
 impl Timers {
-    /// A room that was to end `from` then is to end `to` then; none: not at all.
+    /// A room in which something was due at `from` has something due at `to`; none: nothing.
     pub(super) fn move_to(&self, id: &RoomId, from: Option<SystemTime>, to: Option<SystemTime>) {
         if from == to {
             return;
@@ -25,7 +26,7 @@ impl Timers {
         }
     }
 
-    /// At most `max` rooms whose time is over. They stay until they are moved.
+    /// At most `max` rooms in which something is due. They stay until they are moved.
     pub(super) fn due(&self, now: SystemTime, max: usize) -> Vec<RoomId> {
         let timers = self.0.lock();
         let over = timers.iter().take_while(|(at, _)| *at <= now);

@@ -96,8 +96,8 @@ pub enum Command {
         /// As for an update.
         settled_at: Option<Position>,
     },
-    /// End what has its time: the waiting of who waits for too long, and the room, if it was empty for as long as it may
-    /// be. Never refused.
+    /// End what has its time: the waiting of who waits for too long, and the room, if it was empty for as long as it
+    /// may be. Never refused.
     Expire,
 }
 

@@ -58,7 +58,8 @@ impl<'a> From<Commander<'a>> for Occasion<'a> {
 }
 
 impl RoomCell {
-    /// Carries out what `command` makes of who wants it and of those who wait and are banned, and shows the room as it is then, unless that ended it.
+    /// Carries out what `command` makes of who wants it and of those who wait and are banned, and shows the room as it
+    /// is then, unless that ended it.
     pub(in crate::hub) fn carry_out(
         &self,
         hub: &Hub,

@@ -50,7 +50,8 @@ impl RoomCell {
         Ok(())
     }
 
-    /// Ends what has its time in the room: that somebody waits, or the room itself, if it was empty for long enough. Returns whether it is closed.
+    /// Ends what has its time in the room: that somebody waits, or the room itself, if it was empty for long enough.
+    /// Returns whether it is closed.
     pub(in crate::hub) fn expire(&self, hub: &Hub, now: SystemTime) -> bool {
         let mut inner = self.inner.lock();
         if inner.room.due_at().is_some_and(|at| at <= now) {
@@ -71,8 +72,8 @@ impl RoomCell {
         inner.closed
     }
 
-    /// Frees the seat of somebody who did not ask for that, and is told so with `word` before it can take another seat; or
-    /// ends its waiting.
+    /// Frees the seat of somebody who did not ask for that, and is told so with `word` before it can take another seat;
+    /// or ends its waiting.
     pub(in crate::hub) fn unseat(
         &self,
         hub: &Hub,
