@@ -97,6 +97,11 @@ impl Ban {
         }
     }
 
+    /// Whether it is not for somebody whose name a token vouches for: a host's ban of an address is for those without.
+    pub fn spares(&self, is_vouched: bool) -> bool {
+        is_vouched && self.host.is_some() && matches!(self.subject, Subject::Network(_))
+    }
+
     /// About how many bytes of text it holds.
     pub fn weight(&self) -> usize {
         self.room_id.as_ref().map_or(0, |id| id.as_str().len())

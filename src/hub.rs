@@ -249,7 +249,7 @@ impl Hub {
         self.expect_token(client.id);
         self.metrics.connection();
         let nobody = Identity::default();
-        if let Some(ban) = self.bans.against(None, &nobody, address, SystemTime::now()) {
+        if let Some(ban) = self.bans.against(None, (&nobody, false), address, SystemTime::now()) {
             // Whoever made the ban does not end this connection.
             let nobody = Administrator::default();
             self.disconnect(&nobody, &client, Ending::Banned, ban.reason.as_deref());

@@ -191,7 +191,7 @@ fn agree(bans: &Bans, model: &Model, now: u64) {
     for room in rooms.map(|name| name.map(|name| name.parse().unwrap())) {
         for user in users.map(|name| name.map(|name| name.parse().unwrap())) {
             for address in ADDRESSES.map(|text| text.parse().unwrap()) {
-                let found = bans.against(room.as_ref(), user.as_ref(), address, at(now));
+                let found = bans.against(room.as_ref(), (user.as_ref(), false), address, at(now));
                 let expected = model.against(room.as_ref(), user.as_ref(), address, now);
                 assert_eq!(found.is_some(), !expected.is_empty(), "{room:?} {user:?} {address}");
                 assert!(found.is_none_or(|ban| expected.contains(&ban.id)));
@@ -314,4 +314,33 @@ fn hosts_of_one_network_make_so_many_bans_and_leave_the_others_their_places() {
     assert_eq!(by_host(3, 0, 0), Err(Denied::TooMany));
     assert_eq!(by_host(4, 0, 0), Ok(2), "instead of the same one");
     assert_eq!(by_host(5, 0, 1), Ok(1), "of another network");
+}
+
+#[test]
+fn a_hosts_ban_of_an_address_spares_whom_a_token_vouches_for_and_no_other_ban_does() {
+    let (mut bans, address) = (Bans::new(10, 10), "192.0.2.1".parse().unwrap());
+    let room: RoomId = "a".parse().unwrap();
+    let ban = |host: Option<&str>| {
+        Arc::new(Ban {
+            id: BanId::random(),
+            room_id: Some(room.clone()),
+            subject: IpAddr::into(address),
+            reason: None,
+            created_at: at(0),
+            expires_at: Some(at(9)),
+            host: host.map(|network| network.parse().unwrap()),
+        })
+    };
+    let made = Command::CreateByHost(ban(Some("198.51.100.1/32")));
+    for (command, spared) in [(made, true), (Command::Create(vec![ban(None)]), false)] {
+        for change in bans.decide(command, at(0)).unwrap() {
+            let (prev, cause) = (bans.version(), Cause::Server);
+            let position = Position(prev.0 + 1);
+            bans.apply(&Event { position, prev, at: at(0), cause, change });
+        }
+        let meets =
+            |is_vouched| bans.against(Some(&room), (None, is_vouched), address, at(1)).is_some();
+        assert!(meets(false));
+        assert_eq!(!meets(true), spared);
+    }
 }

@@ -16,6 +16,9 @@ use crate::{
     id::{RoomId, UserId},
 };
 
+/// From where somebody is kept out; none: from the whole server.
+type Place = Option<RoomId>;
+
 /// How many end in one decision, for their time: those who wait for it shall not wait long.
 const ENDED_AT_ONCE: usize = 1000;
 
@@ -26,9 +29,9 @@ pub struct Bans {
     most_of_a_network: usize,
     version: Position,
     by_id: BTreeMap<BanId, Arc<Ban>>,
-    by_user: BTreeMap<UserId, Vec<Arc<Ban>>>,
-    by_network: BTreeMap<IpNet, Vec<Arc<Ban>>>,
-    /// How many networks there are of each prefix length, so that an address is looked up once for each.
+    by_user: BTreeMap<(UserId, Place), Vec<Arc<Ban>>>,
+    by_network: BTreeMap<(IpNet, Place), Vec<Arc<Ban>>>,
+    /// How many of these are of each prefix length, so that an address is looked up once for each.
     prefixes: BTreeMap<u8, usize>,
     by_end: BTreeSet<(SystemTime, BanId)>,
     /// Those that hosts made.
@@ -115,10 +118,11 @@ impl Bans {
         }
         match &ban.subject {
             Subject::User(user_id) => {
-                self.by_user.entry(user_id.clone()).or_default().push(Arc::clone(ban));
+                let key = (user_id.clone(), ban.room_id.clone());
+                self.by_user.entry(key).or_default().push(Arc::clone(ban));
             }
             Subject::Network(network) => {
-                let bans = self.by_network.entry(*network).or_default();
+                let bans = self.by_network.entry((*network, ban.room_id.clone())).or_default();
                 if bans.is_empty() {
                     *self.prefixes.entry(network.prefix_len()).or_default() += 1;
                 }
@@ -135,18 +139,20 @@ impl Bans {
         }
         match &ban.subject {
             Subject::User(user_id) => {
-                if let Some(bans) = self.by_user.get_mut(user_id) {
+                let key = (user_id.clone(), ban.room_id.clone());
+                if let Some(bans) = self.by_user.get_mut(&key) {
                     bans.retain(|other| other.id != ban.id);
                     if bans.is_empty() {
-                        self.by_user.remove(user_id);
+                        self.by_user.remove(&key);
                     }
                 }
             }
             Subject::Network(network) => {
-                if let Some(bans) = self.by_network.get_mut(network) {
+                let key = (*network, ban.room_id.clone());
+                if let Some(bans) = self.by_network.get_mut(&key) {
                     bans.retain(|other| other.id != ban.id);
                     if bans.is_empty() {
-                        self.by_network.remove(network);
+                        self.by_network.remove(&key);
                         let prefix = network.prefix_len();
                         if let Some(count) = self.prefixes.get_mut(&prefix) {
                             *count -= 1;
@@ -165,19 +171,23 @@ impl Bans {
     pub fn against(
         &self,
         room_id: Option<&RoomId>,
-        user_id: Option<&UserId>,
+        (user_id, is_vouched): (Option<&UserId>, bool),
         address: IpAddr,
         now: SystemTime,
     ) -> Option<&Arc<Ban>> {
         let address = address.to_canonical();
-        let of_user = user_id.and_then(|user_id| self.by_user.get(user_id));
-        let of_networks = self.prefixes.keys().filter_map(|prefix| {
-            let network = IpNet::new(address, *prefix).ok()?.trunc();
-            self.by_network.get(&network)
+        let places: [Place; 2] = [None, room_id.cloned()];
+        let of_user = places.iter().filter_map(|place| {
+            let key = (user_id?.clone(), place.clone());
+            self.by_user.get(&key)
         });
-        let here = |ban: &&Arc<Ban>| ban.room_id.is_none() || ban.room_id.as_ref() == room_id;
-        let stands = |ban: &&Arc<Ban>| ban.expires_at.is_none_or(|end| now < end);
-        of_user.into_iter().chain(of_networks).flatten().find(|ban| here(ban) && stands(ban))
+        let of_networks = self.prefixes.keys().flat_map(|prefix| {
+            let network = IpNet::new(address, *prefix).ok().map(|network| network.trunc());
+            places.iter().filter_map(move |place| self.by_network.get(&(network?, place.clone())))
+        });
+        let stands =
+            |ban: &&Arc<Ban>| ban.expires_at.is_none_or(|end| now < end) && !ban.spares(is_vouched);
+        of_user.chain(of_networks).flatten().find(stands)
     }
 
     /// One that stands.

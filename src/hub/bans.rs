@@ -132,13 +132,13 @@ impl BanBook {
     pub(super) fn decide<T>(
         &self,
         room_id: Option<&RoomId>,
-        identity: &Identity,
+        (identity, is_vouched): (&Identity, bool),
         address: IpAddr,
         now: SystemTime,
         act: impl FnOnce(Option<&Arc<Ban>>) -> T,
     ) -> T {
         let bans = self.bans.read();
-        act(bans.against(room_id, identity.user_id.as_ref(), address, now))
+        act(bans.against(room_id, (identity.user_id.as_ref(), is_vouched), address, now))
     }
 
     /// Lets a ban stand that a host wants. It is not enforced.
@@ -176,12 +176,12 @@ impl BanBook {
     pub(super) fn admit(
         &self,
         room_id: Option<&RoomId>,
-        identity: &Identity,
+        (identity, is_vouched): (&Identity, bool),
         address: IpAddr,
         now: SystemTime,
         publish: impl FnOnce(),
     ) -> Result<(), Arc<Ban>> {
-        self.decide(room_id, identity, address, now, |ban| match ban {
+        self.decide(room_id, (identity, is_vouched), address, now, |ban| match ban {
             Some(ban) => Err(Arc::clone(ban)),
             None => {
                 publish();
@@ -194,18 +194,18 @@ impl BanBook {
     pub(super) fn meet(
         &self,
         room_id: Option<&RoomId>,
-        identity: &Identity,
+        (identity, is_vouched): (&Identity, bool),
         address: IpAddr,
         now: SystemTime,
     ) -> bool {
-        self.against(room_id, identity, address, now).is_some()
+        self.against(room_id, (identity, is_vouched), address, now).is_some()
     }
 
     /// Which that is.
     pub(super) fn against(
         &self,
         room_id: Option<&RoomId>,
-        identity: &Identity,
+        (identity, is_vouched): (&Identity, bool),
         address: IpAddr,
         now: SystemTime,
     ) -> Option<Arc<Ban>> {
@@ -213,7 +213,7 @@ impl BanBook {
             return None;
         }
         let bans = self.bans.read();
-        bans.against(room_id, identity.user_id.as_ref(), address, now).cloned()
+        bans.against(room_id, (identity.user_id.as_ref(), is_vouched), address, now).cloned()
     }
 
     fn commit(
@@ -238,6 +238,8 @@ impl BanBook {
 impl Client {
     pub(super) fn is_met_by(&self, ban: &Ban) -> bool {
         let names = self.names();
-        ban.meets(names.as_ref().and_then(|names| names.user_id()), self.address)
+        let is_vouched = names.as_ref().is_some_and(|names| names.pass.is_some());
+        !ban.spares(is_vouched)
+            && ban.meets(names.as_ref().and_then(|names| names.user_id()), self.address)
     }
 }

@@ -191,7 +191,7 @@ impl RoomCell {
         now: SystemTime,
     ) -> Result<(), Denied> {
         let inner = self.inner.lock();
-        let banned = hub.bans.meet(Some(&self.id), &arrival.identity, arrival.client.address, now);
+        let banned = hub.bans.meet(Some(&self.id), arrival.who(), arrival.client.address, now);
         inner.room.decide(inner.command(arrival, proof, banned), now).map(drop)
     }
 
@@ -211,8 +211,9 @@ impl RoomCell {
         let joined = if arrival.client.outbox.is_ending() {
             Err(NotSeated::Ending)
         } else {
-            let Arrival { client, identity, .. } = &**arrival;
-            let joined = hub.bans.decide(Some(&self.id), identity, client.address, now, |ban| {
+            let client = &arrival.client;
+            let who = arrival.who();
+            let joined = hub.bans.decide(Some(&self.id), who, client.address, now, |ban| {
                 let command = inner.command(arrival, proof, ban.is_some());
                 inner.commit(hub, command, Occasion::of_arrival(arrival), now)
             });
@@ -237,7 +238,8 @@ impl RoomCell {
         publish: impl FnOnce(),
     ) -> Result<(), Arc<Ban>> {
         let mut inner = self.inner.lock();
-        hub.bans.decide(Some(&self.id), identity, client.address, now, |ban| match ban {
+        let who = (identity, vouched.is_some());
+        hub.bans.decide(Some(&self.id), who, client.address, now, |ban| match ban {
             // One of its address is no matter of names: whom it is meant for has gone, or is about to.
             Some(ban) if matches!(ban.subject, Subject::User(_)) => Err(Arc::clone(ban)),
             _ => {
@@ -330,5 +332,12 @@ impl Inner {
         };
         let returning = arrival.returning.as_ref().map(ReturnToken::key);
         Command::Join { entrant, banned, crowded, proof, returning }
+    }
+}
+
+impl Arrival {
+    /// Whom a ban may meet, and whether a token vouches for that name.
+    pub(super) fn who(&self) -> (&Identity, bool) {
+        (&self.identity, self.vouched.is_some())
     }
 }

@@ -120,7 +120,7 @@ fn round(seed: u64, clock: &Runtime, endings: &mut BTreeSet<&'static str>) {
         believed.sort_by_key(|id| roster.iter().position(|other| other == id));
         assert_eq!(believed, roster);
         let (user_id, now) = (report.identity.user_id.as_ref(), SystemTime::now());
-        let ban = told.bans.against(Some(room), user_id, report.address, now);
+        let ban = told.bans.against(Some(room), (user_id, false), report.address, now);
         assert!(ban.is_none(), "{report:?} sits in spite of {ban:?}");
     }
     assert_eq!(hub.counts().members, seated);

@@ -1,6 +1,6 @@
 //! What hosts and administrators do to a room and to those who wait for a seat in it.
 
-use std::{net::IpAddr, sync::Arc, time::SystemTime};
+use std::{sync::Arc, time::SystemTime};
 
 use super::{Inner, RoomCell, commit::Occasion};
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
     hub::{Client, Hub, outbox::Entry},
     id::ClientId,
     protocol::{Frame, Reply},
-    room::{By, Command, Denied, Room, Summary},
+    room::{By, Command, Denied, Member, Room, Summary},
 };
 
 /// What people read whom a host removes, and who is kept out by that.
@@ -156,10 +156,9 @@ impl Inner {
     fn banned_who_wait(&self, bans: &Bans, now: SystemTime) -> Vec<ClientId> {
         let people = self.room.waiting().zip(&self.waiting);
         let banned = people.filter(|(waiter, knocker)| {
-            let (identity, address): (_, IpAddr) =
-                (&waiter.member.identity, knocker.arrival.client.address);
-            let room_id = Some(self.room.id());
-            bans.against(room_id, identity.user_id.as_ref(), address, now).is_some()
+            let Member { identity, vouched, .. } = &*waiter.member;
+            let who = (identity.user_id.as_ref(), vouched.is_some());
+            bans.against(Some(self.room.id()), who, knocker.arrival.client.address, now).is_some()
         });
         banned.map(|(waiter, _)| waiter.member.client_id).collect()
     }

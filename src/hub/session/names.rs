@@ -163,7 +163,10 @@ impl Session {
                 let names = (&identity, vouched, granted);
                 cell.rename(hub, &self.client, names, now, publish)
             }
-            None => hub.bans.admit(None, &identity, self.client.address, now, publish),
+            None => {
+                let who = (&identity, vouched.is_some());
+                hub.bans.admit(None, who, self.client.address, now, publish)
+            }
         };
         admitted.map_err(|ban| banned(&ban))?;
         self.names = Some(names);

@@ -102,7 +102,7 @@ impl Session {
                     self.seat = Some(cell);
                     return Ok(());
                 }
-                Err(NotSeated::Denied(denied)) => self.denied(denied, &cell, &arrival.identity),
+                Err(NotSeated::Denied(denied)) => self.denied(denied, &cell, arrival),
                 Err(NotSeated::Ending) => not_in_room().into(),
                 Err(NotSeated::CellClosed) => {
                     // Its last member left meanwhile, and took the room along.
@@ -118,9 +118,9 @@ impl Session {
     /// Whether the room would let this client in now.
     fn ask(&self, room_id: &RoomId, arrival: &Arrival, proof: Proof) -> Result<(), NotTaken> {
         let (hub, now) = (self.hub(), SystemTime::now());
-        let Arrival { identity, .. } = arrival;
         let Some(cell) = hub.find(room_id) else {
-            if let Some(ban) = hub.bans.against(Some(room_id), identity, self.client.address, now) {
+            let address = self.client.address;
+            if let Some(ban) = hub.bans.against(Some(room_id), arrival.who(), address, now) {
                 return Err(banned(&ban).into());
             }
             return match proof {
@@ -131,11 +131,11 @@ impl Session {
         };
         self.may_change(&cell)?;
         let answer = cell.ask(hub, arrival, proof, now);
-        answer.map_err(|denied| self.denied(denied, &cell, identity))
+        answer.map_err(|denied| self.denied(denied, &cell, arrival))
     }
 
     /// Says a room's refusal in words for people: those of the ban, where it is one.
-    fn denied(&self, denied: Denied, cell: &RoomCell, identity: &Identity) -> NotTaken {
+    fn denied(&self, denied: Denied, cell: &RoomCell, arrival: &Arrival) -> NotTaken {
         let (hub, now) = (self.hub(), SystemTime::now());
         if denied == Denied::PasswordUnchecked {
             return NotTaken::Unchecked;
@@ -146,7 +146,7 @@ impl Session {
             return Rejected { retry_after_ms, ..refusal }.into();
         }
         let ban = (denied == Denied::Banned)
-            .then(|| hub.bans.against(Some(cell.id()), identity, self.client.address, now));
+            .then(|| hub.bans.against(Some(cell.id()), arrival.who(), self.client.address, now));
         ban.flatten().map_or(refusal, |ban| banned(&ban)).into()
     }
 
