@@ -8,6 +8,7 @@ mod agents;
 mod appointments;
 mod bans;
 mod broadcast;
+mod bucket;
 mod cell;
 mod client;
 mod clients;

@@ -1,33 +1,22 @@
 //! How many wrong passwords somebody may give: a bucket for each client and one for each address, and none for a room,
 //! which those who guess could empty before its members come.
-//!
-//! A bucket is one number, the tick in which it will be full again (the generic cell rate algorithm of ITU-T I.371).
-
-use std::collections::HashMap;
-
-use parking_lot::Mutex;
 
 use crate::{
     config::limits,
-    hub::{Network, heartbeat::TICKS_A_SECOND},
+    hub::{
+        Network,
+        bucket::{Bucket, Buckets, Shape},
+        heartbeat::TICKS_A_SECOND,
+    },
 };
 
 /// What one client may still give. It takes 4 bytes, and is full at first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Guesses {
-    full_at: u32,
-}
+pub struct Guesses(Bucket);
 
 /// The same for each address that gave a wrong one lately.
-#[derive(Debug, Default)]
-pub(super) struct Addresses(Mutex<HashMap<Network, Guesses>>);
-
-/// How many a bucket holds, and how many ticks one takes to come.
-#[derive(Debug, Clone, Copy)]
-struct Shape {
-    most: u32,
-    ticks: u32,
-}
+#[derive(Debug)]
+pub(super) struct Addresses(Buckets);
 
 const OF_CLIENT: Shape =
     Shape { most: limits::CLIENT_GUESSES, ticks: limits::CLIENT_GUESS_SECONDS * TICKS_A_SECOND };
@@ -40,54 +29,37 @@ impl Addresses {
     /// # Errors
     /// How many ticks it is until there is one. Then none was taken.
     pub(super) fn take(&self, network: Network, client: &mut Guesses, now: u32) -> Result<(), u32> {
-        client.take(OF_CLIENT, now)?;
-        let mut table = self.0.lock();
-        if table.len() >= limits::GUESSING_ADDRESSES && !table.contains_key(&network) {
-            return Ok(());
-        }
-        let taken = table.entry(network).or_default().take(OF_ADDRESS, now);
-        taken.inspect_err(|_| client.give_back(OF_CLIENT))
+        client.0.take(OF_CLIENT, now)?;
+        self.0.take(network, now).inspect_err(|_| client.0.give_back(OF_CLIENT))
     }
 
     /// It was none: the password was right, or nobody looked at it.
     pub(super) fn give_back(&self, network: Network, client: &mut Guesses) {
-        client.give_back(OF_CLIENT);
-        if let Some(address) = self.0.lock().get_mut(&network) {
-            address.give_back(OF_ADDRESS);
-        }
+        client.0.give_back(OF_CLIENT);
+        self.0.give_back(network);
     }
 
     /// Forgets addresses whose bucket is full.
     pub(super) fn forget(&self, now: u32) {
-        self.0.lock().retain(|_, address| address.full_at > now);
+        self.0.forget(now);
+    }
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        Self(Buckets::new(OF_ADDRESS))
     }
 }
 
 impl From<u32> for Guesses {
     fn from(full_at: u32) -> Self {
-        Self { full_at }
+        Self(Bucket { full_at })
     }
 }
 
 impl From<Guesses> for u32 {
-    fn from(Guesses { full_at }: Guesses) -> Self {
+    fn from(Guesses(Bucket { full_at }): Guesses) -> Self {
         full_at
-    }
-}
-
-impl Guesses {
-    fn take(&mut self, shape: Shape, now: u32) -> Result<(), u32> {
-        let full_at = self.full_at.max(now) + shape.ticks;
-        let wait = (full_at - now).saturating_sub(shape.most * shape.ticks);
-        if wait > 0 {
-            return Err(wait);
-        }
-        self.full_at = full_at;
-        Ok(())
-    }
-
-    fn give_back(&mut self, shape: Shape) {
-        self.full_at = self.full_at.saturating_sub(shape.ticks);
     }
 }
 
@@ -152,14 +124,14 @@ mod tests {
         let (addresses, mut client) = (Addresses::default(), Guesses::default());
         addresses.take(network(1), &mut client, 100).unwrap();
         addresses.forget(100 + SECOND - 1);
-        assert_eq!(addresses.0.lock().len(), 1);
+        assert_eq!(addresses.0.len(), 1);
         addresses.forget(100 + SECOND);
-        assert_eq!(addresses.0.lock().len(), 0);
+        assert_eq!(addresses.0.len(), 0);
         let most = u32::try_from(limits::GUESSING_ADDRESSES).unwrap();
         for nth in 0..most + 10 {
             addresses.take(network(nth), &mut Guesses::default(), 100).unwrap();
         }
-        assert_eq!(addresses.0.lock().len(), limits::GUESSING_ADDRESSES);
+        assert_eq!(addresses.0.len(), limits::GUESSING_ADDRESSES);
         let mut client = Guesses::default();
         assert_eq!(had(&addresses, network(most + 5), &mut client, 100), 5, "for each client");
     }
