@@ -22,7 +22,7 @@ pub use key::BadKey;
 pub use pass::Pass;
 pub use signer::Signer;
 
-use crate::config::{AuthFlags, AuthMode, Jwks, Unguarded, read_guarded};
+use crate::config::{AuthFlags, AuthMode, Jwks, Unguarded, limits, read_guarded};
 use {key::Key, pass::Rules, remote::Remote, token::Token};
 
 /// Decides whose tokens are taken. One for each server, unless nobody is asked for one.
@@ -55,6 +55,16 @@ pub enum KeyError {
         held: &'static str,
         /// What the system says.
         error: Unguarded,
+    },
+    /// Some would never be tried.
+    #[error(
+        "--jwt-public-key-file: {keys} keys are more than the {} that one token is tried against; put them into a JWK \
+         Set with a `kid` each, and name that with --jwks",
+        limits::TOKEN_KEYS
+    )]
+    TooMany {
+        /// How many there are.
+        keys: usize,
     },
     /// What it holds is no key to take.
     #[error("{flag} {file:?}: {fault}")]
@@ -152,13 +162,12 @@ impl Authority {
         let own = Arc::clone(&self.keys.read());
         let fetched = self.remote.as_ref().map(Remote::keys);
         let keys = own.iter().chain(fetched.iter().flat_map(|keys| keys.iter()));
+        let fitting = keys.filter(|key| key.algorithms.contains(&token.algorithm));
         // A key without a name may be the one, whatever the token calls it, and a token may call it nothing.
-        let may_be = |key: &&Key| match (&key.id, &token.key_id) {
-            (Some(own), Some(named)) => own == named,
-            _ => true,
-        };
-        let fits = |key: &&Key| key.algorithms.contains(&token.algorithm);
-        let claims = keys.filter(may_be).filter(fits).find_map(|key| token.verify(&key.key));
+        let is_named = |key: &&Key| key.id.is_some() && key.id == token.key_id;
+        let may_be = |key: &&Key| key.id.is_none() || token.key_id.is_none();
+        let candidates = fitting.clone().filter(is_named).chain(fitting.filter(may_be));
+        let claims = candidates.take(limits::TOKEN_KEYS).find_map(|key| token.verify(&key.key));
         let claims = claims.ok_or(NO_KEY)??;
         self.rules.pass(&claims, now)
     }
@@ -198,6 +207,10 @@ impl Files {
         }
         for file in &self.public {
             keys.extend(read("--jwt-public-key-file", file, Key::from_pem)?);
+        }
+        let public = keys.len() - usize::from(self.secret.is_some());
+        if public > limits::TOKEN_KEYS {
+            return Err(KeyError::TooMany { keys: public });
         }
         if let Some(file) = &self.jwks {
             keys.extend(read("--jwks", file, jwk_set::read)?);

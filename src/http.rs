@@ -205,9 +205,9 @@ impl Http {
             }
             Err(refused) => return (plain(refused.status(), &refused.to_string()), None),
         };
-        let pass = match credential::check(&request, &self.hub).await {
+        let pass = match credential::check(&request, address, &self.hub).await {
             Ok(pass) => pass,
-            Err(not_accepted) => return (not_accepted.answer(), None),
+            Err(refusal) => return (refusal, None),
         };
         let user_agent = ws::user_agent(request.headers());
         let origin = Origin { address, user_agent: user_agent.as_deref() };

@@ -29,6 +29,7 @@ mod removal;
 mod rooms;
 mod session;
 mod timers;
+mod tokens;
 mod turn;
 
 use std::{
@@ -52,6 +53,7 @@ pub use passwords::{Asker, Busy, Guesses};
 pub use removal::{KeepOut, NotRemoved};
 pub use rooms::{NotChanged, NotMade};
 pub use session::{Session, Wish};
+pub use tokens::NotTaken;
 pub use turn::{turn_takes_another, turns};
 
 use crate::{
@@ -66,8 +68,8 @@ use crate::{
 };
 use {
     addresses::Addresses, agents::Agents, appointments::Appointments, bans::BanBook,
-    directory::Directory, drain::Drain, heartbeat::Heartbeat, keep::Keep, passwords::Passwords,
-    rate::Rates, registry::Registry, timers::Timers,
+    bucket::Buckets, directory::Directory, drain::Drain, heartbeat::Heartbeat, keep::Keep,
+    passwords::Passwords, rate::Rates, registry::Registry, timers::Timers,
 };
 
 /// See the module. One for each server.
@@ -85,6 +87,7 @@ pub struct Hub {
     addresses: Addresses,
     bans: BanBook,
     passwords: Passwords,
+    refused_tokens: Buckets,
     timers: Timers,
     started_at: SystemTime,
     since: Instant,
@@ -156,6 +159,7 @@ impl Hub {
             keep: Keep::new(config.outbox_limits(), config.kept_bytes()),
             bans: BanBook::new(),
             passwords: Passwords::new(&metrics),
+            refused_tokens: tokens::refused_tokens(),
             timers: Timers::default(),
             started_at: SystemTime::now(),
             since: Instant::now(),
@@ -193,6 +197,7 @@ impl Hub {
             self.keep.look(now);
             self.addresses.forget(now);
             self.passwords.forget(now);
+            self.refused_tokens.forget(now);
             let now = SystemTime::now();
             self.end_what_is_due(now);
             self.end_bans(now);

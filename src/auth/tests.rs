@@ -222,6 +222,49 @@ fn a_secret_is_good_for_every_length_of_hash_and_does_not_count_its_lines_end() 
 }
 
 #[test]
+fn a_token_is_tried_against_8_keys_and_first_against_those_of_its_name() {
+    let other = || Key::from_secret(&[&b"other"[..], SECRET].concat()).unwrap();
+    let named = |id: Option<&str>, key: Key| Key { id: id.map(str::to_owned), ..key };
+    let is_taken = |others: usize, of: Option<&str>, id: Option<&str>, says: Option<&str>| {
+        let keys = (0..others).map(|_| named(of, other())).chain([named(id, secret())]);
+        let authority = authority(secret(), Rules::default());
+        *authority.keys.write() = keys.collect();
+        let header = Header { kid: says.map(str::to_owned), ..Header::default() };
+        let text = signed(&header, &with(json!({})));
+        let now = UNIX_EPOCH + Duration::from_secs(NOW);
+        authority.verify(&Token::read(&text).unwrap(), now).is_ok()
+    };
+    let most = limits::TOKEN_KEYS;
+    for (others, of, id, says, expected) in [
+        (most - 1, None, None, None, true),
+        (most, None, None, None, false),
+        (most, Some("a"), Some("b"), None, false),
+        (limits::JWKS_KEYS, Some("a"), Some("b"), Some("b"), true),
+        (limits::JWKS_KEYS, None, Some("b"), Some("b"), true),
+        (limits::JWKS_KEYS, Some("b"), Some("b"), Some("b"), false),
+        (limits::JWKS_KEYS, Some("a"), None, Some("b"), true),
+    ] {
+        assert_eq!(is_taken(others, of, id, says), expected, "{others} {of:?} {id:?} {says:?}");
+    }
+}
+
+#[test]
+fn more_keys_in_files_than_a_token_is_tried_against_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let read = |keys: usize| {
+        let one = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(&file, rcgen::PublicKeyData::subject_public_key_info(&one)).unwrap();
+        let block = pem::encode(&Pem::new("PUBLIC KEY", std::fs::read(&file).unwrap()));
+        std::fs::write(&file, block.repeat(keys)).unwrap();
+        Files { secret: None, public: vec![file.clone()], jwks: None }.read()
+    };
+    assert!(read(limits::TOKEN_KEYS).is_ok());
+    let fault = read(limits::TOKEN_KEYS + 1).unwrap_err().to_string();
+    assert!(fault.contains("--jwks") && fault.contains("9 keys"), "{fault}");
+}
+
+#[test]
 fn weak_secrets_are_refused() {
     for secret in [
         "",

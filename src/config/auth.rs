@@ -26,7 +26,7 @@ pub struct AuthFlags {
     pub jwt_secret_file: Option<PathBuf>,
 
     /// A public key of who signs tokens (PEM): RSA for RS256 to PS512, P-256 for ES256, P-384 for ES384, Ed25519 for
-    /// EdDSA. May be given more than once.
+    /// EdDSA. May be given more than once; all together are 8 keys at most.
     #[arg(
         long = "jwt-public-key-file",
         env = "SIGNALPOST_JWT_PUBLIC_KEY_FILE",
@@ -36,7 +36,7 @@ pub struct AuthFlags {
     pub jwt_public_key_files: Vec<PathBuf>,
 
     /// The public keys of who signs tokens, as a JWK Set (RFC 7517): a file, or an https address, which is asked every
-    /// ten minutes, and for a key that is not known yet.
+    /// ten minutes, and for a key that is not known yet. A token without a `kid` is tried against 8 of them at most.
     #[arg(long, env = "SIGNALPOST_JWKS", value_name = "FILE|URL", value_parser = OsStringValueParser::new().try_map(jwks))]
     pub jwks: Option<Jwks>,
 

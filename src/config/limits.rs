@@ -16,8 +16,9 @@ pub const CLIENT_GUESS_SECONDS: u32 = 5;
 pub const ADDRESS_GUESSES: u32 = 20;
 /// See [`ADDRESS_GUESSES`].
 pub const ADDRESS_GUESS_SECONDS: u32 = 1;
-/// Most addresses whose wrong passwords are remembered; those of others beyond count for their clients only.
-pub const GUESSING_ADDRESSES: usize = 65_536;
+/// Most addresses whose wrong passwords are remembered, and as many for refused tokens; wrong passwords of others beyond
+/// count for their clients only.
+pub const COUNTED_ADDRESSES: usize = 65_536;
 /// Most passwords of one address that wait to be hashed.
 pub const ADDRESS_PASSWORDS: usize = 64;
 /// Most passwords that wait to be hashed, of all addresses together.
@@ -150,6 +151,12 @@ pub const TURN_RENEWED_BEFORE: Duration = Duration::from_secs(30);
 pub const LEAST_SECRET_BYTES: usize = 32;
 /// Longest token, in bytes.
 pub const TOKEN_BYTES: usize = 8 << 10;
+/// Tokens of an address that may be refused at once, and how many more in a second.
+pub const REFUSED_TOKENS: u32 = 200;
+/// See [`REFUSED_TOKENS`].
+pub const REFUSED_TOKENS_A_SECOND: u32 = 4;
+/// Most keys that one token is tried against.
+pub const TOKEN_KEYS: usize = 8;
 /// How far the clock of who makes tokens may be from the server's own.
 pub const TOKEN_LEEWAY: Duration = Duration::from_secs(30);
 /// How long before a token expires its client hears of it.

@@ -1,42 +1,55 @@
 //! The token that somebody shows with the request to become a WebSocket (RFC 6750, section 2): in a header, or in the
 //! address, for those who can set no header. Neither is ever logged.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 
 use hyper::{
     Request, StatusCode,
-    header::{AUTHORIZATION, CONNECTION, HeaderValue, WWW_AUTHENTICATE},
+    header::{AUTHORIZATION, CONNECTION, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use url::form_urlencoded;
 
 use super::{Response, plain};
-use crate::{auth::Pass, hub::Hub, protocol::Token};
+use crate::{
+    auth::Pass,
+    hub::{Hub, Network, NotTaken},
+    protocol::Token,
+};
 
-/// The token is not accepted.
+/// More than one token is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NotAccepted;
+struct Several;
 
-/// What the token of a request says, if it shows one and anybody is asked for it.
-pub(super) async fn check<B>(request: &Request<B>, hub: &Hub) -> Result<Option<Pass>, NotAccepted> {
+/// What the token of a request says, if it shows one and anybody is asked for it. `address` is whose it is.
+///
+/// # Errors
+/// The answer.
+pub(super) async fn check<B>(
+    request: &Request<B>,
+    address: IpAddr,
+    hub: &Hub,
+) -> Result<Option<Pass>, Response> {
     let Some(authority) = hub.authority() else { return Ok(None) };
     let checked = match token(request) {
         Ok(None) => return Ok(None),
-        Ok(Some(token)) => authority.check(token.as_str()).await.map_err(|_| NotAccepted),
-        Err(not_accepted) => Err(not_accepted),
+        Ok(Some(token)) => hub.check_token(authority, Network::of(address), token.as_str()).await,
+        Err(Several) => {
+            hub.metrics.token(false);
+            Err(NotTaken::Refused)
+        }
     };
-    hub.metrics.token(checked.is_ok());
-    checked.map(Some)
+    checked.map(Some).map_err(answer)
 }
 
 /// The one token of a request, if it has any. What a proxy in front asks for (`Basic`) is none.
-fn token<B>(request: &Request<B>) -> Result<Option<Token>, NotAccepted> {
+fn token<B>(request: &Request<B>) -> Result<Option<Token>, Several> {
     let headers = request.headers().get_all(AUTHORIZATION).into_iter();
     let shown = headers.filter_map(|value| bearer(value).map(Cow::Borrowed));
     let query = request.uri().query().unwrap_or_default().as_bytes();
     let named = form_urlencoded::parse(query).filter(|(name, _)| name == "access_token");
     let mut tokens = shown.chain(named.map(|(_, value)| value));
     match (tokens.next(), tokens.next()) {
-        (_, Some(_)) => Err(NotAccepted),
+        (_, Some(_)) => Err(Several),
         (token, None) => Ok(token.map(Token::new)),
     }
 }
@@ -48,23 +61,34 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-impl NotAccepted {
-    /// The answer (RFC 6750, section 3), the same whatever is wrong with the token.
-    pub(super) fn answer(self) -> Response {
-        let mut response = plain(StatusCode::UNAUTHORIZED, "The token is not accepted.");
-        let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        // Whoever tries many takes many connections, which are counted.
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        response
-    }
+/// The answer (RFC 6750, section 3; RFC 6585, section 4), the same whatever is wrong with the token.
+fn answer(not_taken: NotTaken) -> Response {
+    let mut response = match not_taken {
+        NotTaken::Refused => {
+            let mut response = plain(StatusCode::UNAUTHORIZED, "The token is not accepted.");
+            let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            response
+        }
+        NotTaken::TooMany { retry_after } => {
+            let text = "Too many tokens of your address were not accepted; try again shortly.";
+            let mut response = plain(StatusCode::TOO_MANY_REQUESTS, text);
+            let seconds = retry_after.as_millis().div_ceil(1000).to_string();
+            let seconds = HeaderValue::from_str(&seconds).expect("a number");
+            response.headers_mut().insert(RETRY_AFTER, seconds);
+            response
+        }
+    };
+    // Whoever tries many takes many connections, which are counted.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(uri: &str, authorization: &[&'static [u8]]) -> Result<Option<String>, NotAccepted> {
+    fn read(uri: &str, authorization: &[&'static [u8]]) -> Result<Option<String>, Several> {
         let mut request = Request::get(uri).body(()).unwrap();
         for value in authorization {
             let value = HeaderValue::from_bytes(value).unwrap();
@@ -87,9 +111,9 @@ mod tests {
             ("/ws", &[b"\xe9"], some("")),
             ("/ws?access_token=a%2Eb.c&x=y", &[], some("a.b.c")),
             ("/?access_token=", &[], some("")),
-            ("/ws?access_token=a&access_token=a", &[], Err(NotAccepted)),
-            ("/ws?access_token=a", &[b"Bearer a"], Err(NotAccepted)),
-            ("/ws", &[b"Bearer a", b"Bearer b"], Err(NotAccepted)),
+            ("/ws?access_token=a&access_token=a", &[], Err(Several)),
+            ("/ws?access_token=a", &[b"Bearer a"], Err(Several)),
+            ("/ws", &[b"Bearer a", b"Bearer b"], Err(Several)),
         ] {
             assert_eq!(read(uri, headers), expected, "{uri} {headers:?}");
         }

@@ -52,10 +52,17 @@ impl Buckets {
     }
 
     /// # Errors
+    /// How many ticks it is until there is one.
+    pub(super) fn has_one(&self, network: Network, now: u32) -> Result<(), u32> {
+        let bucket = self.table.lock().get(&network).copied();
+        bucket.unwrap_or_default().take(self.shape, now)
+    }
+
+    /// # Errors
     /// How many ticks it is until there is one. Then none was taken.
     pub(super) fn take(&self, network: Network, now: u32) -> Result<(), u32> {
         let mut table = self.table.lock();
-        if table.len() >= limits::GUESSING_ADDRESSES && !table.contains_key(&network) {
+        if table.len() >= limits::COUNTED_ADDRESSES && !table.contains_key(&network) {
             return Ok(());
         }
         table.entry(network).or_default().take(self.shape, now)

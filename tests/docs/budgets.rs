@@ -57,7 +57,7 @@ fn every_limit_names_a_test_that_is_there() {
             limits::CLIENT_GUESS_SECONDS
         ),
         format!(
-            "of an address | {} at once, then one every {} s",
+            "passwords of an address (IPv6: /48) | {} at once, then one every {} s",
             limits::ADDRESS_GUESSES,
             limits::ADDRESS_GUESS_SECONDS
         ),
@@ -101,6 +101,17 @@ fn every_limit_names_a_test_that_is_there() {
         format!("it is told {} s before", limits::TOKEN_EXPIRING.as_secs()),
         format!("waits for its key | {} s", limits::JWKS_WAIT.as_secs()),
         format!("a token | {} KiB", limits::TOKEN_BYTES >> 10),
+        format!(
+            "refused tokens of an address (IPv6: /48) | {} at once, then {} a second",
+            limits::REFUSED_TOKENS,
+            limits::REFUSED_TOKENS_A_SECOND
+        ),
+        format!("of its `kid` first | {} |", limits::TOKEN_KEYS),
+        format!(
+            "are | {},{:03} |",
+            limits::COUNTED_ADDRESSES / 1000,
+            limits::COUNTED_ADDRESSES % 1000
+        ),
         format!("{}, {} KiB of JSON", limits::TOKEN_ROOMS, limits::VOUCHED_BYTES >> 10),
         format!("for unknown keys | {} s", limits::JWKS_AGAIN.as_secs()),
         format!(

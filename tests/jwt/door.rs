@@ -3,7 +3,10 @@
 use std::fs;
 
 use serde_json::json;
-use signalpost::admin::pb::{DisconnectClientRequest, disconnect_client_request::BanOptions};
+use signalpost::{
+    admin::pb::{DisconnectClientRequest, disconnect_client_request::BanOptions},
+    config::limits,
+};
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{Error, client::IntoClientRequest, http::HeaderValue},
@@ -157,6 +160,46 @@ async fn a_token_may_come_with_the_upgrade() {
     }
     // A stranger may still come, and show a token later.
     assert!(come(&server, "/ws", &["Basic YTpi"]).await.is_ok());
+}
+
+#[tokio::test]
+async fn an_address_has_200_refused_tokens_at_once_and_good_ones_cost_nothing() {
+    let issuer = Issuer::new();
+    let server = TestServer::with(&format!("{} --rate-limit 0", issuer.flags()));
+    let mut client = server.client().await;
+    let good = json!({"type": "register", "token": issuer.token("ann", json!({}))});
+    let bad = json!({"type": "register", "token": issuer.token("ann", json!({"exp": 1}))});
+    let most = usize::try_from(limits::REFUSED_TOKENS).unwrap();
+    for _ in 0..most + 100 {
+        assert_eq!(client.ask(good.clone()).await["type"], "registered");
+    }
+    let mut refused = 0;
+    let limited = loop {
+        let answer = client.ask(bad.clone()).await;
+        if answer["code"] != "unauthenticated" {
+            break answer;
+        }
+        refused += 1;
+    };
+    // Some may have come back meanwhile.
+    assert!((most..2 * most).contains(&refused), "{refused}");
+    assert_eq!((&limited["code"], &limited["retryAfterMs"]), (&json!("rate-limited"), &json!(250)));
+
+    // Until one comes back, no token is looked at, and each that is refused takes it again.
+    let refusal = loop {
+        client.ask(bad.clone()).await;
+        let url = server.url("/ws?access_token=x");
+        match within(connect_async(url)).await {
+            Err(Error::Http(answer)) if answer.status() == 401 => {}
+            Err(Error::Http(answer)) => break answer,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(refusal.status(), 429);
+    assert_eq!(refusal.headers()["retry-after"], "1");
+    assert_eq!(refusal.headers()["connection"], "close");
+    // Without one, nobody is kept out.
+    server.client().await;
 }
 
 #[tokio::test]

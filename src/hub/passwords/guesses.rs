@@ -127,11 +127,11 @@ mod tests {
         assert_eq!(addresses.0.len(), 1);
         addresses.forget(100 + SECOND);
         assert_eq!(addresses.0.len(), 0);
-        let most = u32::try_from(limits::GUESSING_ADDRESSES).unwrap();
+        let most = u32::try_from(limits::COUNTED_ADDRESSES).unwrap();
         for nth in 0..most + 10 {
             addresses.take(network(nth), &mut Guesses::default(), 100).unwrap();
         }
-        assert_eq!(addresses.0.len(), limits::GUESSING_ADDRESSES);
+        assert_eq!(addresses.0.len(), limits::COUNTED_ADDRESSES);
         let mut client = Guesses::default();
         assert_eq!(had(&addresses, network(most + 5), &mut client, 100), 5, "for each client");
     }

@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 use super::{Session, banned};
 use crate::{
-    auth::{Pass, Refused},
+    auth::Pass,
     config::limits,
     event::Administrator,
     hub::{
-        Ending,
+        Ending, NotTaken,
         appointments::{Due, token_expiring, unauthenticated},
         client::Names,
     },
@@ -58,16 +58,15 @@ impl Session {
     ) -> Result<Result<(), Rejected>, E> {
         // Whoever takes no tokens makes no such wish.
         let Some(authority) = self.hub().authority().cloned() else { return Ok(Ok(())) };
-        let checked = async move { authority.check(token.as_str()).await };
+        let (hub, network) = (Arc::clone(self.hub()), self.client.network());
+        let checked = async move { hub.check_token(&authority, network, token.as_str()).await };
         let checked = self.wait_for(checked, meanwhile).await?;
-        self.hub().metrics.token(checked.is_ok());
-        Ok(checked
-            .map_err(|_: Refused| Rejected::new(Code::Unauthenticated, "The token is not accepted"))
-            .and_then(|pass| self.take_pass(pass, display_name))
-            .map(|left| {
+        Ok(checked.map_err(Rejected::from).and_then(|pass| self.take_pass(pass, display_name)).map(
+            |left| {
                 self.reply_registered(request_id);
                 self.warn_if_short(left);
-            }))
+            },
+        ))
     }
 
     /// Registers by the client's own word, which adds to that of its token if it has one.
@@ -184,6 +183,18 @@ impl Session {
         let Some(user_id) = self.names.as_ref().and_then(|names| names.user_id()) else { return };
         let role = self.hub().authority().map(|_| self.standing().0.as_str());
         self.reply(&Reply::Registered { user_id, role, request_id });
+    }
+}
+
+impl From<NotTaken> for Rejected {
+    fn from(not_taken: NotTaken) -> Self {
+        match not_taken {
+            NotTaken::Refused => Self::new(Code::Unauthenticated, "The token is not accepted"),
+            NotTaken::TooMany { retry_after } => Self::rate_limited(
+                "Too many tokens of your address were not accepted; try again shortly",
+                u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX),
+            ),
+        }
     }
 }
 
