@@ -6,13 +6,14 @@ mod support;
 
 use std::{
     io,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, Ipv6Addr},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use futures_util::FutureExt;
 use signalpost::{
+    config::limits,
     hub::{Asker, Busy, Guesses, Hub, Network},
     metrics::{Exposition, Source},
     password::Password,
@@ -68,6 +69,20 @@ async fn who_is_beside_many_others_waits_for_few_of_them() {
     assert_eq!(member, Ok(true));
     let waits = waiting.iter_mut().any(|guess| guess.as_mut().now_or_never().is_none());
     assert!(waits, "all of them were before the member");
+}
+
+#[tokio::test]
+async fn the_networks_of_a_site_wait_in_one_lane() {
+    let (hub, x) = (hub(), password("x"));
+    let of = |nth: u16| {
+        let address = Ipv6Addr::from([0x2001, 0xdb8, 7, nth, 0, 0, 0, 1]);
+        Box::pin(hub.hash_password(Asker::Client(Network::of(address.into())), &x))
+    };
+    let many = u16::try_from(limits::ADDRESS_PASSWORDS).unwrap() * 2;
+    let mut waiting: Vec<_> = (0..many).map(of).collect();
+    let busy = Some(Err(Busy { retry_after: limits::PASSWORD_RETRY }));
+    let refused = waiting.iter_mut().filter_map(|hash| hash.as_mut().now_or_never().map(Some));
+    assert!(refused.filter(|answer| *answer == busy).count() > 40);
 }
 
 #[tokio::test]

@@ -107,6 +107,12 @@ impl Network {
             IpAddr::V6(address) => u64::try_from(address.to_bits() >> 64).expect("64 bits"),
         })
     }
+
+    /// The first of its site (IPv6: /48, RFC 6177), for what each of 2^16 networks must not have once more.
+    pub(super) fn of_site(self) -> Self {
+        let is_ipv4 = u32::try_from(self.0).is_ok();
+        Self(if is_ipv4 { self.0 } else { self.0 >> 16 << 16 })
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +137,20 @@ mod tests {
             assert_eq!(addresses.enter(other, 0), Ok(()));
             addresses.leave(Network::of(same));
             assert_eq!(addresses.enter(one, 0), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_site_is_an_ipv4_address_or_a_48() {
+        for (one, other, expected) in [
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("192.0.2.1", "192.1.2.1", false),
+            ("2001:db8:7:1::1", "2001:db8:7:ffff::2", true),
+            ("2001:db8:7::", "2001:db8:8::", false),
+        ] {
+            let [one, other] = [one, other].map(|text| Network::of(address(text)).of_site());
+            assert_eq!(one == other, expected, "{one:?} {other:?}");
         }
     }
 

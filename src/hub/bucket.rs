@@ -21,7 +21,7 @@ pub(super) struct Bucket {
     pub(super) full_at: u32,
 }
 
-/// One for each address that took something lately.
+/// One for each address (IPv6: /48) that took something lately.
 #[derive(Debug)]
 pub(super) struct Buckets {
     shape: Shape,
@@ -54,14 +54,14 @@ impl Buckets {
     /// # Errors
     /// How many ticks it is until there is one.
     pub(super) fn has_one(&self, network: Network, now: u32) -> Result<(), u32> {
-        let bucket = self.table.lock().get(&network).copied();
+        let bucket = self.table.lock().get(&network.of_site()).copied();
         bucket.unwrap_or_default().take(self.shape, now)
     }
 
     /// # Errors
     /// How many ticks it is until there is one. Then none was taken.
     pub(super) fn take(&self, network: Network, now: u32) -> Result<(), u32> {
-        let mut table = self.table.lock();
+        let (mut table, network) = (self.table.lock(), network.of_site());
         if table.len() >= limits::COUNTED_ADDRESSES && !table.contains_key(&network) {
             return Ok(());
         }
@@ -69,7 +69,7 @@ impl Buckets {
     }
 
     pub(super) fn give_back(&self, network: Network) {
-        if let Some(bucket) = self.table.lock().get_mut(&network) {
+        if let Some(bucket) = self.table.lock().get_mut(&network.of_site()) {
             bucket.give_back(self.shape);
         }
     }

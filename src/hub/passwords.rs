@@ -45,7 +45,7 @@ pub(super) struct Passwords {
 pub enum Asker {
     /// All administrators together.
     Administrator,
-    /// All clients of an address together.
+    /// All clients of an address (IPv6: /48) together.
     Client(Network),
 }
 
@@ -136,6 +136,10 @@ impl Passwords {
         password: &Password,
         wish: impl FnOnce(oneshot::Sender<T>) -> Wish,
     ) -> Result<T, Busy> {
+        let asker = match asker {
+            Asker::Client(network) => Asker::Client(network.of_site()),
+            Asker::Administrator => asker,
+        };
         let (answer, answered) = oneshot::channel();
         let metrics = Arc::clone(&self.metrics);
         let (password, asked_at) = (password.clone(), Instant::now());

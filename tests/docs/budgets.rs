@@ -62,7 +62,7 @@ fn every_limit_names_a_test_that_is_there() {
             limits::ADDRESS_GUESS_SECONDS
         ),
         format!(
-            "{} of an address, {} in all",
+            "{} of an address (IPv6: /48), {} in all",
             limits::ADDRESS_PASSWORDS,
             limits::WAITING_PASSWORDS
         ),

@@ -110,6 +110,16 @@ mod tests {
     }
 
     #[test]
+    fn the_networks_of_a_site_have_one_bucket() {
+        let addresses = Addresses::default();
+        let mut come = |nth: u16| {
+            let address = std::net::Ipv6Addr::from([0x2001, 0xdb8, 7, nth, 0, 0, 0, 1]);
+            had(&addresses, Network::of(address.into()), &mut Guesses::default(), 100)
+        };
+        assert_eq!((0..6).map(&mut come).collect::<Vec<_>>(), [5, 5, 5, 5, 0, 0]);
+    }
+
+    #[test]
     fn what_was_no_guess_costs_nothing() {
         let (addresses, mut client) = (Addresses::default(), Guesses::default());
         for now in 0..1000 {
