@@ -77,7 +77,7 @@ async fn who_prints_what_holds_a_secret_sees_none() {
     shown("the authority", &Authority::of(&config.auth_flags).unwrap());
     shown("ICE servers", &IceServers::of(&config).unwrap());
     shown("administrators", &TokenFile::of(&config).unwrap());
-    shown("a signer", &Signer::with_secret(Path::new(&issuer.file)).is_ok());
+    shown("a signer", &Signer::with_secret(Path::new(&issuer.file)).unwrap());
     shown("the server", &Server::bind(config).unwrap());
 
     let words = ["admin", "eve", "--role", "admin"].map(Into::into);
