@@ -23,13 +23,13 @@ pub use pass::Pass;
 pub use signer::Signer;
 
 use crate::config::{AuthFlags, AuthMode, Jwks, Unguarded, limits, read_guarded};
-use {key::Key, pass::Rules, remote::Remote, token::Token};
+use {key::Key, pass::Expected, remote::Remote, token::Token};
 
 /// Decides whose tokens are taken. One for each server, unless nobody is asked for one.
 #[derive(Debug)]
 pub struct Authority {
     is_required: bool,
-    rules: Rules,
+    expected: Expected,
     files: Files,
     keys: RwLock<Arc<[Key]>>,
     remote: Option<Remote>,
@@ -120,7 +120,7 @@ impl Authority {
         };
         Ok(Some(Self {
             is_required: flags.mode() == AuthMode::Required,
-            rules: Rules::of(flags),
+            expected: Expected::of(flags),
             keys: RwLock::new(files.read()?),
             files,
             remote,
@@ -169,7 +169,7 @@ impl Authority {
         let candidates = fitting.clone().filter(is_named).chain(fitting.filter(may_be));
         let claims = candidates.take(limits::TOKEN_KEYS).find_map(|key| token.verify(&key.key));
         let claims = claims.ok_or(NO_KEY)??;
-        self.rules.pass(&claims, now)
+        self.expected.pass(&claims, now)
     }
 
     /// Keeps the JWK Set of an address, if there is one, for as long as it is polled.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::{Refused, token::Members};
+use super::{Refused, token::Object};
 use crate::{
     config::{AuthFlags, limits},
     id::{DisplayName, RoomId, UserId},
@@ -35,7 +35,7 @@ pub struct Pass {
 
 /// Whose tokens, for whom, are taken.
 #[derive(Debug, Default)]
-pub(super) struct Rules {
+pub(super) struct Expected {
     issuer: Option<String>,
     audiences: Vec<String>,
 }
@@ -56,7 +56,7 @@ impl Pass {
     }
 }
 
-impl Rules {
+impl Expected {
     pub(super) fn of(flags: &AuthFlags) -> Self {
         Self { issuer: flags.jwt_issuer.clone(), audiences: flags.jwt_audiences.clone() }
     }
@@ -67,7 +67,7 @@ impl Rules {
     }
 
     /// Reads the claims (RFC 7519, section 4) of a token whose signature was verified.
-    pub(super) fn pass(&self, claims: &Members, now: SystemTime) -> Result<Pass, Refused> {
+    pub(super) fn pass(&self, claims: &Object, now: SystemTime) -> Result<Pass, Refused> {
         self.check_parties(claims)?;
         let expires_at = check_times(claims, now)?;
         let user_id = claims.get::<String>("sub", "`sub` is no string")?;
@@ -86,7 +86,7 @@ impl Rules {
         })
     }
 
-    fn check_parties(&self, claims: &Members) -> Result<(), Refused> {
+    fn check_parties(&self, claims: &Object) -> Result<(), Refused> {
         if self.issuer.is_some()
             && claims.get::<String>("iss", "`iss` is no string")? != self.issuer
         {
@@ -105,7 +105,7 @@ impl Rules {
 }
 
 /// When the token ends, unless it did, or does not hold yet.
-fn check_times(claims: &Members, now: SystemTime) -> Result<SystemTime, Refused> {
+fn check_times(claims: &Object, now: SystemTime) -> Result<SystemTime, Refused> {
     let expires_at = time(claims, "exp", "`exp` is no time")?.ok_or(Refused("it has no `exp`"))?;
     if now >= expires_at + limits::TOKEN_LEEWAY {
         return Err(Refused("it has expired"));
@@ -122,7 +122,7 @@ fn check_times(claims: &Members, now: SystemTime) -> Result<SystemTime, Refused>
 }
 
 fn time(
-    claims: &Members,
+    claims: &Object,
     name: &str,
     otherwise: &'static str,
 ) -> Result<Option<SystemTime>, Refused> {
@@ -139,21 +139,22 @@ fn plain<T: FromStr>(text: &str, otherwise: &'static str) -> Result<T, Refused> 
     name.ok_or(Refused(otherwise))
 }
 
-fn role(claims: &Members) -> Result<Role, Refused> {
+fn role(claims: &Object) -> Result<Role, Refused> {
     const OTHERWISE: &str = "`role` is none of guest, member and host";
     let Some(name) = claims.get::<String>("role", OTHERWISE)? else { return Ok(Role::Member) };
     let role = Role::ALL.into_iter().find(|role| role.as_str() == name);
     role.ok_or(Refused(OTHERWISE))
 }
 
-fn metadata(claims: &Members) -> Result<Option<Box<str>>, Refused> {
-    match claims.json("metadata").filter(|json| *json != "null") {
+fn metadata(claims: &Object) -> Result<Option<Box<str>>, Refused> {
+    match claims.json("metadata") {
+        Some("null") => Err(Refused("`metadata` is null; a claim without a value is left out")),
         Some(json) if json.len() > limits::VOUCHED_BYTES => Err(Refused("`metadata` is too long")),
         metadata => Ok(metadata.map(Box::from)),
     }
 }
 
-fn rooms(claims: &Members) -> Result<Option<Box<[Box<str>]>>, Refused> {
+fn rooms(claims: &Object) -> Result<Option<Box<[Box<str>]>>, Refused> {
     let rooms = claims.get::<Box<[Box<str>]>>("rooms", "`rooms` is no list of strings")?;
     let Some(rooms) = rooms else { return Ok(None) };
     if rooms.len() > limits::TOKEN_ROOMS {

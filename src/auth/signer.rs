@@ -5,7 +5,7 @@ use std::{path::Path, time::SystemTime};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::Value;
 
-use super::{KeyError, Refused, Rules, key::BadKey, key::Key, read, token::Members};
+use super::{Expected, KeyError, Refused, key::BadKey, key::Key, read, token::Object};
 
 /// See the module.
 #[derive(Debug)]
@@ -59,8 +59,8 @@ impl Signer {
     pub fn sign(&self, key_id: Option<&str>, claims: &Value) -> Result<String, Refused> {
         let audience = claims["aud"].as_array().into_iter().flatten();
         let audience = audience.filter_map(|name| name.as_str().map(str::to_owned)).collect();
-        let members = Members::of(claims).ok_or(Refused("its claims are no object"))?;
-        Rules::for_audience(audience).pass(&members, SystemTime::now())?;
+        let object = Object::of(claims).ok_or(Refused("its claims are no object"))?;
+        Expected::for_audience(audience).pass(&object, SystemTime::now())?;
         let mut header = Header::new(self.algorithm);
         header.kid = key_id.map(str::to_owned);
         Ok(encode(&header, claims, &self.key).expect("a key that has signed before"))

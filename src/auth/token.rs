@@ -28,8 +28,8 @@ pub(super) struct Token<'a> {
     claims: &'a str,
 }
 
-/// A JSON object's members, each unread; no name twice (RFC 8725, section 2.4).
-pub(super) struct Members(BTreeMap<String, Box<RawValue>>);
+/// A JSON object, its members unread; no name twice (RFC 8725, section 2.4).
+pub(super) struct Object(BTreeMap<String, Box<RawValue>>);
 
 impl<'a> Token<'a> {
     pub(super) fn read(text: &'a str) -> Result<Self, Refused> {
@@ -42,7 +42,7 @@ impl<'a> Token<'a> {
         if claims.contains('.') {
             return Err(PARTS);
         }
-        let header = Members::read(header).ok_or(Refused("its header is no proper JSON object"))?;
+        let header = Object::read(header).ok_or(Refused("its header is no proper JSON object"))?;
         if header.has("crit") {
             return Err(Refused("it has `crit`, and nothing of that kind is understood here"));
         }
@@ -64,11 +64,10 @@ impl<'a> Token<'a> {
     }
 
     /// What it says, if it is signed with this key.
-    pub(super) fn verify(&self, key: &DecodingKey) -> Option<Result<Members, Refused>> {
+    pub(super) fn verify(&self, key: &DecodingKey) -> Option<Result<Object, Refused>> {
         let Self { algorithm, signed, signature, claims, .. } = self;
         let is_signed = crypto::verify(signature, signed, key, *algorithm).unwrap_or(false);
-        let claims =
-            || Members::read(claims).ok_or(Refused("its claims are no proper JSON object"));
+        let claims = || Object::read(claims).ok_or(Refused("its claims are no proper JSON object"));
         is_signed.then(claims)
     }
 }
@@ -78,7 +77,7 @@ pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
     if name == "Ed25519" { Some(Algorithm::EdDSA) } else { name.parse().ok() }
 }
 
-impl Members {
+impl Object {
     fn read(part: &str) -> Option<Self> {
         serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
     }
@@ -108,28 +107,28 @@ impl Members {
     }
 }
 
-impl<'de> Deserialize<'de> for Members {
+impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
+        struct Whole;
 
-        impl<'de> Visitor<'de> for Object {
-            type Value = Members;
+        impl<'de> Visitor<'de> for Whole {
+            type Value = Object;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
                 let mut members = BTreeMap::new();
                 while let Some((name, value)) = map.next_entry()? {
                     if members.insert(name, value).is_some() {
                         return Err(A::Error::custom("a name stands there twice"));
                     }
                 }
-                Ok(Members(members))
+                Ok(Object(members))
             }
         }
 
-        deserializer.deserialize_map(Object)
+        deserializer.deserialize_map(Whole)
     }
 }
