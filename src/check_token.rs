@@ -1,18 +1,19 @@
 //! `signalpost check-token`: says of a token what a server with the same flags would.
 
 use std::{
+    env,
     ffi::OsString,
     fs,
     io::{self, Read},
     path::PathBuf,
 };
 
-use clap::{Parser, error::ErrorKind};
+use clap::{CommandFactory, Parser, error::ErrorKind};
 use serde_json::{Value, json};
 
 use crate::{
     auth::{Authority, Pass},
-    config::{AuthFlags, refuse_pasted},
+    config::{AuthFlags, read_settings},
 };
 
 /// Reads a token (JWT) and prints what it says, or why a server with these flags would not take it.
@@ -56,8 +57,8 @@ impl Options {
                         standard input, or in a file\n";
             return Err(clap::Error::raw(ErrorKind::ValueValidation, text));
         }
-        refuse_pasted(&words)?;
-        Self::try_parse_from([OsString::from("signalpost check-token")].into_iter().chain(words))
+        let words = [OsString::from("signalpost check-token")].into_iter().chain(words);
+        read_settings(Self::command(), &words.collect::<Vec<_>>(), |name| env::var_os(name))
     }
 
     /// What the token says, as JSON.

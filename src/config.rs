@@ -26,7 +26,7 @@ use std::{
 };
 
 use clap::{
-    ArgAction, CommandFactory, FromArgMatches, Parser, ValueEnum,
+    ArgAction, CommandFactory, Parser, ValueEnum,
     builder::{BoolishValueParser, RangedU64ValueParser},
 };
 use ipnet::IpNet;
@@ -36,6 +36,7 @@ pub use base_path::BasePath;
 pub use capacity::Capacity;
 pub use contradiction::Contradiction;
 pub use door::{ADMIN_TOKEN_PREFIX, AdminDoor};
+pub use environment::read as read_settings;
 pub use frame_ancestor::FrameAncestor;
 pub use guarded::{Unguarded, read_guarded};
 pub use ice::{BadLine, IceServer};
@@ -242,12 +243,8 @@ impl Config {
         variable: impl Fn(&OsStr) -> Option<OsString>,
     ) -> Result<Self, clap::Error> {
         let given: Vec<OsString> = given.into_iter().collect();
-        let command = environment::without_empty(Self::command(), &variable);
-        let command = environment::with_secrets(command, &given);
-        let words = environment::words(&command, &given, &variable);
-        refuse_pasted(&words)?;
-        let matches = command.try_get_matches_from(words);
-        matches.and_then(|matches| Self::from_arg_matches(&matches)).map_err(environment::shown)
+        let command = environment::with_secrets(Self::command(), &given);
+        environment::read(command, &given, variable)
     }
 
     /// Checks what no single flag can tell.

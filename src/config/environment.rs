@@ -6,9 +6,13 @@ use std::{
     os::unix::ffi::OsStrExt,
 };
 
-use clap::{Arg, Command, builder::Resettable, error::ContextKind, error::ContextValue};
+use clap::{
+    Arg, Command, FromArgMatches,
+    builder::Resettable,
+    error::{ContextKind, ContextValue},
+};
 
-use super::{door, ice};
+use super::{door, ice, refuse_pasted};
 
 /// Stands for what a start-up error, which ends up in logs, must not repeat.
 const HIDDEN: &str = "(not repeated, as it may hold a secret; ICE servers come after --ice-server)";
@@ -16,8 +20,24 @@ const HIDDEN: &str = "(not repeated, as it may hold a secret; ICE servers come a
 const HIDDEN_TOKEN: &str =
     "(not repeated, as it holds a token; --admin-token-file names a file with its SHA-256)";
 
+/// Reads the command line, its name first, and the environment. A variable that is set to nothing counts as not set.
+///
+/// # Errors
+/// clap's. What it repeats is escaped, and holds no secret.
+pub fn read<T: FromArgMatches>(
+    command: Command,
+    given: &[OsString],
+    variable: impl Fn(&OsStr) -> Option<OsString>,
+) -> Result<T, clap::Error> {
+    let command = without_empty(command, &variable);
+    let words = words(&command, given, &variable);
+    refuse_pasted(&words)?;
+    let matches = command.try_get_matches_from(words);
+    matches.and_then(|matches| T::from_arg_matches(&matches)).map_err(shown)
+}
+
 /// The command line with what the variables say beside it, for flags that it does not give.
-pub(super) fn words(
+fn words(
     command: &Command,
     given: &[OsString],
     variable: impl Fn(&OsStr) -> Option<OsString>,
@@ -49,10 +69,7 @@ pub(super) fn with_secrets(command: Command, given: &[OsString]) -> Command {
 }
 
 /// A variable that is set to nothing counts as not set.
-pub(super) fn without_empty(
-    command: Command,
-    variable: impl Fn(&OsStr) -> Option<OsString>,
-) -> Command {
+fn without_empty(command: Command, variable: impl Fn(&OsStr) -> Option<OsString>) -> Command {
     command.mut_args(|flag| {
         let said = flag.get_env().and_then(&variable);
         let is_empty = said.is_some_and(|said| values(&flag, &said).is_empty());
@@ -61,7 +78,7 @@ pub(super) fn without_empty(
 }
 
 /// The fault with what was refused written out, so that a carriage return shows, and a secret does not.
-pub(super) fn shown(mut fault: clap::Error) -> clap::Error {
+fn shown(mut fault: clap::Error) -> clap::Error {
     let refused = |(kind, value): (ContextKind, &ContextValue)| {
         let text = value.to_string();
         let shown = if door::may_hold_token(&text) {

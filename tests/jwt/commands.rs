@@ -138,6 +138,19 @@ fn what_cannot_be_made_or_checked_says_why_and_repeats_no_secret() {
 }
 
 #[test]
+fn a_key_in_place_of_a_file_s_name_is_not_repeated_out_of_a_variable() {
+    let key = KeyPair::generate().unwrap().serialize_pem();
+    let body = key.lines().nth(1).unwrap();
+    for name in ["SIGNALPOST_JWT_PUBLIC_KEY_FILE", "SIGNALPOST_JWT_SECRET_FILE", "SIGNALPOST_JWKS"]
+    {
+        let output = signalpost().arg("check-token").env(name, &key).output().unwrap();
+        let why = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}: {why}");
+        assert!(why.contains("write it to a file") && !why.contains(body), "{name}: {why}");
+    }
+}
+
+#[test]
 fn keys_that_are_no_good_are_refused_at_start_by_flag_and_with_the_mend() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("key");
