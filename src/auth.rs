@@ -22,7 +22,9 @@ pub use key::BadKey;
 pub use pass::Pass;
 pub use signer::Signer;
 
-use crate::config::{AuthFlags, AuthMode, Jwks, Unguarded, limits, read_guarded};
+use crate::config::{
+    AuthFlags, AuthMode, BadSecret, Jwks, Secret, Unguarded, limits, read_guarded,
+};
 use {key::Key, pass::Expected, remote::Remote, token::Token};
 
 /// Decides whose tokens are taken. One for each server, unless nobody is asked for one.
@@ -56,6 +58,9 @@ pub enum KeyError {
         /// What the system says.
         error: Unguarded,
     },
+    /// The secret is none to take.
+    #[error("--jwt-secret-file: {0}")]
+    BadSecret(#[from] BadSecret),
     /// Some would never be tried.
     #[error(
         "--jwt-public-key-file: {keys} keys are more than the {} that one token is tried against; put them into a JWK \
@@ -203,7 +208,7 @@ impl Files {
     fn read(&self) -> Result<Arc<[Key]>, KeyError> {
         let mut keys = Vec::new();
         if let Some(file) = &self.secret {
-            keys.push(read("--jwt-secret-file", file, Key::from_secret)?);
+            keys.push(Key::from_secret(&Secret::read("--jwt-secret-file", file)?));
         }
         for file in &self.public {
             keys.extend(read("--jwt-public-key-file", file, Key::from_pem)?);
@@ -224,7 +229,7 @@ fn read<T>(
     file: &Path,
     parse: impl FnOnce(&[u8]) -> Result<T, BadKey>,
 ) -> Result<T, KeyError> {
-    let is_secret = ["--jwt-secret-file", "--jwt-private-key-file"].contains(&flag);
+    let is_secret = flag == "--jwt-private-key-file";
     let unreadable = |error| KeyError::Unreadable {
         flag,
         file: (!is_secret).then(|| file.to_owned()),

@@ -43,7 +43,7 @@ pub use ice::{BadLine, IceServer};
 pub use limits::{LogLimits, OutboxLimits};
 pub use pasted::refuse_pasted;
 pub use rooms::RoomFlags;
-pub use secret::{BadSecret, Secret, is_an_example};
+pub use secret::{BadSecret, Secret};
 pub use turn::IceFlags;
 
 /// A self-hosted WebRTC signaling server: JSON over WebSocket for browsers, gRPC for administrators.

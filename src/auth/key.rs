@@ -10,7 +10,7 @@ use x509_cert::{
     spki::SubjectPublicKeyInfoRef,
 };
 
-use crate::config::{is_an_example, limits};
+use crate::config::Secret;
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -37,34 +37,14 @@ pub(super) struct Key {
 pub struct BadKey(pub(super) &'static str);
 
 impl Key {
-    /// The secret that a file holds. RFC 7518, section 3.2 asks for one as long as the hash; 256 bits are not weaker
-    /// with a longer hash, and whoever has such a key need not know which hash its tokens are signed with.
-    pub(super) fn from_secret(file: &[u8]) -> Result<Self, BadKey> {
-        let secret = Self::secret(file);
-        if secret.starts_with(b"-----BEGIN ") {
-            return Err(BadKey("it is a key in PEM; --jwt-public-key-file is for public ones"));
-        }
-        if secret.len() < limits::LEAST_SECRET_BYTES {
-            return Err(BadKey(
-                "it is shorter than 32 bytes, which can be guessed; `openssl rand -hex 64` makes one",
-            ));
-        }
-        if is_an_example(secret) {
-            return Err(BadKey(
-                "it stands in examples, and can be guessed; `openssl rand -hex 64` makes one",
-            ));
-        }
-        Ok(Self {
+    /// A shared secret. RFC 7518, section 3.2 asks for one as long as the hash; 256 bits are not weaker with a longer hash,
+    /// and whoever has such a key need not know which hash its tokens are signed with.
+    pub(super) fn from_secret(secret: &Secret) -> Self {
+        Self {
             id: None,
             algorithms: [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512].into(),
-            key: DecodingKey::from_secret(secret),
-        })
-    }
-
-    /// What counts of a file with a secret: all of it but its line's end.
-    pub(super) fn secret(file: &[u8]) -> &[u8] {
-        let secret = file.strip_suffix(b"\n").unwrap_or(file);
-        secret.strip_suffix(b"\r").unwrap_or(secret)
+            key: DecodingKey::from_secret(secret.bytes()),
+        }
     }
 
     /// The public keys that a file holds (RFC 7468).

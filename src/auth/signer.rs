@@ -5,7 +5,8 @@ use std::{path::Path, time::SystemTime};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::Value;
 
-use super::{Expected, KeyError, Refused, key::BadKey, key::Key, read, token::Object};
+use super::{Expected, KeyError, Refused, key::BadKey, read, token::Object};
+use crate::config::Secret;
 
 /// See the module.
 #[derive(Debug)]
@@ -20,11 +21,9 @@ impl Signer {
     /// # Errors
     /// [`KeyError`].
     pub fn with_secret(file: &Path) -> Result<Self, KeyError> {
-        read("--jwt-secret-file", file, |bytes| {
-            Key::from_secret(bytes)?;
-            let key = EncodingKey::from_secret(Key::secret(bytes));
-            Ok(Self { key, algorithm: Algorithm::HS256 })
-        })
+        let secret = Secret::read("--jwt-secret-file", file)?;
+        let key = EncodingKey::from_secret(secret.bytes());
+        Ok(Self { key, algorithm: Algorithm::HS256 })
     }
 
     /// Signs by what is usual for the private key (PEM, PKCS #8) that a file holds: RS256, ES256, ES384 or EdDSA.

@@ -20,7 +20,7 @@ pub struct AuthFlags {
     #[arg(long, env = "SIGNALPOST_AUTH", value_name = "MODE", hide_possible_values = true)]
     pub auth: Option<AuthMode>,
 
-    /// The secret that tokens are signed with by HS256, HS384 or HS512: a file with at least 32 bytes, as
+    /// The secret that tokens are signed with by HS256, HS384 or HS512: a file with at least 32 bytes on one line, as
     /// `openssl rand -hex 64` makes them. They are taken as they stand, without the line's end.
     #[arg(long, env = "SIGNALPOST_JWT_SECRET_FILE", value_name = "FILE")]
     pub jwt_secret_file: Option<PathBuf>,

@@ -49,6 +49,9 @@ pub enum BadSecret {
     /// Which of several would it be?
     #[error("it has more than one line; name a file that holds the secret alone")]
     Lines,
+    /// It is a key of another kind.
+    #[error("it is a key in PEM, and no secret to share; --jwt-public-key-file is for public ones")]
+    Pem,
     /// It could be found by trying.
     #[error(
         "the secret has fewer than {} bytes; make one with `openssl rand -hex 32`",
@@ -63,12 +66,14 @@ pub enum BadSecret {
 }
 
 impl Secret {
-    /// Reads the file of a flag. A line end behind the secret is none of it.
+    /// Reads the file of a flag. One line end behind the secret is none of it; everything else is.
     ///
     /// # Errors
     /// [`BadSecret`].
     pub fn read(flag: &str, file: &Path) -> Result<Self, BadSecret> {
-        Self::of(read_guarded(flag, file, true)?.trim_ascii_end())
+        let bytes = read_guarded(flag, file, true)?;
+        let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        Self::of(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
     /// Takes the secret as it is.
@@ -76,6 +81,9 @@ impl Secret {
     /// # Errors
     /// [`BadSecret`].
     pub fn of(bytes: &[u8]) -> Result<Self, BadSecret> {
+        if bytes.starts_with(b"-----BEGIN ") {
+            return Err(BadSecret::Pem);
+        }
         if bytes.contains(&b'\n') {
             return Err(BadSecret::Lines);
         }
@@ -96,7 +104,7 @@ impl Secret {
 
 /// Whether a secret is one that somebody would try. What only looks like one of those is not refused: it may be random
 /// for the rest.
-pub fn is_an_example(secret: &[u8]) -> bool {
+fn is_an_example(secret: &[u8]) -> bool {
     let text = secret.to_ascii_lowercase();
     let variety = (0..=u8::MAX).filter(|byte| secret.contains(byte)).count();
     let says_again = |example: &str| {
@@ -116,6 +124,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_secret_is_what_its_file_holds_without_one_line_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, made) = (folder.path().join("secret"), "9c1185a5c5e9fc54612808977ee8f548 ");
+        let read = |end: &str| {
+            std::fs::write(&file, format!("{made}{end}")).unwrap();
+            Secret::read("--secret", &file)
+        };
+        for end in ["", "\n", "\r\n"] {
+            assert_eq!(read(end).unwrap().bytes(), made.as_bytes(), "{end:?}");
+        }
+        for end in ["\n\n", "\nmore\n"] {
+            assert!(matches!(read(end), Err(BadSecret::Lines)), "{end:?}");
+        }
+    }
+
+    #[test]
     fn short_and_well_known_secrets_are_refused_and_none_is_repeated() {
         let made = "9c1185a5c5e9fc54612808977ee8f548b2258d31";
         let secret = Secret::of(made.as_bytes()).unwrap();
@@ -126,6 +150,9 @@ mod tests {
         }
         for (text, mend) in [
             (&made[..31], "fewer than 32 bytes"),
+            ("-----BEGIN PRIVATE KEY-----\nabcdefghijklmnopqrstuvwxyz", "in PEM"),
+            ("CHANGEMECHANGEMECHANGEMECHANGEME", "examples"),
+            ("00000000000000000000000000000000000001111111", "examples"),
             ("", "fewer than 32 bytes"),
             (&made.replace("61", "\n"), "more than one line"),
             ("a-string-secret-at-least-256-bits-long", "examples"),

@@ -158,8 +158,8 @@ fn keys_that_are_no_good_are_refused_at_start_by_flag_and_with_the_mend() {
     let oct = r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#;
     for (flag, held, mend) in [
         ("--jwt-secret-file", "short", "openssl rand"),
-        ("--jwt-secret-file", "secretsecretsecretsecretsecretsecret", "can be guessed"),
-        ("--jwt-secret-file", "a-string-secret-at-least-256-bits-long", "can be guessed"),
+        ("--jwt-secret-file", "secretsecretsecretsecretsecretsecret", "easy to guess"),
+        ("--jwt-secret-file", "a-string-secret-at-least-256-bits-long", "easy to guess"),
         ("--jwt-public-key-file", include_str!("../fixtures/jwt/rsa.pem"), "openssl pkey"),
         ("--jwt-public-key-file", "", "BEGIN PUBLIC KEY"),
         ("--jwks", r#"{"keys":[]}"#, "no key"),
