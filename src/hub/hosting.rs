@@ -102,14 +102,22 @@ impl Hub {
         let cell = client.seat().filter(is_meant).ok_or(elsewhere)?;
         let (by, now) = (Commander::Administrator(by), SystemTime::now());
         let done = cell.carry_out_and(self, by, command, show, now);
-        done.map_err(|denied| {
-            if denied == Denied::Full {
-                NotHosted::Full
-            } else if denied == Denied::LastHost {
-                NotHosted::LastHost
-            } else {
-                elsewhere
-            }
+        done.map_err(|denied| match denied {
+            Denied::Full => NotHosted::Full,
+            Denied::LastHost => NotHosted::LastHost,
+            Denied::Locked
+            | Denied::Held
+            | Denied::Banned
+            | Denied::PasswordRequired
+            | Denied::PasswordUnchecked
+            | Denied::PasswordNotSet
+            | Denied::LobbyFull
+            | Denied::Forbidden
+            | Denied::NotAMember
+            | Denied::NotWaiting
+            | Denied::NoSuchRoom
+            | Denied::Exists
+            | Denied::Changed => elsewhere,
         })?
         .ok_or(elsewhere)
     }
