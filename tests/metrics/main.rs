@@ -308,9 +308,9 @@ async fn moved_in_a_hub() -> BTreeSet<String> {
     let [all, most] =
         ["", "_max"].map(|which| value(&families, &format!("signalpost_outbox{which}_bytes"), &[]));
     assert!(all == most && all > 800_000.0, "{all}, {most}");
-    drop(watcher);
     passwords::give(&hub).await;
     let families = shown(&hub);
+    drop(watcher);
     let result = |result| value(&families, "signalpost_password_checks_total", &[result]);
     assert_eq!(["right", "wrong", "refused"].map(result), [1.0, 5.0, 1.0]);
     assert_eq!(value(&families, "signalpost_password_wait_seconds", &[]), 7.0);
