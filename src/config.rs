@@ -38,7 +38,7 @@ pub use contradiction::Contradiction;
 pub use door::{ADMIN_TOKEN_PREFIX, AdminDoor};
 pub use environment::read as read_settings;
 pub use frame_ancestor::FrameAncestor;
-pub use guarded::{Unguarded, read_guarded};
+pub use guarded::{Unguarded, read_guarded, read_public};
 pub use ice::{BadLine, IceServer};
 pub use limits::{LogLimits, OutboxLimits};
 pub use pasted::refuse_pasted;

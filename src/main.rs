@@ -17,7 +17,10 @@ use signalpost::{
     server::{Addresses, Renewal, Server},
     telemetry,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::spawn_blocking,
+};
 
 /// The system's allocator leaves holes between idle connections where their handshakes were: on one core
 /// 4.5 kB for each of them, and 2.2 kB with this one.
@@ -46,7 +49,10 @@ fn main() -> ExitCode {
     // More connections than the usual soft limit of 1024 files; what the system grants is granted.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let runtime = tokio::runtime::Runtime::new().expect("threads and an epoll instance");
-    runtime.block_on(serve(config))
+    let code = runtime.block_on(serve(config));
+    // Who still waits for a file, as on a mount that stalled, is not waited for.
+    runtime.shutdown_background();
+    code
 }
 
 async fn serve(config: Config) -> ExitCode {
@@ -161,7 +167,9 @@ async fn reload_at(mut hangups: Signal, renewal: Renewal) {
                 "SIGHUP: no flag names keys or ICE servers in a file, so there is nothing to reload"
             );
         }
-        renewal.reload();
+        // A file may be a while in coming.
+        let renewal = renewal.clone();
+        spawn_blocking(move || renewal.reload()).await.expect("nothing of it panics");
     }
 }
 

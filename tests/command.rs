@@ -7,6 +7,8 @@ mod running;
 
 use std::{
     fs,
+    path::Path,
+    process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -177,6 +179,40 @@ fn files_that_change_are_read_anew_without_a_hangup() {
         let line = running.next_log().expect("the process lives until it is said");
         certificates += usize::from(line.contains("handshakes show the reloaded certificate"));
         administrators += usize::from(line.contains("administrators are those of the reloaded"));
+    }
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_refused_and_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("both.pem");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(&file, made.cert.pem() + &made.signing_key.serialize_pem()).unwrap();
+    let key = folder.path().join("key");
+    fs::copy(&file, &key).unwrap();
+    let mut command = anywhere();
+    command.arg("--tls-cert").arg(&file).arg("--tls-key").arg(&key);
+    let mut running = Running::start(&mut command);
+    let replace_by_pipe = |file: &Path| {
+        fs::remove_file(file).unwrap();
+        assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
+    };
+    for (flag, replaced) in [("--tls-key", &key), ("--tls-cert", &file)] {
+        replace_by_pipe(replaced);
+        running.signal("-HUP");
+        // It may have looked at the files by itself, and sooner.
+        let fault = running.logs(&format!("fault={flag} "));
+        assert!(fault.contains("no regular file"), "{fault}");
+    }
+    running.signal("-TERM");
+    assert!(running.child.wait().unwrap().success());
+    for flag in ["--jwt-secret-file", "--jwks", "--admin-token-file", "--ice-server-file"] {
+        for file in [&*file, folder.path(), Path::new("/dev/zero")] {
+            let output = anywhere().arg(flag).arg(file).output().unwrap();
+            let why = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{flag} {file:?}: {why}");
+            assert!(why.contains(flag) && why.contains("no regular file"), "{flag}: {why}");
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use tokio_rustls::{
 };
 use x509_cert::der::Decode;
 
-use crate::config::{Config, Unguarded, read_guarded};
+use crate::config::{Config, Unguarded, read_guarded, read_public};
 
 /// Why TLS cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -212,9 +212,11 @@ impl Files {
 
     fn certified(&self) -> Result<CertifiedKey, TlsError> {
         let Self { flags, cert, key, .. } = self;
-        let text = std::fs::read(cert);
-        let text = text.map_err(|error| {
-            unreadable(flags.cert, cert, "a certificate chain", pem::Error::Io(error))
+        let text = read_public(cert).map_err(|error| match error {
+            Unguarded::Io(error) => {
+                unreadable(flags.cert, cert, "a certificate chain", pem::Error::Io(error))
+            }
+            error => TlsError::Unguarded { flag: flags.cert, file: cert.clone(), error },
         })?;
         let chain = certificates(flags.cert, cert, &text, "a certificate chain")?;
         if let Some(expired) = expiry(&chain[0]) {
