@@ -1,13 +1,16 @@
 //! A token in its compact form (RFC 7515, section 3.1), read more strictly than that asks for: what two readers could
 //! understand in two ways is not taken.
 
-use std::{collections::BTreeMap, fmt, str};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt, str,
+};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, MapAccess, Visitor},
+    de::{DeserializeOwned, Error, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Value, value::RawValue};
 
@@ -28,8 +31,12 @@ pub(super) struct Token<'a> {
     claims: &'a str,
 }
 
-/// A JSON object, its members unread; no name twice (RFC 8725, section 2.4).
+/// A JSON object, its members unread; no name twice (RFC 8725, section 2.4), however deep it stands. Any reader of
+/// JSON takes what is in them: numbers are finite, texts are Unicode, and nothing nests deeper than 128.
 pub(super) struct Object(BTreeMap<String, Box<RawValue>>);
+
+/// JSON that no two readers understand in two ways. It is looked through, and not kept.
+struct Unambiguous;
 
 impl<'a> Token<'a> {
     pub(super) fn read(text: &'a str) -> Result<Self, Refused> {
@@ -79,7 +86,9 @@ pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
 
 impl Object {
     fn read(part: &str) -> Option<Self> {
-        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+        let json = BASE64_URL_SAFE_NO_PAD.decode(part).ok()?;
+        serde_json::from_slice::<Unambiguous>(&json).ok()?;
+        serde_json::from_slice(&json).ok()
     }
 
     /// Those of an object that is no text yet.
@@ -130,5 +139,58 @@ impl<'de> Deserialize<'de> for Object {
         }
 
         deserializer.deserialize_map(Whole)
+    }
+}
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unambiguous {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self, A::Error> {
+        while list.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some((name, Self)) = map.next_entry::<String, Self>()? {
+            if !names.insert(name) {
+                return Err(A::Error::custom("a name stands there twice"));
+            }
+        }
+        Ok(self)
     }
 }

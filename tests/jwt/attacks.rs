@@ -221,11 +221,31 @@ async fn names_that_stand_there_twice_are_refused() {
         (HEADER, format!(r#"{{"sub":"ann","s\u0075b":"bob","exp":{end}}}"#)),
         (HEADER, format!(r#"{{"sub":"ann","exp":1,"exp":{end}}}"#)),
         (HEADER, format!(r#"{{"sub":"ann","exp":{end},"x":1,"x":1}}"#)),
+        (HEADER, format!(r#"{{"sub":"ann","exp":{end},"metadata":{{"a":1,"\u0061":2}}}}"#)),
+        (HEADER, format!(r#"{{"sub":"ann","exp":{end},"x":[{{"y":{{"a":1,"a":1}}}}]}}"#)),
+        (r#"{"alg":"HS256","x":{"a":1,"a":1}}"#, format!(r#"{{"sub":"ann","exp":{end}}}"#)),
         (r#"{"alg":"none","alg":"HS256"}"#, format!(r#"{{"sub":"ann","exp":{end}}}"#)),
     ] {
         is_refused(&server, &signed(header, &claims)).await;
     }
     is_taken(&server, &signed(HEADER, &format!(r#"{{"sub":"ann","exp":{end}}}"#))).await;
+}
+
+/// Room-mates, and `check-token`, read what it vouches for.
+#[tokio::test]
+async fn metadata_that_not_every_reader_takes_is_refused() {
+    let (_issuer, server) = server().await;
+    let end = now() + 60;
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let token = |metadata: &str| {
+        signed(HEADER, &format!(r#"{{"sub":"ann","exp":{end},"metadata":{metadata}}}"#))
+    };
+    for metadata in ["1e999", r#"{"a":1e400}"#, r#""\ud800""#, r#"{"\udfff":1}"#, &nested(300)] {
+        is_refused(&server, &token(metadata)).await;
+    }
+    for metadata in [r#"[1e300,-1,"\ud83d\ude00",true,{"a":[],"b":null}]"#, &nested(100)] {
+        is_taken(&server, &token(metadata)).await;
+    }
 }
 
 #[tokio::test]
