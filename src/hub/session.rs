@@ -158,11 +158,15 @@ impl Session {
                 Ok(()) => return Some(Wish::join(request, request_id)),
                 Err(rejected) => Err(Rejected { join: true, ..rejected }),
             },
-            Ok(Request::UpdateRoom(update)) => match self.change() {
-                Ok(()) => return Some(Wish::update(update, request_id)),
-                Err(rejected) => Err(rejected),
-            },
-            Ok(Request::Order(order)) => self.order(order, request_id.as_ref()),
+            Ok(Request::UpdateRoom(update)) => {
+                match self.authenticated().and_then(|()| self.change()) {
+                    Ok(()) => return Some(Wish::update(update, request_id)),
+                    Err(rejected) => Err(rejected),
+                }
+            }
+            Ok(Request::Order(order)) => {
+                self.authenticated().and_then(|()| self.order(order, request_id.as_ref()))
+            }
             Ok(Request::Leave { room_id }) => self.authenticated().map(|()| {
                 if self.seat.as_ref().is_some_and(|cell| *cell.id() == room_id) {
                     self.leave(LeaveReason::Left, request_id.as_ref());
@@ -184,7 +188,11 @@ impl Session {
                 self.reply(&Reply::Pong { request_id: request_id.as_ref() });
                 Ok(())
             }
-            Err(rejected) => Err(rejected),
+            // One that cannot be read is no exception, unless anybody may ask that.
+            Err(rejected) => Err(match self.authenticated() {
+                Err(nobody) if !rejected.for_anybody => Rejected { join: rejected.join, ..nobody },
+                _ => rejected,
+            }),
         };
         self.conclude(message, &answer, request_id.as_ref());
         None

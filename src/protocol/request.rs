@@ -108,7 +108,11 @@ pub fn parse(text: &str) -> (Option<RequestId>, Result<Request<'_>, Rejected>) {
     };
     match request_id(envelope.request_id) {
         Ok(request_id) => (request_id, envelope.request()),
-        Err(rejected) => (None, Err(rejected)),
+        Err(rejected) => {
+            let kind = envelope.kind.and_then(|kind| kind.string().ok());
+            let for_anybody = matches!(kind.as_deref(), Some("register" | "ping"));
+            (None, Err(Rejected { for_anybody, ..rejected }))
+        }
     }
 }
 
@@ -189,7 +193,9 @@ impl<'a> Envelope<'a> {
     fn request(self) -> Result<Request<'a>, Rejected> {
         let kind = self.kind.ok_or_else(|| Rejected::bad("`type` is missing"))?;
         match &*string("type", kind)? {
-            "register" => self.register(),
+            "register" => {
+                self.register().map_err(|rejected| Rejected { for_anybody: true, ..rejected })
+            }
             "join" => self.join().map_err(|rejected| Rejected { join: true, ..rejected }),
             "leave" => Ok(Request::Leave { room_id: self.room_id()? }),
             "offer" => self.signal(SignalKind::Offer, "sdp", self.sdp),

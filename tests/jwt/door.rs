@@ -31,6 +31,16 @@ async fn without_a_token_one_may_register_and_ping() {
         (json!({"type": "message", "content": 1}), "error"),
         (json!({"type": "offer", "targetId": id, "sdp": 1}), "error"),
         (json!({"type": "candidate", "targetId": id, "candidate": 1}), "error"),
+        (json!({"type": "update-room", "locked": true}), "error"),
+        (json!({"type": "set-role", "targetId": id, "role": "host"}), "error"),
+        (json!({"type": "remove", "targetId": id}), "error"),
+        (json!({"type": "ask-to-mute", "targetId": id}), "error"),
+        (json!({"type": "admit", "targetId": id}), "error"),
+        (json!({"type": "deny", "targetId": id}), "error"),
+        (json!({"type": "offer", "targetId": "nobody", "sdp": 1}), "error"),
+        (json!({"type": "join"}), "join-error"),
+        (json!({"type": "dance"}), "error"),
+        (json!({"metadata": 1}), "error"),
     ] {
         let refused = client.ask(request.clone()).await;
         assert_eq!(refused["type"], answer, "{request}");
@@ -38,9 +48,15 @@ async fn without_a_token_one_may_register_and_ping() {
         let text = refused.get("message").or_else(|| refused.get("error"));
         assert_eq!(text, Some(&json!("Register with a token first")), "{request}");
     }
+    for malformed in
+        [json!({"type": "register", "userId": 7}), json!({"type": "register", "token": 7})]
+    {
+        assert_eq!(client.ask(malformed).await["code"], "bad-message");
+    }
     let token = issuer.token("ann", json!({}));
     assert_eq!(client.ask(json!({"type": "register", "token": token})).await["userId"], "ann");
     client.join("r").await;
+    assert_eq!(client.ask(json!({"type": "dance"})).await["code"], "unknown-type");
 }
 
 #[tokio::test]

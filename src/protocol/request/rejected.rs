@@ -17,6 +17,8 @@ pub struct Rejected {
     pub message: Cow<'static, str>,
     /// Whether it was a `join`, whose refusals have a message type of their own.
     pub join: bool,
+    /// Whether it was a `register` or a `ping`, which take no token.
+    pub for_anybody: bool,
     /// In how many milliseconds it is worth another try, where time alone makes it better.
     pub retry_after_ms: Option<u64>,
 }
@@ -24,7 +26,13 @@ pub struct Rejected {
 impl Rejected {
     /// A refusal of anything but a join.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), join: false, retry_after_ms: None }
+        Self {
+            code,
+            message: message.into(),
+            join: false,
+            for_anybody: false,
+            retry_after_ms: None,
+        }
     }
 
     /// More than the client may say or change, or a room announce. In `retry_after_ms` it is not.
