@@ -43,7 +43,7 @@ pub struct AuthFlags {
     /// Who must have issued a token (`iss`).
     ///
     /// Default: whoever has a key.
-    #[arg(long, env = "SIGNALPOST_JWT_ISSUER", value_name = "NAME")]
+    #[arg(long, env = "SIGNALPOST_JWT_ISSUER", value_name = "NAME", value_parser = issuer)]
     pub jwt_issuer: Option<String>,
 
     /// For whom a token must be (`aud`). May be given more than once; one of them is enough.
@@ -53,7 +53,8 @@ pub struct AuthFlags {
         long = "jwt-audience",
         env = "SIGNALPOST_JWT_AUDIENCE",
         value_name = "NAME",
-        value_delimiter = ','
+        value_delimiter = ',',
+        value_parser = audience
     )]
     pub jwt_audiences: Vec<String>,
 }
@@ -121,6 +122,18 @@ impl AuthFlags {
     }
 }
 
+/// As it stands: a token's must be the same to the last character.
+fn issuer(value: &str) -> Result<String, &'static str> {
+    let is_one = !value.trim().is_empty();
+    is_one.then(|| value.to_owned()).ok_or("no token is issued by nobody; leave the flag out")
+}
+
+fn audience(value: &str) -> Result<String, &'static str> {
+    let name = value.trim();
+    let is_one = !name.is_empty();
+    is_one.then(|| name.to_owned()).ok_or("an audience has a name; leave the flag out")
+}
+
 fn jwks(value: OsString) -> Result<Jwks, &'static str> {
     match value.to_str().filter(|text| text.contains("://")) {
         Some(text) => text.trim().parse(),
@@ -181,6 +194,25 @@ mod tests {
             ("--auth off --jwt-audience a", Contradiction::ClaimWithoutKey("--jwt-audience")),
         ] {
             assert_eq!(config(flags).unwrap().check(), Err(refused), "{flags}");
+        }
+    }
+
+    #[test]
+    fn audiences_and_issuers_have_names() {
+        let config = |flag: &str, value: &str| {
+            Config::try_parse_from(["signalpost", "--jwks", "f", flag, value])
+        };
+        let audiences = config("--jwt-audience", "calls, chat ").unwrap().auth_flags.jwt_audiences;
+        assert_eq!(audiences, ["calls", "chat"]);
+        for (flag, value) in [
+            ("--jwt-audience", ""),
+            ("--jwt-audience", " "),
+            ("--jwt-audience", "calls,"),
+            ("--jwt-issuer", ""),
+            ("--jwt-issuer", " "),
+        ] {
+            let fault = config(flag, value).unwrap_err().to_string();
+            assert!(fault.contains(flag) && fault.contains("leave the flag out"), "{fault}");
         }
     }
 
