@@ -28,8 +28,10 @@ struct Jwk {
     e: Option<String>,
     x: Option<String>,
     y: Option<String>,
-    d: Option<Value>,
 }
+
+/// What only a private RSA key has (RFC 7518, section 6.3.2).
+const RSA_PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
 /// The keys of the set that `json` is.
 pub(super) fn read(json: &[u8]) -> Result<Vec<Key>, BadKey> {
@@ -48,18 +50,20 @@ pub(super) fn read(json: &[u8]) -> Result<Vec<Key>, BadKey> {
 
 /// A key of the set, unless it is for something else.
 fn key(jwk: Value) -> Result<Option<Key>, BadKey> {
-    // What has no `kty`, or something of another type than it must be, is of a kind that is not known here.
-    let Ok(jwk) = serde_json::from_value::<Jwk>(jwk) else { return Ok(None) };
-    if jwk.kty == "oct" {
+    let has = |part: &&str| jwk.get(part).is_some_and(|value| !value.is_null());
+    let kind = jwk.get("kty").and_then(Value::as_str);
+    if kind == Some("oct") {
         return Err(BadKey(
             "it has a secret (`oct`), and is for everybody to read; --jwt-secret-file is for one",
         ));
     }
-    if jwk.d.is_some() {
+    if has(&"d") || kind == Some("RSA") && RSA_PRIVATE.iter().any(has) {
         return Err(BadKey(
             "it has a private key (`d`), which only who makes tokens may have; take it out",
         ));
     }
+    // What has no `kty`, or something of another type than it must be, is of a kind that is not known here.
+    let Ok(jwk) = serde_json::from_value::<Jwk>(jwk) else { return Ok(None) };
     let verifies = jwk.r#use.as_ref().is_none_or(|purpose| purpose == "sig")
         && jwk.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
     let Some(mut key) = verifies.then(|| public_key(&jwk)).flatten().transpose()? else {

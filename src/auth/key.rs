@@ -114,6 +114,11 @@ impl Key {
         if bits > *RSA_BITS.end() {
             return Err(BadKey("it is an RSA key of more than 4096 bits, which is not taken"));
         }
+        let zeros = exponent.iter().take_while(|byte| **byte == 0).count();
+        let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
+        if !is_odd(modulus) || !is_odd(exponent) || exponent[zeros..] == [1] {
+            return Err(BadKey("it is no proper RSA key"));
+        }
         let algorithms = [
             Algorithm::RS256,
             Algorithm::RS384,
@@ -128,7 +133,11 @@ impl Key {
 
     /// An uncompressed point (SEC 1, section 2.3.3).
     pub(super) fn from_point(curve: Curve, point: &[u8]) -> Result<Self, BadKey> {
-        if point.first() != Some(&4) || point.len() != 1 + 2 * curve.bytes() {
+        let is_on_it = match curve {
+            Curve::P256 => p256::PublicKey::from_sec1_bytes(point).is_ok(),
+            Curve::P384 => p384::PublicKey::from_sec1_bytes(point).is_ok(),
+        };
+        if point.first() != Some(&4) || !is_on_it {
             return Err(BadKey("it is no proper point of its curve"));
         }
         let algorithm = match curve {

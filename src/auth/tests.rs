@@ -291,13 +291,23 @@ czFK+ZBI3mG2aFVKcbI=
         assert!(Key::from_rsa(&modulus, &[1, 0, 1]).unwrap_err().to_string().contains(why));
     }
     assert!(Key::from_rsa(&[&[0][..], &[255; 256]].concat(), &[1, 0, 1]).is_ok());
+    for (last, exponent) in
+        [(254, &[1, 0, 1][..]), (255, &[1]), (255, &[0, 1]), (255, &[4]), (255, &[])]
+    {
+        let modulus = [&[255; 255][..], &[last]].concat();
+        assert!(Key::from_rsa(&modulus, exponent).is_err(), "{last} {exponent:?}");
+    }
+    assert!(Key::from_rsa(&[255; 256], &[3]).is_ok());
+    assert!(Key::from_point(Curve::P256, &[4; 65]).is_err());
     assert!(Key::from_point(Curve::P256, &[4; 97]).is_err());
     assert!(Key::from_point(Curve::P384, &[2; 97]).is_err());
 }
 
 fn jwk(more: Value) -> Value {
-    let part = BASE64_URL_SAFE_NO_PAD.encode([7; 32]);
-    let mut jwk = json!({"kty": "EC", "crv": "P-256", "kid": "1", "x": part, "y": part});
+    // The curve's base point (FIPS 186-4, appendix D.1.2.3).
+    let x = "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY";
+    let y = "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU";
+    let mut jwk = json!({"kty": "EC", "crv": "P-256", "kid": "1", "x": x, "y": y});
     let Value::Object(more) = more else { panic!("an object") };
     jwk.as_object_mut().unwrap().extend(more);
     jwk
@@ -333,7 +343,11 @@ fn a_set_gives_the_keys_that_are_for_signatures() {
         other,
         json!([]),
         json!([jwk(json!({})), {"kty": "oct", "k": "c2VjcmV0"}]),
+        json!([jwk(json!({})), {"kty": "oct", "k": "c2VjcmV0", "kid": 7}]),
         json!([jwk(json!({"d": "x"}))]),
+        json!([jwk(json!({})), jwk(json!({"kid": 7, "d": "x"}))]),
+        json!([jwk(json!({})), {"kty": "RSA", "n": "x", "e": "AQAB", "q": "x"}]),
+        json!([jwk(json!({"y": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY"}))]),
         json!([jwk(json!({"x": "?"}))]),
         json!([jwk(json!({"y": null}))]),
         json!([jwk(json!({"crv": "P-384"}))]),
