@@ -37,13 +37,17 @@ impl FromStr for Password {
         if text.is_empty() {
             return Err(InvalidPassword::Empty);
         }
-        if is_longer(text, limits::PASSWORD_CHARS) {
+        // Before it is composed, where each may be some: no more is looked at than could fit.
+        if is_longer(text, 4 * limits::PASSWORD_CHARS) {
             return Err(InvalidPassword::TooLong);
         }
         // As long as it can become (UAX #15), so that no part of it is left behind where it grows.
         let mut password = Zeroizing::new(String::with_capacity(3 * text.len()));
         let spaced = text.chars().map(|c| if is_space(c) { ' ' } else { c });
         password.extend(ComposingNormalizerBorrowed::new_nfc().normalize_iter(spaced));
+        if is_longer(&password, limits::PASSWORD_CHARS) {
+            return Err(InvalidPassword::TooLong);
+        }
         Ok(Self(password))
     }
 }
@@ -74,6 +78,10 @@ mod tests {
         assert_eq!(longest.parse::<Password>().unwrap().as_bytes(), longest.as_bytes());
         let of = |text: &str| text.parse::<Password>().map(|_| ()).unwrap_err();
         assert_eq!(of(&format!("{longest}x")), InvalidPassword::TooLong);
+        let composed = "é".repeat(limits::PASSWORD_CHARS).parse::<Password>().unwrap();
+        let typed = "e\u{301}".repeat(limits::PASSWORD_CHARS);
+        assert_eq!(typed.parse::<Password>().unwrap().as_bytes(), composed.as_bytes());
+        assert_eq!(of(&format!("{typed}x")), InvalidPassword::TooLong);
         assert_eq!(of(""), InvalidPassword::Empty);
     }
 

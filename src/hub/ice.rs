@@ -30,13 +30,6 @@ impl Hub {
         }
     }
 
-    /// Who waited for its seat was given what it was told when it began to wait.
-    pub(super) fn renew_ice_servers_soon(&self, client: ClientId) {
-        if self.ice_servers.renewed_after().is_some() {
-            self.appointments.make(Instant::now(), client, Due::IceServers);
-        }
-    }
-
     pub(super) fn renew_ice_servers(&self, client: &Arc<Client>) {
         if !client.seat().is_some_and(|cell| cell.seats(client.id)) {
             return;

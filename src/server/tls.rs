@@ -216,7 +216,9 @@ impl Files {
             Unguarded::Io(error) => {
                 unreadable(flags.cert, cert, "a certificate chain", pem::Error::Io(error))
             }
-            error => TlsError::Unguarded { flag: flags.cert, file: cert.clone(), error },
+            error @ (Unguarded::Writable | Unguarded::NotRegular | Unguarded::TooLong) => {
+                TlsError::Unguarded { flag: flags.cert, file: cert.clone(), error }
+            }
         })?;
         let chain = certificates(flags.cert, cert, &text, "a certificate chain")?;
         if let Some(expired) = expiry(&chain[0]) {

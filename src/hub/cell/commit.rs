@@ -204,17 +204,18 @@ impl Inner {
             role: member.standing.role,
             return_token: returned.unwrap_or(return_token).clone(),
             request_id: request_id.clone(),
-            ice_servers: ice_servers.clone(),
+            // Those that it was to have when it began to wait may have ended by now.
+            ice_servers: match waited {
+                true => hub.ice_servers_at_seat(client_id),
+                false => ice_servers.clone(),
+            },
         };
         let is_host = member.standing.is_host();
         let joined = Announcement::joined(joined);
         self.announced.take(joined.weight());
         client.push(Entry::Announcement(Arc::new(joined)));
         self.clients.push(Arc::clone(client));
-        match waited {
-            true => hub.renew_ice_servers_soon(client_id),
-            false => hub.renew_ice_servers_later(client_id),
-        }
+        hub.renew_ice_servers_later(client_id);
         if is_host {
             self.tell_who_waits(client_id);
         }

@@ -68,7 +68,7 @@ impl Rejected {
 
     /// What a client hears of it, `request_id` being that of its request.
     pub fn reply<'a>(&'a self, request_id: Option<&'a RequestId>) -> Reply<'a> {
-        let Self { code, ref message, join, retry_after_ms } = *self;
+        let Self { code, ref message, join, retry_after_ms, .. } = *self;
         match join {
             true => Reply::JoinError { error: message, code, retry_after_ms, request_id },
             false => Reply::Error { code, message, retry_after_ms, request_id },
