@@ -193,9 +193,11 @@ fn a_pipe_in_place_of_a_file_is_refused_and_keeps_nobody_waiting() {
     let mut command = anywhere();
     command.arg("--tls-cert").arg(&file).arg("--tls-key").arg(&key);
     let mut running = Running::start(&mut command);
+    // At once: the server may look at the file by itself, and sooner.
     let replace_by_pipe = |file: &Path| {
-        fs::remove_file(file).unwrap();
-        assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
+        let pipe = file.with_extension("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        fs::rename(pipe, file).unwrap();
     };
     for (flag, replaced) in [("--tls-key", &key), ("--tls-cert", &file)] {
         replace_by_pipe(replaced);

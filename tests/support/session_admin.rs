@@ -139,6 +139,7 @@ impl Play {
         let Some(room) = self.rooms.remove(name) else {
             return assert_eq!(deleted, Err(NotChanged::NotFound));
         };
+        self.bans.retain(|ban| !ban.ends_with(name));
         assert_eq!(deleted, Ok(()));
         for slot in room.members {
             self.hears(slot, json!({"type": "removed", "code": "room-closed", "roomId": name}));

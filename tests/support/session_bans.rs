@@ -30,12 +30,22 @@ pub(super) struct ModelledBan {
     pub(super) id: BanId,
     room: Option<String>,
     subject: Subject,
+    of_host: bool,
 }
 
 impl ModelledBan {
     pub(super) fn of(ban: &Ban) -> Self {
         let room = ban.room_id.as_ref().map(ToString::to_string);
-        Self { id: ban.id, room, subject: ban.subject.clone() }
+        Self { id: ban.id, room, subject: ban.subject.clone(), of_host: ban.host.is_some() }
+    }
+
+    pub(super) fn is_replaced_by(&self, other: &Self) -> bool {
+        self.of_host && (&self.room, &self.subject) == (&other.room, &other.subject)
+    }
+
+    /// What hosts wanted ends with their room.
+    pub(super) fn ends_with(&self, room: &str) -> bool {
+        self.of_host && self.room.as_deref() == Some(room)
     }
 
     pub(super) fn meets(&self, user_id: Option<&str>, slot: u8) -> bool {
@@ -112,8 +122,12 @@ impl Play {
             let user_id = client.names.as_ref().map(|(user_id, _)| user_id.parse().unwrap());
             let user = user_id.filter(|_| by_name).map(Subject::User);
             let subjects = user.into_iter().chain(by_address.then(|| address(slot).into()));
-            let bans =
-                subjects.map(|subject| ModelledBan { id: BanId::random(), room: None, subject });
+            let bans = subjects.map(|subject| ModelledBan {
+                id: BanId::random(),
+                room: None,
+                subject,
+                of_host: false,
+            });
             if bans.map(|ban| self.met(&ban, slot).len()).sum::<usize>() > 1 {
                 return;
             }

@@ -90,7 +90,10 @@ impl Play {
         if !host && is_last && self.client(target).role.is_host() {
             return self.hears(slot, json!({"type": "error", "code": "last-host"}));
         }
-        self.become_role(target, if host { Role::Host } else { Role::Member });
+        // By its own word it is no more than it was.
+        if !host || target != slot {
+            self.become_role(target, if host { Role::Host } else { Role::Member });
+        }
         self.hears(slot, json!({"type": "done"}));
     }
 
@@ -104,17 +107,18 @@ impl Play {
         if !self.rooms[name].members.contains(&target) {
             return self.hears(slot, json!({"type": "error", "code": "peer-not-found"}));
         }
-        if bans {
+        self.depart(target, LeaveReason::Removed);
+        self.hears(target, json!({"type": "removed", "code": "removed", "roomId": name}));
+        // A host may remove itself, and the room with it.
+        if bans && let Some(room) = self.rooms.get(name) {
+            let waiting = room.waiting.clone();
             let known = |id| self.bans.iter().any(|ban| ban.id == id);
             let new = self.hub.bans(None, usize::MAX, |ban| !known(ban.id));
             let [new] = &new[..] else { panic!("one ban, and no more") };
-            self.bans.push(ModelledBan::of(new));
-        }
-        self.depart(target, LeaveReason::Removed);
-        self.hears(target, json!({"type": "removed", "code": "removed", "roomId": name}));
-        if bans {
+            let new = ModelledBan::of(new);
+            self.bans.retain(|ban| !ban.is_replaced_by(&new));
+            self.bans.push(new);
             let ban = self.bans.len() - 1;
-            let waiting = self.rooms.get(name).map_or_else(Vec::new, |room| room.waiting.clone());
             for waits in waiting {
                 if self.bans[ban].meets(None, waits) {
                     self.waits_no_more(waits, "banned", Some("banned"));

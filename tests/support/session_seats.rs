@@ -120,7 +120,10 @@ impl Play {
             if waits == Some(name) {
                 self.waits_no_more(slot, "admitted", None);
             }
-            self.sit_down(slot, name, role);
+            let other =
+                |slot: &u8| self.clients[usize::from(*slot)].as_ref().unwrap().role == Role::Host;
+            let needless = role == Role::ActingHost && self.rooms[name].members.iter().any(other);
+            self.sit_down(slot, name, if needless { Role::Member } else { role });
             if let Some(old) = old {
                 self.parts(old, Ending::TakenOver);
             }
@@ -176,6 +179,8 @@ impl Play {
         );
         if role.is_host() {
             self.hear_knocks(slot, name);
+        }
+        if role == Role::ActingHost {
             let acting = |play: &mut Self, other: &u8| play.client(*other).role == Role::ActingHost;
             let relieved: Vec<_> = others.into_iter().filter(|other| acting(self, other)).collect();
             relieved.into_iter().for_each(|other| self.become_role(other, Role::Member));
@@ -196,6 +201,8 @@ impl Play {
         if reason.is_loss() {
             room.lost.push(seat);
             room.held = is_last && outlives;
+        } else if matches!(reason, LeaveReason::Removed | LeaveReason::Banned) {
+            room.lost.retain(|lost| lost.owner != seat.owner);
         }
         let closes = is_last && !room.stays && !outlives;
         self.stand_up(slot, name, reason.as_str());
@@ -206,6 +213,7 @@ impl Play {
                 self.waits_no_more(waits, "room-closed", Some("room-closed"));
             }
             self.rooms.remove(name);
+            self.bans.retain(|ban| !ban.ends_with(name));
         }
         self.name_host(name);
     }
