@@ -236,8 +236,6 @@ pub const RETURN_TOKEN_BYTES: usize = 64;
 pub const RETURNERS: usize = 1000;
 /// Most that wait in a room's lobby at a time.
 pub const WAITING: usize = 50;
-/// Most of them from one address.
-pub const NETWORK_WAITING: usize = WAITING / 2;
 /// How long somebody waits there at most.
 pub const WAIT: Duration = Duration::from_secs(10 * 60);
 /// Longest reason that an administrator gives to people, in characters.

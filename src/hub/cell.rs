@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     ban::{Ban, Subject},
-    config::{IceServer, limits},
+    config::IceServer,
     event::Cause,
     id::{ClientId, RoomId},
     protocol::{Announcement, Frame, RequestId, ReturnToken},
@@ -192,7 +192,7 @@ impl RoomCell {
     ) -> Result<(), Denied> {
         let inner = self.inner.lock();
         let banned = hub.bans.meet(Some(&self.id), arrival.who(), arrival.client.address, now);
-        inner.room.decide(inner.command(arrival, proof, banned), now).map(drop)
+        inner.room.decide(arrival.command(proof, banned), now).map(drop)
     }
 
     /// Seats a client, or lets it wait, unless the room refuses.
@@ -214,7 +214,7 @@ impl RoomCell {
             let client = &arrival.client;
             let who = arrival.who();
             let joined = hub.bans.decide(Some(&self.id), who, client.address, now, |ban| {
-                let command = inner.command(arrival, proof, ban.is_some());
+                let command = arrival.command(proof, ban.is_some());
                 inner.commit(hub, command, Occasion::of_arrival(arrival), now)
             });
             joined.map_err(NotSeated::Denied)
@@ -316,28 +316,23 @@ impl Knocker {
     }
 }
 
-impl Inner {
-    fn command(&self, arrival: &Arrival, proof: Proof, banned: bool) -> Command {
-        let Arrival { client, identity, metadata, vouched, granted, .. } = arrival;
-        let network = client.network();
-        let beside = self.waiting.iter().filter(|k| k.arrival.client.network() == network);
-        let crowded = beside.count() >= limits::NETWORK_WAITING;
+impl Arrival {
+    /// Whom a ban may meet, and whether a token vouches for that name.
+    pub(super) fn who(&self) -> (&Identity, bool) {
+        (&self.identity, self.vouched.is_some())
+    }
+
+    fn command(&self, proof: Proof, banned: bool) -> Command {
+        let Self { client, identity, metadata, vouched, granted, .. } = self;
         let entrant = Entrant {
             client_id: client.id,
             identity: identity.clone(),
             metadata: metadata.clone(),
             vouched: vouched.clone(),
             granted: *granted,
-            return_key: arrival.return_token.key(),
+            return_key: self.return_token.key(),
         };
-        let returning = arrival.returning.as_ref().map(ReturnToken::key);
-        Command::Join { entrant, banned, crowded, proof, returning }
-    }
-}
-
-impl Arrival {
-    /// Whom a ban may meet, and whether a token vouches for that name.
-    pub(super) fn who(&self) -> (&Identity, bool) {
-        (&self.identity, self.vouched.is_some())
+        let returning = self.returning.as_ref().map(ReturnToken::key);
+        Command::Join { entrant, banned, proof, returning }
     }
 }

@@ -16,8 +16,6 @@ pub enum Command {
         entrant: Entrant,
         /// Whether a ban stands against it now.
         banned: bool,
-        /// Whether as many wait from its address as may.
-        crowded: bool,
         /// What it shows of the room's password.
         proof: Proof,
         /// What it shows of a seat that it had.

@@ -16,8 +16,8 @@ impl Room {
     pub fn decide(&self, command: Command, now: SystemTime) -> Result<Vec<Change>, Denied> {
         match command {
             Command::Join { banned: true, .. } => Err(Denied::Banned),
-            Command::Join { entrant, crowded, proof, returning, .. } => {
-                self.decide_join(entrant, crowded, proof, returning, now)
+            Command::Join { entrant, proof, returning, .. } => {
+                self.decide_join(entrant, proof, returning, now)
             }
             Command::Leave { client_id, reason } => Ok(self.decide_leave(client_id, reason)),
             Command::Rename { client_id, identity, vouched, granted, banned } => {
@@ -41,7 +41,6 @@ impl Room {
     fn decide_join(
         &self,
         entrant: Entrant,
-        crowded: bool,
         proof: Proof,
         returning: Option<ReturnKey>,
         now: SystemTime,
@@ -79,7 +78,7 @@ impl Room {
         let waited = self.waiting_ends(entrant.client_id, WaitingEnd::Gone(LeaveReason::Rejoined));
         let member = entrant.seated_as_granted(now);
         let entered = match waits {
-            true if waited.is_none() && (crowded || self.waiting().len() >= limits::WAITING) => {
+            true if waited.is_none() && self.waiting().len() >= limits::WAITING => {
                 return Err(Denied::LobbyFull);
             }
             true => Change::Waiting(Waiter { member: Arc::new(member), until: now + limits::WAIT }),

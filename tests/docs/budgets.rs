@@ -47,11 +47,7 @@ fn every_limit_names_a_test_that_is_there() {
         format!("`--rate-limit`; {},", limits::RATE_LIMIT),
         format!("in a lobby | {} minutes", limits::WAIT.as_secs() / 60),
         format!("whose last one was | {} s", limits::RETURN.as_secs()),
-        format!(
-            "room's lobby | {}, {} from one address |",
-            limits::WAITING,
-            limits::NETWORK_WAITING
-        ),
+        format!("room's lobby | {} |", limits::WAITING),
         format!("bans that hosts make | {} from one address", limits::NETWORK_BANS),
         format!("a room remembers | {} |", limits::RETURNERS),
         format!("a return token | {} bytes", limits::RETURN_TOKEN_BYTES),

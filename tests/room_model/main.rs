@@ -274,7 +274,7 @@ fn the_return_of_a_host_that_another_one_made_leaves_that_one_as_it_was() {
     let asking = |who, returning| {
         let passport = Passport { name: None, vouched: false, granted: Role::Member };
         let (banned, shown) = (false, Shown::Nothing);
-        Step::Join(Asking { who, passport, banned, crowded: false, shown, key: who, returning })
+        Step::Join(Asking { who, passport, banned, shown, key: who, returning })
     };
     let lost = Step::Leave(1, LeaveReason::Disconnected);
     let steps = [asking(0, None), asking(1, None), Step::SetRole(Some(0), 1, true)];

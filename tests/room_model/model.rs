@@ -127,7 +127,7 @@ impl Model {
         let had = self.ends(who, WaitingEnd::Gone(LeaveReason::Rejoined));
         if !waits {
             self.sit(seat);
-        } else if had.is_none() && (asking.crowded || self.waiting.len() >= 50) {
+        } else if had.is_none() && self.waiting.len() >= 50 {
             return Err(Denied::LobbyFull);
         } else {
             self.waiting.push(Waiting { who, passport, key, until: now + WAIT });

@@ -37,7 +37,6 @@ pub(super) struct Asking {
     pub(super) who: u8,
     pub(super) passport: Passport,
     pub(super) banned: bool,
-    pub(super) crowded: bool,
     pub(super) shown: Shown,
     pub(super) key: u8,
     pub(super) returning: Option<u8>,
@@ -131,12 +130,12 @@ fn asking() -> impl Strategy<Value = Asking> {
         1 => (0..2_u8).prop_map(Shown::New),
     ];
     let returning = prop::option::weighted(0.3, any::<u8>());
-    (0..PEOPLE, passport(), seldom(), seldom(), shown, any::<u8>(), returning).prop_map(
-        |(who, passport, banned, crowded, shown, key, returning)| {
+    (0..PEOPLE, passport(), seldom(), shown, any::<u8>(), returning).prop_map(
+        |(who, passport, banned, shown, key, returning)| {
             // Few of them, so that many are found again; each has an owner, as nobody else could draw it.
             let key = key % 4 * PEOPLE + who;
             let returning = returning.map(|key| key % (4 * PEOPLE));
-            Asking { who, passport, banned, crowded, shown, key, returning }
+            Asking { who, passport, banned, shown, key, returning }
         },
     )
 }
@@ -195,7 +194,6 @@ pub(super) fn command(step: &Step, room: &Room) -> Command {
                 return_key: key(asking.key),
             },
             banned: asking.banned,
-            crowded: asking.crowded,
             proof: match asking.shown {
                 Shown::Nothing => Proof::None,
                 Shown::Unchecked => Proof::Unchecked,

@@ -20,14 +20,9 @@ use signalpost::{
     config::Config,
     server::{Addresses, Renewal, Server},
 };
-use tokio::{
-    net::{TcpSocket, TcpStream},
-    sync::oneshot,
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{net::TcpStream, sync::oneshot, task::JoinHandle, time::timeout};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, client_async, connect_async,
+    MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Error, Message},
 };
 use tonic::transport::Channel;
@@ -84,15 +79,6 @@ impl TestServer {
         Client::connect(&self.url("/")).await
     }
 
-    /// A client from another address of this machine's own: 127.0.0.`last`.
-    pub async fn client_from(&self, last: u8) -> Client {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.bind(([127, 0, 0, last], 0).into()).unwrap();
-        let stream = socket.connect(self.addresses.http[0]).await.unwrap();
-        let stream = MaybeTlsStream::Plain(stream);
-        Client::over(within(client_async(self.url("/"), stream)).await.unwrap().0).await
-    }
-
     /// A client that sits in `room` already.
     pub async fn member(&self, room: &str) -> Client {
         let mut client = self.client().await;
@@ -117,10 +103,6 @@ pub struct Client {
 impl Client {
     pub async fn connect(url: &str) -> Self {
         let (socket, _) = within(connect_async(url)).await.unwrap();
-        Self::over(socket).await
-    }
-
-    async fn over(socket: Socket) -> Self {
         let mut client = Self { id: String::new(), welcome: Value::Null, socket };
         client.welcome = client.hear().await;
         assert_eq!(client.welcome["type"], "welcome");

@@ -36,7 +36,7 @@ fn join(who: u32, identity: Identity, metadata: Option<Arc<str>>) -> Command {
         granted: Role::Member,
         return_key: ReturnKey([0; 16]),
     };
-    Command::Join { entrant, banned: false, crowded: false, proof: Proof::None, returning: None }
+    Command::Join { entrant, banned: false, proof: Proof::None, returning: None }
 }
 
 /// The rooms themselves, their log, and what they were after each event.
