@@ -133,7 +133,8 @@ async fn whoever_joins_while_the_password_changes_knows_the_one_or_the_other() {
     let server = TestServer::with("--rate-limit 0 --max-members 60");
     let mut admin = server.admin().await;
     admin.create_room(create("r", "one")).await.unwrap();
-    let joining: Vec<_> = (0..20)
+    // Fewer than an address may guess at once: all of them may come with the wrong one.
+    let joining: Vec<_> = (0..15)
         .map(|_| {
             let url = server.url("/");
             tokio::spawn(async move {
