@@ -4,6 +4,7 @@
 use std::{fmt, io, sync::Arc, thread};
 
 use parking_lot::Mutex;
+use rustix::process::setpriority_process;
 
 use super::{Asker, queue::Queue};
 
@@ -57,7 +58,12 @@ impl<J: Job> Workers<J> {
     fn begin(&self) -> io::Result<()> {
         let shared = Arc::clone(&self.0);
         let thread = thread::Builder::new().name("passwords".to_owned());
-        thread.spawn(move || Place(shared).work()).map(drop)
+        thread
+            .spawn(move || {
+                give_way();
+                Place(shared).work();
+            })
+            .map(drop)
     }
 }
 
@@ -114,6 +120,17 @@ impl<J> fmt::Debug for Workers<J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let threads = self.0.state.lock().threads;
         f.debug_struct("Workers").field("threads", &threads).finish_non_exhaustive()
+    }
+}
+
+/// Has the calling thread run when no other wants to: whoever relays is then not kept waiting for a slice of its time.
+/// Elsewhere than on Linux it would be the whole process.
+fn give_way() {
+    const LEAST: i32 = 19;
+    if cfg!(target_os = "linux")
+        && let Err(error) = setpriority_process(None, LEAST)
+    {
+        tracing::debug!(%error, "passwords are hashed at the usual priority");
     }
 }
 
