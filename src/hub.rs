@@ -59,7 +59,6 @@ pub use turn::{turn_takes_another, turns};
 use crate::{
     auth::Authority,
     config::{Capacity, Config},
-    event::Administrator,
     journal::Journal,
     metrics::Metrics,
     protocol::{Reply, VERSION},
@@ -256,9 +255,7 @@ impl Hub {
         self.metrics.connection();
         let nobody = Identity::default();
         if let Some(ban) = self.bans.against(None, (&nobody, false), address, SystemTime::now()) {
-            // Whoever made the ban does not end this connection.
-            let nobody = Administrator::default();
-            self.disconnect(&nobody, &client, Ending::Banned, ban.reason.as_deref());
+            self.end(&client, Ending::Banned, ban.reason.as_deref());
         }
         Ok(Session::new(client))
     }

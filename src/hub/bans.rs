@@ -42,7 +42,6 @@ impl Hub {
     }
 
     /// The same, where the caller sees to one of those whom they meet.
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub(super) async fn ban_all(
         &self,
         by: &Administrator,
@@ -53,24 +52,25 @@ impl Hub {
         let cause = Cause::Administrator(by.clone());
         self.bans.commit(self, Command::Create(bans.clone()), cause, now)?;
         for ban in bans {
-            self.enforce(by, &ban, |client| Some(client.id) != but && client.is_met_by(&ban));
+            self.enforce(by, &ban, |client| Some(client.id) != but && client.is_met_by(&ban)).await;
         }
         Ok(())
     }
 
-    fn enforce(&self, by: &Administrator, ban: &Ban, is_met: impl Fn(&Client) -> bool) {
+    async fn enforce(&self, by: &Administrator, ban: &Ban, is_met: impl Fn(&Client) -> bool) {
         let text = ban.reason.as_deref();
         let Some(room_id) = &ban.room_id else {
-            return self.clients.for_each(|client| {
-                if is_met(client) {
-                    self.disconnect(by, client, Ending::Banned, text);
-                }
-            });
+            let mut met = Vec::new();
+            self.clients.for_each(|client| met.extend(is_met(client).then(|| Arc::clone(client))));
+            for client in met {
+                self.disconnect(by, &client, Ending::Banned, text).await;
+            }
+            return;
         };
         let Some(cell) = self.directory.find(room_id) else { return };
         for client in cell.people(is_met) {
             let cause = Cause::Administrator(by.clone());
-            self.unseat(cause, &client, &cell, LeaveReason::Banned, text);
+            self.unseat(cause, client.id, &cell, LeaveReason::Banned, text).await;
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
-use super::{Hub, NotFound, cell::CellClosed, outbox::Entry};
+use super::{Hub, NotFound, outbox::Entry};
 use crate::{
     id::{ClientId, RoomId},
     protocol::Reply,
@@ -47,10 +47,10 @@ impl Hub {
         match audience {
             Audience::Rooms(rooms) => {
                 for room_id in rooms {
-                    let cell = self.find(room_id).ok_or(CellClosed);
+                    let cell = self.find(room_id).ok_or(NotFound::Room);
                     match cell.and_then(|cell| cell.announce(&frame, is_left_out)) {
                         Ok(clients) => reached.clients += clients,
-                        Err(CellClosed) => reached.missing.push(room_id.clone()),
+                        Err(_) => reached.missing.push(room_id.clone()),
                     }
                 }
                 if reached.missing.len() == rooms.len() {

@@ -3,9 +3,11 @@
 //! Deciding, sequencing, applying and announcing are one critical section here, since the memory journal
 //! never waits. A cell that closed stays closed; whoever finds one asks the directory for another.
 
+mod announce;
+mod arrival;
 mod commit;
-mod hosting;
-mod orders;
+mod motion;
+mod say;
 
 use std::{
     sync::Arc,
@@ -16,22 +18,19 @@ use parking_lot::Mutex;
 
 use super::{
     Client, Hub,
-    outbox::Entry,
     rate::{Announced, Rates},
 };
 use crate::{
-    ban::{Ban, Subject},
-    config::IceServer,
     event::Cause,
     id::{ClientId, RoomId},
-    protocol::{Announcement, Frame, RequestId, ReturnToken},
-    room::{
-        Command, Denied, Entrant, Identity, LeaveReason, PasswordHash, Proof, Role, Room, Rules,
-        Summary, Vouched, Waiter,
-    },
+    room::{By, Command, Denied, Member, PasswordHash, Proof, Role, Room, Rules, Summary, Waiter},
 };
-use commit::Occasion;
-pub(super) use hosting::{Commander, NotDone, REMOVED_BY_HOST};
+use arrival::Knocker;
+pub(super) use {
+    arrival::Arrival,
+    motion::{Commander, Done, Motion, Refused, Word},
+    say::Unroutable,
+};
 
 /// See the module.
 #[derive(Debug)]
@@ -53,42 +52,6 @@ struct Inner {
     closed: bool,
 }
 
-/// Somebody who waits for a seat.
-#[derive(Debug)]
-struct Knocker {
-    arrival: Arc<Arrival>,
-    /// What hosts hear of it, those who become it later among them.
-    knock: Arc<Announcement>,
-}
-
-/// A client that asks for a seat, and what it is told in which order.
-#[derive(Debug)]
-pub(super) struct Arrival {
-    pub(super) client: Arc<Client>,
-    pub(super) identity: Identity,
-    pub(super) metadata: Option<Arc<str>>,
-    /// What its token says of it, and the role that comes with it.
-    pub(super) vouched: Option<Arc<Vouched>>,
-    pub(super) granted: Role,
-    /// What it shows of a seat that it had.
-    pub(super) returning: Option<ReturnToken>,
-    /// What it shall return by, unless it keeps the one that it returns by now.
-    pub(super) return_token: ReturnToken,
-    pub(super) request_id: Option<RequestId>,
-    /// What it is told of, unless it was at its welcome.
-    pub(super) ice_servers: Option<Arc<[IceServer]>>,
-    /// What it hears first if it gives up a seat in this very room.
-    pub(super) left: Option<Frame>,
-}
-
-/// What became of a departure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Departed {
-    /// Or waited for one.
-    pub(super) had_a_seat: bool,
-    pub(super) closed: bool,
-}
-
 /// Where a client is in a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -96,30 +59,6 @@ pub(super) enum Place {
     Sits(Role),
     /// In the lobby.
     Waits,
-}
-
-/// The cell's room ended. Another cell may stand in its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct CellClosed;
-
-/// Why somebody took no seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotSeated {
-    /// The room does not want it.
-    Denied(Denied),
-    /// Its connection is at its end.
-    Ending,
-    /// See [`CellClosed`].
-    CellClosed,
-}
-
-/// Why a signal went nowhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unroutable {
-    /// The sender sits here no more.
-    SenderNotSeated,
-    /// The target does not sit here.
-    TargetNotSeated,
 }
 
 impl RoomCell {
@@ -195,80 +134,6 @@ impl RoomCell {
         inner.room.decide(arrival.command(proof, banned), now).map(drop)
     }
 
-    /// Seats a client, or lets it wait, unless the room refuses.
-    pub(super) fn join(
-        &self,
-        hub: &Hub,
-        arrival: &Arc<Arrival>,
-        proof: Proof,
-        now: SystemTime,
-    ) -> Result<(), NotSeated> {
-        let mut inner = self.inner.lock();
-        if inner.closed {
-            return Err(NotSeated::CellClosed);
-        }
-        // Both asked under the room's lock: a ban or an end that comes later finds the client seated.
-        let joined = if arrival.client.outbox.is_ending() {
-            Err(NotSeated::Ending)
-        } else {
-            let client = &arrival.client;
-            let who = arrival.who();
-            let joined = hub.bans.decide(Some(&self.id), who, client.address, now, |ban| {
-                let command = arrival.command(proof, ban.is_some());
-                inner.commit(hub, command, Occasion::of_arrival(arrival), now)
-            });
-            joined.map_err(NotSeated::Denied)
-        };
-        // Where nobody came in, nobody would ever close it.
-        inner.closed |= !inner.room.exists();
-        joined
-    }
-
-    /// Somebody who sits or waits here goes by other names, or by another token; `publish` shows that to everybody,
-    /// unless a ban stands against the names.
-    ///
-    /// # Errors
-    /// Which ban that is.
-    pub(super) fn rename(
-        &self,
-        hub: &Hub,
-        client: &Arc<Client>,
-        (identity, vouched, granted): (&Identity, Option<Arc<Vouched>>, Role),
-        now: SystemTime,
-        publish: impl FnOnce(),
-    ) -> Result<(), Arc<Ban>> {
-        let mut inner = self.inner.lock();
-        let who = (identity, vouched.is_some());
-        hub.bans.decide(Some(&self.id), who, client.address, now, |ban| match ban {
-            // One of its address is no matter of names: whom it is meant for has gone, or is about to.
-            Some(ban) if matches!(ban.subject, Subject::User(_)) => Err(Arc::clone(ban)),
-            _ => {
-                let (client_id, identity) = (client.id, identity.clone());
-                let command =
-                    Command::Rename { client_id, identity, vouched, granted, banned: false };
-                // Whoever lost its seat a moment ago has nobody to tell.
-                let _: Result<(), Denied> =
-                    inner.commit(hub, command, Occasion::of_client(client), now);
-                // Not before the log has them: whom a ban of the old ones does not meet any more sits under the new ones.
-                publish();
-                Ok(())
-            }
-        })
-    }
-
-    /// Frees a seat, or ends somebody's waiting. It cannot fail, so it needs no answer and can
-    /// run while a task unwinds. Returns whether there was one, and whether that closed the room.
-    pub(super) fn depart(
-        &self,
-        hub: &Hub,
-        client_id: ClientId,
-        reason: LeaveReason,
-        cause: Cause,
-        now: SystemTime,
-    ) -> Departed {
-        self.inner.lock().depart(hub, client_id, reason, cause, now)
-    }
-
     pub(super) fn is_closed(&self) -> bool {
         self.inner.lock().closed
     }
@@ -284,55 +149,47 @@ impl RoomCell {
         self.inner.lock().room.seat_of(client_id).is_some()
     }
 
-    /// Hands a signal to one room-mate.
-    pub(super) fn route(
-        &self,
-        from: ClientId,
-        to: ClientId,
-        frame: Frame,
-    ) -> Result<(), Unroutable> {
-        let inner = self.inner.lock();
-        let sender = inner.room.seat_of(from).ok_or(Unroutable::SenderNotSeated)?;
-        let target = inner.room.seat_of(to).ok_or(Unroutable::TargetNotSeated)?;
-        inner.clients[target].push_from(&inner.clients[sender], Entry::Frame(frame));
-        Ok(())
+    /// Whether this client may do what is for hosts.
+    pub(super) fn may_host(&self, client_id: ClientId) -> Result<(), Denied> {
+        self.inner.lock().room.may(By::Client(client_id))
     }
 
-    /// Hands a message to every room-mate.
-    pub(super) fn fan_out(&self, from: ClientId, frame: &Frame) -> Result<(), Unroutable> {
+    /// What the room would say to somebody who wants this. Nothing changes.
+    pub(super) fn would(&self, command: Command, now: SystemTime) -> Result<(), Denied> {
+        self.inner.lock().room.decide(command, now).map(drop)
+    }
+
+    /// Whoever sits here under this id, if it does.
+    pub(super) fn member(&self, client_id: ClientId) -> Option<Arc<Member>> {
+        self.inner.lock().room.member(client_id).cloned()
+    }
+
+    /// Who is meant of those who sit here or wait.
+    pub(super) fn people(&self, is_meant: impl Fn(&Client) -> bool) -> Vec<Arc<Client>> {
         let inner = self.inner.lock();
-        let sender = inner.room.seat_of(from).ok_or(Unroutable::SenderNotSeated)?;
-        let sender = &inner.clients[sender];
-        for client in inner.clients.iter().filter(|client| client.id != from) {
-            client.push_from(sender, Entry::Frame(frame.clone()));
+        let waiting = inner.waiting.iter().map(|knocker| &knocker.arrival.client);
+        inner.clients.iter().chain(waiting).filter(|client| is_meant(client)).cloned().collect()
+    }
+
+    /// Ends what has its time in the room: that somebody waits, or the room itself, if it was empty for long enough.
+    /// Returns whether it is closed.
+    pub(super) fn expire(&self, hub: &Hub, now: SystemTime) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.room.due_at().is_some_and(|at| at <= now) {
+            inner.room.forget(now);
+            let expired = inner.put(hub, Motion::new(Command::Expire, Cause::Timer), now);
+            expired.expect("the end of a time is never denied");
         }
-        Ok(())
-    }
-}
-
-impl Knocker {
-    fn id(&self) -> ClientId {
-        self.arrival.client.id
-    }
-}
-
-impl Arrival {
-    /// Whom a ban may meet, and whether a token vouches for that name.
-    pub(super) fn who(&self) -> (&Identity, bool) {
-        (&self.identity, self.vouched.is_some())
+        inner.closed
     }
 
-    fn command(&self, proof: Proof, banned: bool) -> Command {
-        let Self { client, identity, metadata, vouched, granted, .. } = self;
-        let entrant = Entrant {
-            client_id: client.id,
-            identity: identity.clone(),
-            metadata: metadata.clone(),
-            vouched: vouched.clone(),
-            granted: *granted,
-            return_key: self.return_token.key(),
-        };
-        let returning = self.returning.as_ref().map(ReturnToken::key);
-        Command::Join { entrant, banned, proof, returning }
+    /// Ends the room if nobody sits in it, since the server stops. Returns whether it is closed.
+    pub(super) fn end_empty(&self, hub: &Hub, now: SystemTime) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.room.exists() && inner.clients.is_empty() {
+            let close = Motion::new(Command::Close { settled_at: None }, Cause::Server);
+            inner.put(hub, close, now).expect("it exists");
+        }
+        inner.closed
     }
 }

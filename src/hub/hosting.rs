@@ -1,15 +1,15 @@
 //! What administrators do about those who wait for a seat, and about who is host: as hosts do, without being one.
 
-use std::{sync::Arc, time::SystemTime};
+use std::sync::Arc;
 
 use super::{
     Hub, NotFound,
-    cell::{Commander, RoomCell},
+    cell::{Commander, Motion, Refused, RoomCell},
 };
 use crate::{
     event::Administrator,
     id::{ClientId, RoomId},
-    room::{By, Command, Denied, Member, Room, Waiter},
+    room::{By, Command, Denied, Member, Waiter},
 };
 
 /// Why what hosts do was not done for an administrator. Nothing changed.
@@ -52,8 +52,8 @@ impl Hub {
         id: ClientId,
         room_id: Option<&RoomId>,
     ) -> Result<(), NotHosted> {
-        let admit = |by, banned| Command::Admit { by, target: Some(id), banned };
-        self.host(by, id, room_id, NotHosted::NotWaiting, admit, |_| Some(())).await
+        let admit = |by| Command::Admit { by, target: Some(id), banned: Vec::new() };
+        self.host(by, id, room_id, NotHosted::NotWaiting, admit).await.map(drop)
     }
 
     /// Ends a client's waiting, in `room_id` if that is given.
@@ -66,8 +66,8 @@ impl Hub {
         id: ClientId,
         room_id: Option<&RoomId>,
     ) -> Result<(), NotHosted> {
-        let deny = |by, _| Command::Deny { by, target: id };
-        self.host(by, id, room_id, NotHosted::NotWaiting, deny, |_| Some(())).await
+        let deny = |by| Command::Deny { by, target: id };
+        self.host(by, id, room_id, NotHosted::NotWaiting, deny).await.map(drop)
     }
 
     /// Makes a host of a member, or a member of a host, in `room_id` if that is given; and shows it as it is then.
@@ -81,44 +81,32 @@ impl Hub {
         room_id: Option<&RoomId>,
         host: bool,
     ) -> Result<Arc<Member>, NotHosted> {
-        let set = |by, _| Command::SetRole { by, target: id, host };
-        let show = |room: &Room| room.member(id).cloned();
-        self.host(by, id, room_id, NotHosted::NotInRoom, set, show).await
+        let set = |by| Command::SetRole { by, target: id, host };
+        let cell = self.host(by, id, room_id, NotHosted::NotInRoom, set).await?;
+        cell.member(id).ok_or(NotHosted::NotInRoom)
     }
 
     /// `elsewhere` is said of a client that is not where the command needs it.
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
-    async fn host<T>(
+    async fn host(
         &self,
         by: &Administrator,
         id: ClientId,
         room_id: Option<&RoomId>,
         elsewhere: NotHosted,
-        command: impl FnOnce(By, Vec<ClientId>) -> Command,
-        show: impl FnOnce(&Room) -> Option<T>,
-    ) -> Result<T, NotHosted> {
+        command: impl FnOnce(By) -> Command,
+    ) -> Result<Arc<RoomCell>, NotHosted> {
         let client = self.clients.find(id).ok_or(NotFound::Client)?;
         let is_meant = |cell: &Arc<RoomCell>| room_id.is_none_or(|id| cell.id() == id);
         let cell = client.seat().filter(is_meant).ok_or(elsewhere)?;
-        let (by, now) = (Commander::Administrator(by), SystemTime::now());
-        let done = cell.carry_out_and(self, by, command, show, now);
-        done.map_err(|denied| match denied {
-            Denied::Full => NotHosted::Full,
-            Denied::LastHost => NotHosted::LastHost,
-            Denied::Locked
-            | Denied::Held
-            | Denied::Banned
-            | Denied::PasswordRequired
-            | Denied::PasswordUnchecked
-            | Denied::PasswordNotSet
-            | Denied::LobbyFull
-            | Denied::Forbidden
-            | Denied::NotAMember
-            | Denied::NotWaiting
-            | Denied::NoSuchRoom
-            | Denied::Exists
-            | Denied::Changed => elsewhere,
-        })?
-        .ok_or(elsewhere)
+        let by = Commander::Administrator(by);
+        let done = cell.submit(self, Motion::by(by, command(by.by()))).await;
+        done.map_err(|refused| match refused {
+            Refused::Denied(Denied::Full) => NotHosted::Full,
+            Refused::Denied(Denied::LastHost) => NotHosted::LastHost,
+            Refused::Denied(_) | Refused::Banned(_) | Refused::Ending | Refused::CellClosed => {
+                elsewhere
+            }
+        })?;
+        Ok(cell)
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{
     Client, Ending, Hub, NotFound,
-    cell::{NotDone, REMOVED_BY_HOST, RoomCell},
+    cell::{Commander, Motion, Refused, RoomCell, Word},
     outbox::Entry,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     event::{Administrator, Cause},
     id::{ClientId, RoomId},
     protocol::{CloseCode, Code, Frame, Reply},
-    room::LeaveReason,
+    room::{By, Command, Denied, LeaveReason},
 };
 
 /// How somebody is to be kept out whose connection is ended.
@@ -45,6 +45,30 @@ pub enum NotRemoved {
     Ban(#[from] ban::Denied),
 }
 
+/// What people read whom a host removes, and who is kept out by that.
+const REMOVED_BY_HOST: &str = "Removed by a host";
+
+/// Why a host does not remove a member.
+#[derive(Debug, Clone)]
+pub(super) enum NotRemovedByHost {
+    /// The room refuses.
+    Refused(Refused),
+    /// Hosts have made as many bans as they may.
+    TooManyBans,
+}
+
+impl From<Refused> for NotRemovedByHost {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<Denied> for NotRemovedByHost {
+    fn from(denied: Denied) -> Self {
+        Self::Refused(Refused::Denied(denied))
+    }
+}
+
 impl Hub {
     /// Ends a client's connection, with `reason` for people, and bans it first if that is wanted. Its seat is free
     /// when this returns. The bans that were made are returned.
@@ -60,13 +84,13 @@ impl Hub {
     ) -> Result<Vec<Arc<Ban>>, NotRemoved> {
         let client = self.clients.find(id).ok_or(NotFound::Client)?;
         let Some(keep_out) = keep_out else {
-            self.disconnect(by, &client, Ending::Removed, reason);
+            self.disconnect(by, &client, Ending::Removed, reason).await;
             return Ok(Vec::new());
         };
         let bans = self.bans_of(&client, reason, keep_out)?;
         // A ban from a room would free its seat only, and it shall hear of this once.
         self.ban_all(by, bans.clone(), Some(id)).await?;
-        self.disconnect(by, &client, Ending::Banned, reason);
+        self.disconnect(by, &client, Ending::Banned, reason).await;
         Ok(bans)
     }
 
@@ -104,7 +128,6 @@ impl Hub {
     ///
     /// # Errors
     /// [`NotRemoved::NotFound`] and [`NotRemoved::NotInRoom`].
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn remove_client(
         &self,
         by: &Administrator,
@@ -117,7 +140,7 @@ impl Hub {
         // It may have moved to another room meanwhile.
         while let Some(cell) = self.seat_of(&client).filter(is_meant) {
             let cause = Cause::Administrator(by.clone());
-            if self.unseat(cause, &client, &cell, LeaveReason::Removed, reason) {
+            if self.unseat(cause, id, &cell, LeaveReason::Removed, reason).await {
                 return Ok(());
             }
         }
@@ -130,77 +153,118 @@ impl Hub {
         client.seat().filter(|cell| cell.seats(client.id))
     }
 
-    /// Frees a seat and says so to whoever had it. Returns whether it was there.
-    pub(super) fn unseat(
+    /// Frees a seat and says so to whoever had it, or ends its waiting. Returns whether it was there.
+    pub(super) async fn unseat(
         &self,
         cause: Cause,
-        client: &Arc<Client>,
+        id: ClientId,
         cell: &Arc<RoomCell>,
         reason: LeaveReason,
         text: Option<&str>,
     ) -> bool {
         let code = if reason == LeaveReason::Banned { Code::Banned } else { Code::Removed };
-        let word = removed(code, text, Some(cell.id()));
-        let departed = cell.unseat(self, cause, client, reason, (code, word), SystemTime::now());
-        if departed.closed {
-            self.directory.forget(cell);
-        }
-        departed.had_a_seat
+        let leave = Motion::leave(id, reason, cause).saying(Word::new(code, text));
+        let left = cell.submit(self, leave).await;
+        self.directory.forget_if_closed(cell);
+        left.is_ok_and(|done| done.changed)
     }
 
     /// Ends a connection for good: its seat is free, and it cannot take another one.
-    pub(super) fn disconnect(
+    pub(super) async fn disconnect(
         &self,
         by: &Administrator,
         client: &Arc<Client>,
         ending: Ending,
         text: Option<&str>,
     ) {
-        let code = if ending == Ending::Banned { Code::Banned } else { Code::Removed };
+        let word = || Word::new(code_of(ending), text).and(ending);
+        let leave = |cause| Motion::leave(client.id, ending.leave_reason(), cause);
         let cause = || Cause::Administrator(by.clone());
         // It may move on before its room's lock is taken: then it is looked for again.
         while let Some(cell) = self.seat_of(client) {
-            let word = (code, removed(code, text, Some(cell.id())));
-            if cell.disconnect(self, cause(), client, ending, word, SystemTime::now()) {
-                self.directory.forget_if_closed(&cell);
+            let left = cell.submit(self, leave(cause()).saying(word())).await;
+            self.directory.forget_if_closed(&cell);
+            if left.is_ok_and(|done| done.changed) && client.outbox.is_ending() {
                 return;
             }
         }
         // Before its seat is looked for: whoever is about to take one asks for this after it showed where.
+        self.end(client, ending, text);
+        if let Some(cell) = client.seat() {
+            // It is never refused.
+            let _ = cell.submit(self, leave(cause())).await;
+            self.directory.forget_if_closed(&cell);
+        }
+    }
+
+    /// Ends a connection for good that has no seat and is not about to take one.
+    pub(super) fn end(&self, client: &Client, ending: Ending, text: Option<&str>) {
+        let code = code_of(ending);
         if client.outbox.end_after(Entry::Frame(removed(code, text, None)), ending) {
             self.metrics.refusal(code);
-        }
-        if let Some(cell) = client.seat() {
-            let reason = ending.leave_reason();
-            cell.depart(self, client.id, reason, cause(), SystemTime::now());
-            self.directory.forget_if_closed(&cell);
         }
     }
 
     /// Frees a member's seat as a host wants it, and keeps it out of the room for a time if that is wanted too. Whoever
     /// has its name goes with it; whoever has only its address may be anybody else, and does not come in again.
-    pub(super) fn remove_by_host(
+    pub(super) async fn remove_by_host(
         &self,
         host: &Arc<Client>,
         cell: &Arc<RoomCell>,
         target: ClientId,
         until: Option<SystemTime>,
-        now: SystemTime,
-    ) -> Result<(), NotDone> {
-        let word = removed(Code::Removed, Some(REMOVED_BY_HOST), Some(cell.id()));
-        let ban = cell.remove(self, host, target, (word, until), now)?;
-        self.metrics.refusal(Code::Removed);
+    ) -> Result<(), NotRemovedByHost> {
+        let remove = Command::Remove { by: By::Client(host.id), target };
+        // First of all: whoever may not remove it may not ban it either.
+        cell.would(remove.clone(), SystemTime::now())?;
+        let ban = match until {
+            Some(until) => self.ban_by_host(host, cell, target, until)?,
+            None => None,
+        };
+        let word = Word::new(Code::Removed, Some(REMOVED_BY_HOST));
+        let remove = Motion::by(Commander::Client(host), remove).saying(word);
+        let removed = cell.submit(self, remove).await;
         self.directory.forget_if_closed(cell);
-        let Some(ban) = ban else { return Ok(()) };
+        let Some(ban) = ban else { return Ok(removed.map(drop)?) };
         let by_name = matches!(ban.subject, ban::Subject::User(_));
         for client in cell.people(|client| client.is_met_by(&ban)) {
             if by_name || !cell.seats(client.id) {
-                let cause = Cause::Client(host.id);
-                self.unseat(cause, &client, cell, LeaveReason::Banned, ban.reason.as_deref());
+                let (cause, text) = (Cause::Client(host.id), ban.reason.as_deref());
+                self.unseat(cause, client.id, cell, LeaveReason::Banned, text).await;
             }
         }
-        Ok(())
+        Ok(removed.map(drop)?)
     }
+
+    /// By its name where a token vouches for that, otherwise by where it comes from. None if it is not there any more.
+    fn ban_by_host(
+        &self,
+        host: &Client,
+        cell: &RoomCell,
+        target: ClientId,
+        until: SystemTime,
+    ) -> Result<Option<Arc<Ban>>, NotRemovedByHost> {
+        let (Some(member), Some(client)) = (cell.member(target), self.clients.find(target)) else {
+            return Ok(None);
+        };
+        let user_id = member.vouched.as_ref().and_then(|_| member.identity.user_id.clone());
+        let ban = Arc::new(Ban {
+            id: ban::BanId::random(),
+            room_id: Some(cell.id().clone()),
+            subject: user_id.map_or_else(|| client.address.into(), ban::Subject::User),
+            reason: Some(REMOVED_BY_HOST.into()),
+            created_at: SystemTime::now(),
+            expires_at: Some(until),
+            host: Some(ban::network_of(host.address)),
+        });
+        let made = self.bans.create_by_host(self, &ban, host.id, SystemTime::now());
+        made.map_err(|_: ban::Denied| NotRemovedByHost::TooManyBans)?;
+        Ok(Some(ban))
+    }
+}
+
+fn code_of(ending: Ending) -> Code {
+    if ending == Ending::Banned { Code::Banned } else { Code::Removed }
 }
 
 /// What somebody hears whom an administrator or a host removes, in these words or the usual ones.

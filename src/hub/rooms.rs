@@ -3,10 +3,9 @@
 use std::{num::NonZeroUsize, sync::Arc, time::SystemTime};
 
 use super::{
-    Hub, NotFound,
-    cell::{CellClosed, Commander, RoomCell},
+    Ending, Hub, NotFound,
+    cell::{Commander, Motion, Refused, RoomCell, Word},
     directory::TooManyRooms,
-    removal::removed,
 };
 use crate::{
     config::limits,
@@ -110,7 +109,6 @@ impl Hub {
     ///
     /// # Errors
     /// [`NotMade`].
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn create_room(
         &self,
         by: &Administrator,
@@ -119,9 +117,12 @@ impl Hub {
     ) -> Result<Summary, NotMade> {
         loop {
             let cell = self.cell(room_id).map_err(|TooManyRooms| NotMade::TooMany)?;
-            match cell.create(self, by, settings.clone(), SystemTime::now()) {
-                Ok(created) => return created.map_err(|_: Denied| NotMade::Exists),
-                Err(CellClosed) => self.directory.forget(&cell),
+            let create = Command::Create { settings: settings.clone() };
+            let by = Commander::Administrator(by);
+            match cell.submit(self, Motion::by(by, create)).await {
+                Ok(done) => return done.room.map(|room| *room).ok_or(NotMade::Exists),
+                Err(Refused::CellClosed) => self.directory.forget(&cell),
+                Err(_) => return Err(NotMade::Exists),
             }
         }
     }
@@ -181,7 +182,6 @@ impl Hub {
         self.settle(by, room_id, update, settled_at).await
     }
 
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     async fn settle(
         &self,
         by: &Administrator,
@@ -190,10 +190,10 @@ impl Hub {
         settled_at: Option<Position>,
     ) -> Result<Summary, NotChanged> {
         let cell = self.find(room_id).ok_or(NotChanged::NotFound)?;
-        let command = |by, banned| Command::Update { by, update, settled_at, banned };
         let by = Commander::Administrator(by);
-        let settled = cell.carry_out(self, by, command, SystemTime::now())?;
-        settled.ok_or(NotChanged::NotFound)
+        let update = Command::Update { by: by.by(), update, settled_at, banned: Vec::new() };
+        let settled = cell.submit(self, Motion::by(by, update)).await?;
+        settled.room.map(|room| *room).ok_or(NotChanged::NotFound)
     }
 
     /// Ends a room, if its settings are those of `settled_at`, and the connections of its members, with `reason` for
@@ -201,7 +201,6 @@ impl Hub {
     ///
     /// # Errors
     /// [`NotChanged`].
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
     pub async fn delete_room(
         &self,
         by: &Administrator,
@@ -210,9 +209,10 @@ impl Hub {
         settled_at: Option<Position>,
     ) -> Result<(), NotChanged> {
         let cell = self.find(room_id).ok_or(NotChanged::NotFound)?;
-        let word = removed(Code::RoomClosed, reason, Some(room_id));
-        cell.close(self, by, settled_at, &word, SystemTime::now())?;
-        self.directory.forget(&cell);
+        let close = Motion::by(Commander::Administrator(by), Command::Close { settled_at });
+        let word = Word::new(Code::RoomClosed, reason).and(Ending::RoomClosed);
+        cell.submit(self, close.saying(word)).await?;
+        self.directory.forget_if_closed(&cell);
         Ok(())
     }
 
@@ -240,24 +240,13 @@ impl Hub {
     }
 }
 
-impl From<Denied> for NotChanged {
-    fn from(denied: Denied) -> Self {
-        match denied {
-            Denied::Changed => Self::Changed,
-            Denied::Full
-            | Denied::Locked
-            | Denied::Held
-            | Denied::Banned
-            | Denied::PasswordRequired
-            | Denied::PasswordUnchecked
-            | Denied::PasswordNotSet
-            | Denied::LobbyFull
-            | Denied::Forbidden
-            | Denied::LastHost
-            | Denied::NotAMember
-            | Denied::NotWaiting
-            | Denied::NoSuchRoom
-            | Denied::Exists => Self::NotFound,
+impl From<Refused> for NotChanged {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Denied(Denied::Changed) => Self::Changed,
+            Refused::Denied(_) | Refused::Banned(_) | Refused::Ending | Refused::CellClosed => {
+                Self::NotFound
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ mod names;
 mod seat;
 mod wish;
 
-use std::{mem, sync::Arc};
+use std::{mem, sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -18,12 +18,13 @@ use super::{
 };
 use crate::{
     ban::Ban,
-    id::{ClientId, RoomId},
+    id::ClientId,
     metrics::{Closing, Message},
     protocol::{self, Code, Json, Rejected, Reply, Request, RequestId, Sender, SignalKind},
     room::{Denied, LeaveReason},
 };
 use names::Register;
+use wish::What;
 pub use wish::Wish;
 
 /// Ends with its value: whatever way the connection goes, dropping this frees the seat and the name.
@@ -153,49 +154,62 @@ impl Session {
         let (request_id, request) = protocol::parse(text);
         let message = Message::of(&request);
         let answer = match request {
-            Ok(Request::Signal { kind, target, payload }) => self.signal(kind, target, payload),
-            Ok(Request::Join(request)) => match self.may_join(&request.room_id) {
-                Ok(()) => return Some(Wish::join(request, request_id)),
-                Err(rejected) => Err(Rejected { join: true, ..rejected }),
-            },
-            Ok(Request::UpdateRoom(update)) => {
-                match self.authenticated().and_then(|()| self.change()) {
-                    Ok(()) => return Some(Wish::update(update, request_id)),
-                    Err(rejected) => Err(rejected),
-                }
-            }
-            Ok(Request::Order(order)) => {
-                self.authenticated().and_then(|()| self.order(order, request_id.as_ref()))
-            }
-            Ok(Request::Leave { room_id }) => self.authenticated().map(|()| {
-                if self.seat.as_ref().is_some_and(|cell| *cell.id() == room_id) {
-                    self.leave(LeaveReason::Left, request_id.as_ref());
-                }
-            }),
-            Ok(Request::Register { identity, token }) => {
-                let token = token.filter(|_| self.hub().authority().is_some());
-                match (self.change(), token) {
-                    (Ok(()), Some(token)) => {
-                        let register = Register { token, display_name: identity.display_name };
-                        return Some(Wish::register(register, request_id));
-                    }
-                    (allowed, _) => {
-                        allowed.and_then(|()| self.register(identity, request_id.as_ref()))
-                    }
-                }
-            }
-            Ok(Request::Ping) => {
-                self.reply(&Reply::Pong { request_id: request_id.as_ref() });
-                Ok(())
-            }
+            Ok(request) => self.wish(request, request_id.as_ref()),
             // One that cannot be read is no exception, unless anybody may ask that.
             Err(rejected) => Err(match self.authenticated() {
                 Err(nobody) if !rejected.for_anybody => Rejected { join: rejected.join, ..nobody },
                 _ => rejected,
             }),
         };
-        self.conclude(message, &answer, request_id.as_ref());
+        if let Ok(Some(what)) = answer {
+            return Some(Box::new(Wish { what, message, request_id }));
+        }
+        self.conclude(message, &answer.map(drop), request_id.as_ref());
         None
+    }
+
+    /// Does what the client asks for, or says what of it may have to be waited for.
+    fn wish(
+        &mut self,
+        request: Request<'_>,
+        request_id: Option<&RequestId>,
+    ) -> Result<Option<What>, Rejected> {
+        Ok(Some(match request {
+            Request::Signal { kind, target, payload } => {
+                self.signal(kind, target, payload)?;
+                return Ok(None);
+            }
+            Request::Join(request) => {
+                let allowed = self.change().and_then(|()| self.admitted_to(&request.room_id));
+                allowed.map_err(|rejected| Rejected { join: true, ..rejected })?;
+                What::Join { request, since: Instant::now() }
+            }
+            Request::UpdateRoom(update) => {
+                self.authenticated()?;
+                self.change()?;
+                What::Update(update)
+            }
+            Request::Order(order) => {
+                self.authenticated()?;
+                What::Order(order)
+            }
+            Request::Leave { room_id } => {
+                self.authenticated()?;
+                if self.seat.as_ref().is_none_or(|cell| *cell.id() != room_id) {
+                    return Ok(None);
+                }
+                What::Leave
+            }
+            Request::Register { identity, token } => {
+                self.change()?;
+                let token = token.filter(|_| self.hub().authority().is_some());
+                What::Register(Box::new(Register { identity, token }))
+            }
+            Request::Ping => {
+                self.reply(&Reply::Pong { request_id });
+                return Ok(None);
+            }
+        }))
     }
 
     /// Notes why the connection parts.
@@ -205,12 +219,7 @@ impl Session {
 
     /// Frees the seat, if there is one, and forgets the client.
     pub fn end(mut self, reason: LeaveReason) {
-        self.depart(reason);
-    }
-
-    /// Takes a join out of the client's allowance.
-    fn may_join(&mut self, room_id: &RoomId) -> Result<(), Rejected> {
-        self.change().and_then(|()| self.admitted_to(room_id))
+        self.forsake(reason);
     }
 
     /// Takes a change out of the client's allowance.
@@ -275,7 +284,7 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         // Unless it was ended: as when the connection's task panics.
-        self.depart(LeaveReason::InternalError);
+        self.forsake(LeaveReason::InternalError);
         self.hub().clients.remove(self.client.id);
         // Once it is found no more: whoever keeps an appointment with it may make the next.
         self.hub().appointments.forget(self.client.id);

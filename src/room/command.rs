@@ -99,6 +99,44 @@ pub enum Command {
     Expire,
 }
 
+impl Command {
+    /// Whether who is banned is a part of it.
+    pub fn asks_for_bans(&self) -> bool {
+        matches!(
+            self,
+            Self::Join { .. } | Self::Rename { .. } | Self::Update { .. } | Self::Admit { .. }
+        )
+    }
+
+    /// The names that somebody is to have in the room by it, and whether a token vouches for them.
+    pub fn new_names(&self) -> Option<(&Identity, bool)> {
+        if let Self::Join { entrant, .. } = self {
+            return Some((&entrant.identity, entrant.vouched.is_some()));
+        }
+        if let Self::Rename { identity, vouched, .. } = self {
+            return Some((identity, vouched.is_some()));
+        }
+        None
+    }
+
+    /// The same, saying whether a ban stands against whom it is about, and who waits and is banned.
+    #[must_use]
+    pub fn beside_bans(mut self, is_met: bool, who_wait: Vec<ClientId>) -> Self {
+        match &mut self {
+            Self::Join { banned, .. } | Self::Rename { banned, .. } => *banned = is_met,
+            Self::Update { banned, .. } | Self::Admit { banned, .. } => *banned = who_wait,
+            Self::Leave { .. }
+            | Self::Create { .. }
+            | Self::SetRole { .. }
+            | Self::Remove { .. }
+            | Self::Deny { .. }
+            | Self::Close { .. }
+            | Self::Expire => {}
+        }
+        self
+    }
+}
+
 /// Who wants something that not everybody may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {

@@ -6,41 +6,64 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Session, not_in_room};
+use super::{Session, banned, not_in_room};
 use crate::{
-    hub::cell::{Commander, NotDone, RoomCell},
-    id::ClientId,
+    hub::{
+        cell::{Commander, Motion, Refused, RoomCell},
+        removal::NotRemovedByHost,
+    },
     protocol::{Code, Order, Rejected, Reply, RequestId, RoomUpdate},
     room::{By, Command, Update},
 };
 
 impl Session {
-    pub(super) fn order(
+    pub(super) async fn order<E>(
         &mut self,
         order: Order,
         request_id: Option<&RequestId>,
-    ) -> Result<(), Rejected> {
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<(), Rejected>, E> {
+        let done = match self.allowed(order) {
+            Ok(cell) => self.give(&cell, order, meanwhile).await?,
+            Err(rejected) => Err(rejected),
+        };
+        Ok(done.map(|()| self.reply(&Reply::Done { request_id })))
+    }
+
+    fn allowed(&mut self, order: Order) -> Result<Arc<RoomCell>, Rejected> {
         let cell = self.own_room()?;
-        match order {
-            Order::SetRole { target, host } => {
-                self.change()?;
-                self.command(&cell, |by, _| Command::SetRole { by, target, host })?;
-            }
-            Order::Remove { target, seconds } => {
-                self.change()?;
-                self.may_change(&cell)?;
-                let now = SystemTime::now();
-                let until = seconds.map(|seconds| now + Duration::from_secs(seconds.into()));
-                self.hub().remove_by_host(&self.client, &cell, target, until, now)?;
-            }
-            Order::AskToMute { target } => cell.ask_to_mute(&self.client, target)?,
-            Order::Admit { target } => {
-                self.command(&cell, |by, banned| Command::Admit { by, target, banned })?;
-            }
-            Order::Deny { target } => self.command(&cell, |by, _| Command::Deny { by, target })?,
+        if matches!(order, Order::SetRole { .. } | Order::Remove { .. }) {
+            self.change()?;
         }
-        self.reply(&Reply::Done { request_id });
-        Ok(())
+        if !matches!(order, Order::AskToMute { .. }) {
+            self.may_change(&cell)?;
+        }
+        Ok(cell)
+    }
+
+    async fn give<E>(
+        &mut self,
+        cell: &Arc<RoomCell>,
+        order: Order,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<(), Rejected>, E> {
+        let by = By::Client(self.client.id);
+        let command = match order {
+            Order::SetRole { target, host } => Command::SetRole { by, target, host },
+            Order::Remove { target, seconds } => {
+                let until = |seconds: u32| SystemTime::now() + Duration::from_secs(seconds.into());
+                let (hub, host) = (Arc::clone(self.hub()), Arc::clone(&self.client));
+                let (cell, until) = (Arc::clone(cell), seconds.map(until));
+                let removed = async move { hub.remove_by_host(&host, &cell, target, until).await };
+                return Ok(self.wait_for(removed, meanwhile).await?.map_err(Rejected::from));
+            }
+            Order::AskToMute { target } => {
+                return Ok(cell.ask_to_mute(&self.client, target).map_err(Rejected::from));
+            }
+            Order::Admit { target } => Command::Admit { by, target, banned: Vec::new() },
+            Order::Deny { target } => Command::Deny { by, target },
+        };
+        self.command(cell, command, meanwhile).await
     }
 
     pub(super) async fn update_room<E>(
@@ -63,10 +86,13 @@ impl Session {
         };
         let update = Update { max_members, locked, password, lobby, ..Update::default() };
         // Hashing took a while: it may sit elsewhere by now, or not be a host any more.
-        let updated = self.own_room().and_then(|cell| {
-            let command = |by, banned| Command::Update { by, update, settled_at: None, banned };
-            self.command(&cell, command)
-        });
+        let cell = match self.own_room().and_then(|cell| self.may_change(&cell).map(|()| cell)) {
+            Ok(cell) => cell,
+            Err(rejected) => return Ok(Err(rejected)),
+        };
+        let by = By::Client(self.client.id);
+        let command = Command::Update { by, update, settled_at: None, banned: Vec::new() };
+        let updated = self.command(&cell, command, meanwhile).await?;
         Ok(updated.map(|()| self.reply(&Reply::Done { request_id })))
     }
 
@@ -84,15 +110,15 @@ impl Session {
         Ok(())
     }
 
-    fn command(
-        &self,
-        cell: &RoomCell,
-        command: impl FnOnce(By, Vec<ClientId>) -> Command,
-    ) -> Result<(), Rejected> {
-        self.may_change(cell)?;
-        let (hub, by) = (self.hub(), Commander::Client(&self.client));
-        let carried_out = cell.carry_out(hub, by, command, SystemTime::now());
-        carried_out.map(drop).map_err(Rejected::from)
+    async fn command<E>(
+        &mut self,
+        cell: &Arc<RoomCell>,
+        command: Command,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<(), Rejected>, E> {
+        let motion = Motion::by(Commander::Client(&self.client), command);
+        let done = self.put(cell, motion, meanwhile).await?;
+        Ok(done.map(drop).map_err(Rejected::from))
     }
 
     fn own_room(&self) -> Result<Arc<RoomCell>, Rejected> {
@@ -101,11 +127,21 @@ impl Session {
     }
 }
 
-impl From<NotDone> for Rejected {
-    fn from(not_done: NotDone) -> Self {
-        match not_done {
-            NotDone::Denied(denied) => denied.into(),
-            NotDone::TooManyBans => {
+impl From<Refused> for Rejected {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Denied(denied) => denied.into(),
+            Refused::Banned(ban) => banned(&ban),
+            Refused::Ending | Refused::CellClosed => not_in_room(),
+        }
+    }
+}
+
+impl From<NotRemovedByHost> for Rejected {
+    fn from(not_removed: NotRemovedByHost) -> Self {
+        match not_removed {
+            NotRemovedByHost::Refused(refused) => refused.into(),
+            NotRemovedByHost::TooManyBans => {
                 let text = "The server takes no more bans: remove it without a time";
                 Self::new(Code::Unavailable, text)
             }

@@ -11,11 +11,12 @@ use tokio::time::Instant;
 use super::{Session, banned};
 use crate::{
     auth::Pass,
+    ban::Ban,
     config::limits,
-    event::Administrator,
     hub::{
         Ending, NotTaken,
         appointments::{Due, token_expiring, unauthenticated},
+        cell::{Motion, RoomCell},
         client::Names,
     },
     id::{DisplayName, RoomId, UserId},
@@ -23,11 +24,11 @@ use crate::{
     room::{Identity, Role, Vouched},
 };
 
-/// A wish to go by the names of a token.
+/// A wish to go by other names: its own, or those of a token.
 #[derive(Debug)]
 pub(super) struct Register {
-    pub(super) token: Token,
-    pub(super) display_name: Option<DisplayName>,
+    pub(super) identity: Identity,
+    pub(super) token: Option<Token>,
 }
 
 impl Names {
@@ -37,53 +38,68 @@ impl Names {
 }
 
 impl Session {
-    /// As if it had registered with the token that says this, and asked for no answer.
+    /// As if it had registered with the token that says this, before it took a seat, and asked for no answer.
     pub fn introduce(&mut self, pass: Pass) {
-        match self.take_pass(pass, None) {
-            Ok(left) => self.warn_if_short(left),
-            // It can only be a ban.
-            Err(Rejected { message, .. }) => {
-                let nobody = Administrator::default();
-                self.hub().disconnect(&nobody, &self.client, Ending::Banned, Some(&message));
-            }
+        let names = self.names_by(of_token(&pass, None), Some(Arc::new(pass)));
+        match self.admit(names) {
+            Ok(()) => self.keep_pass(),
+            Err(ban) => self.hub().end(&self.client, Ending::Banned, ban.reason.as_deref()),
         }
     }
 
-    /// Checks a token and goes by it. Its keys may have to be fetched first.
-    pub(super) async fn register_with_token<E>(
+    /// Goes by other names from now on. The keys of a token may have to be fetched first.
+    pub(super) async fn register<E>(
         &mut self,
-        Register { token, display_name }: Register,
+        Register { identity, token }: Register,
         request_id: Option<&RequestId>,
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<Result<(), Rejected>, E> {
-        // Whoever takes no tokens makes no such wish.
-        let Some(authority) = self.hub().authority().cloned() else { return Ok(Ok(())) };
-        let (hub, network) = (Arc::clone(self.hub()), self.client.network());
-        let checked = async move { hub.check_token(&authority, network, token.as_str()).await };
-        let checked = self.wait_for(checked, meanwhile).await?;
-        Ok(checked.map_err(Rejected::from).and_then(|pass| self.take_pass(pass, display_name)).map(
-            |left| {
-                self.reply_registered(request_id);
-                self.warn_if_short(left);
+        let pass = match token {
+            Some(token) => match self.check(token, meanwhile).await? {
+                Ok(pass) => Some(Arc::new(pass)),
+                Err(rejected) => return Ok(Err(rejected)),
             },
-        ))
-    }
-
-    /// Registers by the client's own word, which adds to that of its token if it has one.
-    pub(super) fn register(
-        &mut self,
-        identity: Identity,
-        request_id: Option<&RequestId>,
-    ) -> Result<(), Rejected> {
-        self.authenticated()?;
-        let pass = self.pass().cloned();
+            None => None,
+        };
+        let is_new = pass.is_some();
+        let pass = match pass.map_or_else(|| self.own_pass(), |pass| self.may_take(pass).map(Some))
+        {
+            Ok(pass) => pass,
+            Err(rejected) => return Ok(Err(rejected)),
+        };
+        // Its own word adds to that of a token.
         let identity = match &pass {
             Some(pass) => of_token(pass, identity.display_name),
             None => identity,
         };
-        self.go_by(identity, pass)?;
+        let names = self.names_by(identity, pass);
+        if let Err(rejected) = self.go_by(names, meanwhile).await? {
+            return Ok(Err(rejected));
+        }
         self.reply_registered(request_id);
-        Ok(())
+        if is_new {
+            self.keep_pass();
+        }
+        Ok(Ok(()))
+    }
+
+    async fn check<E>(
+        &mut self,
+        token: Token,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<Pass, Rejected>, E> {
+        // Whoever takes no tokens makes no such wish.
+        let Some(authority) = self.hub().authority().cloned() else {
+            return Ok(Err(not_accepted()));
+        };
+        let (hub, network) = (Arc::clone(self.hub()), self.client.network());
+        let checked = async move { hub.check_token(&authority, network, token.as_str()).await };
+        Ok(self.wait_for(checked, meanwhile).await?.map_err(Rejected::from))
+    }
+
+    /// The token that it goes by, if it has shown one.
+    fn own_pass(&self) -> Result<Option<Arc<Pass>>, Rejected> {
+        self.authenticated().map(|()| self.pass().cloned())
     }
 
     /// The role that it comes with, and what its token says of it.
@@ -119,64 +135,74 @@ impl Session {
         self.names.as_ref()?.pass.as_ref()
     }
 
-    /// Goes by what a token says from now on. Returns for how long, from now.
-    fn take_pass(
-        &mut self,
-        pass: Pass,
-        display_name: Option<DisplayName>,
-    ) -> Result<Duration, Rejected> {
+    /// Whether it may go by what this token says: not as another user, nor where it may not sit.
+    fn may_take(&self, pass: Arc<Pass>) -> Result<Arc<Pass>, Rejected> {
         if self.pass().is_some_and(|former| former.user_id != pass.user_id) {
             return Err(Rejected::new(Code::Forbidden, "The token is another user's"));
         }
-        let seat = self.seat.as_ref().filter(|cell| cell.knows(self.client.id));
-        if seat.is_some_and(|cell| !pass.admits(cell.id())) {
+        if self.place().is_some_and(|cell| !pass.admits(cell.id())) {
             let text = "The token is not for the room that you sit in";
             return Err(Rejected::new(Code::Forbidden, text));
         }
-        let identity = of_token(&pass, display_name);
-        let left = left(&pass, SystemTime::now());
-        self.go_by(identity, Some(Arc::new(pass)))?;
+        Ok(pass)
+    }
+
+    /// Whoever has its token's time is told, and at its end.
+    fn keep_pass(&self) {
+        let Some(pass) = self.pass() else { return };
+        let left = left(pass, SystemTime::now());
         let (appointments, now, id) = (&self.hub().appointments, Instant::now(), self.client.id);
         match left.checked_sub(limits::TOKEN_EXPIRING) {
             Some(quiet) => appointments.make(now + quiet, id, Due::TokenExpiring),
-            None => appointments.make(now + left, id, Due::TokenExpired),
+            None => {
+                appointments.make(now + left, id, Due::TokenExpired);
+                // No appointment will tell it.
+                self.reply(&token_expiring(left));
+            }
         }
-        Ok(left)
     }
 
-    fn go_by(&mut self, identity: Identity, pass: Option<Arc<Pass>>) -> Result<(), Rejected> {
+    fn names_by(&self, identity: Identity, pass: Option<Arc<Pass>>) -> Arc<Names> {
         let own_id = || self.client.id.to_string().parse().expect("a UUID is a short text");
-        let user_id = identity.user_id.clone().unwrap_or_else(own_id);
+        let user_id = identity.user_id.unwrap_or_else(own_id);
         let shown = UserIdJson::from(&user_id);
         let identity = Identity { user_id: Some(user_id), ..identity };
-        let (granted, vouched) = self.standing_by(pass.as_ref());
-        let names = Arc::new(Names { identity: identity.clone(), user_id: shown, pass });
-        let seat = self.seat.clone().filter(|cell| cell.knows(self.client.id));
-        if let Some(cell) = &seat {
-            self.may_change(cell)?;
-        }
-        let (hub, now) = (self.hub(), SystemTime::now());
-        let publish = || self.client.publish_names(Some(Arc::clone(&names)));
-        let admitted = match &seat {
-            Some(cell) => {
-                let names = (&identity, vouched, granted);
-                cell.rename(hub, &self.client, names, now, publish)
-            }
-            None => {
-                let who = (&identity, vouched.is_some());
-                hub.bans.admit(None, who, self.client.address, now, publish)
-            }
+        Arc::new(Names { identity, user_id: shown, pass })
+    }
+
+    async fn go_by<E>(
+        &mut self,
+        names: Arc<Names>,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<(), Rejected>, E> {
+        let Some(cell) = self.place() else {
+            return Ok(self.admit(names).map_err(|ban| banned(&ban)));
         };
-        admitted.map_err(|ban| banned(&ban))?;
+        if let Err(rejected) = self.may_change(&cell) {
+            return Ok(Err(rejected));
+        }
+        let (granted, vouched) = self.standing_by(names.pass.as_ref());
+        let rename = Motion::rename(&self.client, &names, vouched, granted);
+        let renamed = self.put(&cell, rename, meanwhile).await?;
+        if renamed.is_ok() {
+            self.names = Some(names);
+        }
+        Ok(renamed.map(drop).map_err(Rejected::from))
+    }
+
+    /// Goes by names from now on while it sits nowhere.
+    fn admit(&mut self, names: Arc<Names>) -> Result<(), Arc<Ban>> {
+        let hub = self.hub();
+        let who = (&names.identity, names.pass.is_some());
+        let publish = || self.client.publish_names(Some(Arc::clone(&names)));
+        hub.bans.admit(None, who, self.client.address, SystemTime::now(), publish)?;
         self.names = Some(names);
         Ok(())
     }
 
-    /// Who has so little time left that no appointment will tell is told now.
-    fn warn_if_short(&self, left: Duration) {
-        if left < limits::TOKEN_EXPIRING {
-            self.reply(&token_expiring(left));
-        }
+    /// Where it sits, or waits for a seat.
+    fn place(&self) -> Option<Arc<RoomCell>> {
+        self.seat.clone().filter(|cell| cell.knows(self.client.id))
     }
 
     fn reply_registered(&self, request_id: Option<&RequestId>) {
@@ -189,13 +215,17 @@ impl Session {
 impl From<NotTaken> for Rejected {
     fn from(not_taken: NotTaken) -> Self {
         match not_taken {
-            NotTaken::Refused => Self::new(Code::Unauthenticated, "The token is not accepted"),
+            NotTaken::Refused => not_accepted(),
             NotTaken::TooMany { retry_after } => Self::rate_limited(
                 "Too many tokens of your address were not accepted; try again shortly",
                 u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX),
             ),
         }
     }
+}
+
+fn not_accepted() -> Rejected {
+    Rejected::new(Code::Unauthenticated, "The token is not accepted")
 }
 
 /// The names that a token gives, with what its owner may add.

@@ -9,7 +9,7 @@ use std::{
 use super::{Session, banned, not_in_room};
 use crate::{
     hub::{
-        cell::{Arrival, Departed, NotSeated, RoomCell},
+        cell::{Arrival, Motion, Refused, RoomCell},
         directory::TooManyRooms,
         rate::milliseconds,
     },
@@ -32,7 +32,8 @@ impl Session {
     ) -> Result<Result<(), Rejected>, E> {
         let mut proof = if request.password.is_some() { Proof::Unchecked } else { Proof::None };
         for _ in 0..LOOKS {
-            let password = match (self.try_seat(request, request_id, proof), &request.password) {
+            let tried = self.try_seat(request, request_id, proof, meanwhile).await?;
+            let password = match (tried, &request.password) {
                 (Ok(()), _) => return Ok(Ok(())),
                 (Err(NotTaken::Unchecked), Some(password)) => password,
                 (Err(not_taken), _) => return Ok(Err(not_taken.into())),
@@ -47,16 +48,18 @@ impl Session {
                 Err(rejected) => return Ok(Err(rejected)),
             };
         }
-        Ok(self.try_seat(request, request_id, proof).map_err(Rejected::from))
+        let tried = self.try_seat(request, request_id, proof, meanwhile).await?;
+        Ok(tried.map_err(Rejected::from))
     }
 
     /// Check, leave, join: a refusal by the new room leaves the old seat as it was.
-    fn try_seat(
+    async fn try_seat<E>(
         &mut self,
         request: &JoinRequest,
         request_id: Option<&RequestId>,
         proof: Proof,
-    ) -> Result<(), NotTaken> {
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<(), NotTaken>, E> {
         let JoinRequest { room_id, metadata, returning, .. } = request;
         let again = self.seat.clone().filter(|cell| cell.id() == room_id);
         let again = again.filter(|cell| cell.knows(self.client.id));
@@ -73,45 +76,53 @@ impl Session {
             ice_servers: self.hub().ice_servers_at_seat(self.client.id),
             left: again.is_some().then(|| Reply::Left { room_id, request_id: None }.encode()),
         });
-        if let Some(cell) = &again {
-            self.may_change(cell)?;
-        } else {
-            self.ask(room_id, &arrival, proof.clone())?;
-            self.leave(LeaveReason::Moved, None);
+        let allowed = match &again {
+            Some(cell) => self.may_change(cell).map_err(NotTaken::from),
+            None => self.ask(room_id, &arrival, proof.clone()),
+        };
+        if allowed.is_err() {
+            return Ok(allowed);
         }
-        let taken = self.sit_down(room_id, &arrival, &proof);
+        if again.is_none() {
+            self.leave(LeaveReason::Moved, None, meanwhile).await?;
+        }
+        let taken = self.sit_down(room_id, &arrival, &proof, meanwhile).await?;
         if taken.is_err() && again.is_none() {
+            self.seat = None;
             self.client.publish_seat(None);
         }
-        taken
+        Ok(taken)
     }
 
-    fn sit_down(
+    async fn sit_down<E>(
         &mut self,
         room_id: &RoomId,
         arrival: &Arc<Arrival>,
         proof: &Proof,
-    ) -> Result<(), NotTaken> {
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<(), NotTaken>, E> {
         loop {
             let hub = Arc::clone(self.hub());
-            let cell = hub.cell(room_id).map_err(|TooManyRooms| too_many_rooms())?;
+            let cell = match hub.cell(room_id) {
+                Ok(cell) => cell,
+                Err(TooManyRooms) => return Ok(Err(too_many_rooms().into())),
+            };
             // Before it is asked whether the connection is at its end: whoever ends it finds the seat.
             self.client.publish_seat(Some(&cell));
-            let not_taken = match cell.join(&hub, arrival, proof.clone(), SystemTime::now()) {
-                Ok(()) => {
-                    self.seat = Some(cell);
-                    return Ok(());
-                }
-                Err(NotSeated::Denied(denied)) => self.denied(denied, &cell, arrival),
-                Err(NotSeated::Ending) => not_in_room().into(),
-                Err(NotSeated::CellClosed) => {
-                    // Its last member left meanwhile, and took the room along.
-                    hub.directory.forget(&cell);
-                    continue;
-                }
+            // Already now: should the connection end meanwhile, the seat is given up that it is about to take.
+            self.seat = Some(Arc::clone(&cell));
+            let join = Motion::join(arrival, proof.clone());
+            let Err(refused) = self.put(&cell, join, meanwhile).await? else {
+                return Ok(Ok(()));
             };
             hub.directory.forget_if_closed(&cell);
-            return Err(not_taken);
+            match refused {
+                // Its last member left meanwhile, and took the room along.
+                Refused::CellClosed => {}
+                Refused::Ending => return Ok(Err(not_in_room().into())),
+                Refused::Banned(ban) => return Ok(Err(banned(&ban).into())),
+                Refused::Denied(denied) => return Ok(Err(self.denied(denied, &cell, arrival))),
+            }
         }
     }
 
@@ -150,28 +161,44 @@ impl Session {
         ban.flatten().map_or(refusal, |ban| banned(&ban)).into()
     }
 
-    pub(super) fn leave(&mut self, reason: LeaveReason, request_id: Option<&RequestId>) {
-        if let Some(cell) = self.depart(reason) {
+    /// Gives up the seat, and says so unless somebody took it already.
+    pub(super) async fn leave<E>(
+        &mut self,
+        reason: LeaveReason,
+        request_id: Option<&RequestId>,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<(), E> {
+        let Some((cell, leave)) = self.departure(reason) else { return Ok(()) };
+        let left = self.put(&cell, leave, meanwhile).await?;
+        self.gave_up(&cell);
+        if left.is_ok_and(|done| done.changed) {
             self.reply(&Reply::Left { room_id: cell.id(), request_id });
         }
+        Ok(())
     }
 
-    /// Gives up the seat. Returns the room, unless somebody took the seat already.
-    pub(super) fn depart(&mut self, reason: LeaveReason) -> Option<Arc<RoomCell>> {
+    /// Gives up the seat, whatever comes of it.
+    pub(super) fn forsake(&mut self, reason: LeaveReason) {
+        let Some((cell, leave)) = self.departure(reason) else { return };
+        // It is never refused.
+        let _ = cell.put(self.hub(), leave, SystemTime::now());
+        self.gave_up(&cell);
+    }
+
+    fn departure(&mut self, reason: LeaveReason) -> Option<(Arc<RoomCell>, Motion)> {
         let cell = self.seat.take()?;
         if reason.is_others() {
             // Whoever ended the connection frees the seat, in its own name, and finds it by what is published.
             return None;
         }
-        let (hub, id) = (self.hub(), self.client.id);
-        let departed = cell.depart(hub, id, reason, reason.cause(id), SystemTime::now());
-        let Departed { had_a_seat, closed } = departed;
-        if closed {
-            hub.directory.forget(&cell);
-        }
+        let id = self.client.id;
+        Some((cell, Motion::leave(id, reason, reason.cause(id))))
+    }
+
+    fn gave_up(&self, cell: &Arc<RoomCell>) {
+        self.hub().directory.forget_if_closed(cell);
         // Not only for those who look: a room and a client who sits in it hold each other.
         self.client.publish_seat(None);
-        had_a_seat.then_some(cell)
     }
 
     /// Whether a room's members can bear to hear of another change.

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     config::Config,
     event::{Administrator, Cause},
-    hub::{Due, KeepOut},
+    hub::{Due, KeepOut, cell::Motion},
     id::RoomId,
     room::Identity,
 };
@@ -64,10 +64,8 @@ fn unseat(hub: &Hub, session: &Session) {
     let client_id = session.client.id;
     let cell = session.client.seat().unwrap();
     assert!(cell.seats(client_id));
-    assert!(
-        cell.depart(hub, client_id, LeaveReason::Left, Cause::Client(client_id), SystemTime::now())
-            .had_a_seat
-    );
+    let leave = Motion::leave(client_id, LeaveReason::Left, Cause::Client(client_id));
+    assert!(cell.put(hub, leave, SystemTime::now()).unwrap().changed);
     assert!(!cell.seats(client_id));
     assert!(session.seat.is_some());
 }

@@ -1,5 +1,5 @@
-//! What a client wishes that may have to be waited for: passwords are hashed elsewhere, one after another, and the keys
-//! for a token may have to be fetched.
+//! What a client wishes that may have to be waited for: passwords are hashed elsewhere, one after another, the keys
+//! for a token may have to be fetched, and what changes a room is put before it.
 
 use std::{
     convert::Infallible,
@@ -12,41 +12,33 @@ use std::{
 
 use super::{Session, names::Register};
 use crate::{
-    hub::{Asker, Busy},
+    hub::{
+        Asker, Busy,
+        cell::{Done, Motion, Refused, RoomCell},
+    },
     metrics::Message,
     password::Password,
-    protocol::{Code, JoinRequest, Rejected, RequestId, RoomUpdate},
-    room::{PasswordHash, Proof},
+    protocol::{Code, JoinRequest, Order, Rejected, RequestId, RoomUpdate},
+    room::{LeaveReason, PasswordHash, Proof},
 };
 
 /// A wish, to be carried out with [`Session::carry_out`].
 #[derive(Debug)]
 #[must_use = "the client waits for an answer"]
 pub struct Wish {
-    what: What,
-    request_id: Option<RequestId>,
+    pub(super) what: What,
+    /// What it is counted as.
+    pub(super) message: Message,
+    pub(super) request_id: Option<RequestId>,
 }
 
 #[derive(Debug)]
-enum What {
+pub(super) enum What {
     Join { request: Box<JoinRequest>, since: Instant },
     Update(Box<RoomUpdate>),
-    Register(Register),
-}
-
-impl Wish {
-    pub(super) fn join(request: Box<JoinRequest>, request_id: Option<RequestId>) -> Box<Self> {
-        let what = What::Join { request, since: Instant::now() };
-        Box::new(Self { what, request_id })
-    }
-
-    pub(super) fn update(update: Box<RoomUpdate>, request_id: Option<RequestId>) -> Box<Self> {
-        Box::new(Self { what: What::Update(update), request_id })
-    }
-
-    pub(super) fn register(register: Register, request_id: Option<RequestId>) -> Box<Self> {
-        Box::new(Self { what: What::Register(register), request_id })
-    }
+    Register(Box<Register>),
+    Order(Order),
+    Leave,
 }
 
 impl Session {
@@ -64,26 +56,22 @@ impl Session {
         wish: Box<Wish>,
         mut meanwhile: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<(), E> {
-        let Wish { what, request_id } = *wish;
-        let (message, answer) = match what {
+        let Wish { what, message, request_id } = *wish;
+        let id = request_id.as_ref();
+        let answer = match what {
             What::Join { request, since } => {
-                let taken = self.take_seat(&request, request_id.as_ref(), &mut meanwhile).await?;
+                let taken = self.take_seat(&request, id, &mut meanwhile).await?;
                 if taken.is_ok() {
                     self.hub().metrics.join(since.elapsed());
                 }
-                (Message::Join, taken.map_err(|rejected| Rejected { join: true, ..rejected }))
+                taken.map_err(|rejected| Rejected { join: true, ..rejected })
             }
-            What::Update(update) => {
-                let done = self.update_room(*update, request_id.as_ref(), &mut meanwhile).await?;
-                (Message::UpdateRoom, done)
-            }
-            What::Register(register) => {
-                let request_id = request_id.as_ref();
-                let answer = self.register_with_token(register, request_id, &mut meanwhile).await?;
-                (Message::Register, answer)
-            }
+            What::Update(update) => self.update_room(*update, id, &mut meanwhile).await?,
+            What::Register(register) => self.register(*register, id, &mut meanwhile).await?,
+            What::Order(order) => self.order(order, id, &mut meanwhile).await?,
+            What::Leave => Ok(self.leave(LeaveReason::Left, id, &mut meanwhile).await?),
         };
-        self.conclude(message, &answer, request_id.as_ref());
+        self.conclude(message, &answer, id);
         Ok(())
     }
 
@@ -123,6 +111,17 @@ impl Session {
         let password = password.clone();
         let hashed = async move { hub.hash_password(asker, &password).await };
         Ok(self.wait_for(hashed, meanwhile).await?.map_err(Rejected::from))
+    }
+
+    /// Puts something before a room.
+    pub(super) async fn put<E>(
+        &mut self,
+        cell: &Arc<RoomCell>,
+        motion: Motion,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<Done, Refused>, E> {
+        let (hub, cell) = (Arc::clone(self.hub()), Arc::clone(cell));
+        self.wait_for(async move { cell.submit(&hub, motion).await }, meanwhile).await
     }
 
     pub(super) async fn wait_for<T, E>(

@@ -10,10 +10,10 @@ use crate::{
     config::limits,
     hub::{
         Asker,
-        cell::{Arrival, Commander},
+        cell::{Arrival, Commander, Motion},
     },
     protocol::ReturnToken,
-    room::{Command, Denied, PasswordHash, Proof, Role, Settings, Update},
+    room::{By, Command, Denied, PasswordHash, Proof, Role, Settings, Update},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -22,12 +22,17 @@ fn administrator() -> Administrator {
     Administrator::default()
 }
 
+fn put(hub: &Hub, cell: &RoomCell, command: Command) {
+    let by = administrator();
+    let motion = Motion::by(Commander::Administrator(&by), command);
+    cell.put(hub, motion, SystemTime::now()).unwrap();
+}
+
 /// Changes room `r`, whoever sits in it.
 fn change(hub: &Hub, update: Update) {
     let cell = hub.find(&"r".parse().unwrap()).unwrap();
-    let command = |by, banned| Command::Update { by, update, settled_at: None, banned };
-    cell.carry_out(hub, Commander::Administrator(&administrator()), command, SystemTime::now())
-        .unwrap();
+    let by = By::Administrator;
+    put(hub, &cell, Command::Update { by, update, settled_at: None, banned: Vec::new() });
 }
 
 fn locks() -> Update {
@@ -224,15 +229,13 @@ async fn who_lost_the_room_or_its_role_while_a_password_was_hashed_changes_nothi
         let wish = host.receive(&update.to_string()).unwrap();
         let cell = hub.find(&"r".parse().unwrap()).unwrap();
         let meanwhile = |session: &mut Session, _: &mut Context<'_>| {
-            let now = SystemTime::now();
-            let administrator = administrator();
-            let by = Commander::Administrator(&administrator);
-            let set = |target, host| move |by, _| Command::SetRole { by, target, host };
+            let by = By::Administrator;
+            let set = |target, host| Command::SetRole { by, target, host };
             if leaves {
                 unseat(&hub, session);
             } else {
-                cell.carry_out(&hub, by, set(mate.client.id, true), now).unwrap();
-                cell.carry_out(&hub, by, set(session.client.id, false), now).unwrap();
+                put(&hub, &cell, set(mate.client.id, true));
+                put(&hub, &cell, set(session.client.id, false));
             }
             Poll::<()>::Pending
         };

@@ -1,0 +1,199 @@
+//! What is put before a room: a command, who or what brings it about, and what those hear whom it concerns.
+
+use std::{sync::Arc, time::SystemTime};
+
+use super::{Arrival, Inner};
+use crate::{
+    ban::{Ban, Bans, Subject},
+    event::{Administrator, Cause},
+    hub::{Client, Ending, Hub, client::Names},
+    id::ClientId,
+    protocol::Code,
+    room::{By, Command, Denied, LeaveReason, Member, Proof, Role, Summary, Vouched},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::hub) struct Motion {
+    pub(super) command: Command,
+    pub(super) cause: Cause,
+    /// Whoever asks for a seat.
+    pub(super) arrival: Option<Arc<Arrival>>,
+    /// Whoever is not listened to while the others have more news to take than they can.
+    pub(super) client: Option<Arc<Client>>,
+    /// What those hear who lose their seats by it.
+    pub(super) word: Option<Word>,
+    /// What the client goes by as soon as the log has it.
+    names: Option<Arc<Names>>,
+}
+
+/// What somebody hears who loses its seat by the will of others.
+#[derive(Debug, Clone)]
+pub(in crate::hub) struct Word {
+    pub(super) code: Code,
+    /// In these words for people, or in the usual ones.
+    pub(super) text: Option<Arc<str>>,
+    /// How its connection ends then; none: it stays.
+    pub(super) ending: Option<Ending>,
+}
+
+/// What became of a motion.
+#[derive(Debug, Clone)]
+pub(in crate::hub) struct Done {
+    /// Whether anything changed.
+    pub(in crate::hub) changed: bool,
+    /// The room as it was then, for an administrator, unless it ended.
+    pub(in crate::hub) room: Option<Box<Summary>>,
+}
+
+/// Why a motion came to nothing.
+#[derive(Debug, Clone)]
+pub(in crate::hub) enum Refused {
+    /// The room does not want it.
+    Denied(Denied),
+    /// A ban stands against whom it is about.
+    Banned(Arc<Ban>),
+    /// The connection of whoever asks is at its end.
+    Ending,
+    /// The cell's room ended. Another cell may stand in its place.
+    CellClosed,
+}
+
+/// Whoever wants something that not everybody may.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::hub) enum Commander<'a> {
+    /// May all.
+    Administrator(&'a Administrator),
+    /// Must be a host.
+    Client(&'a Arc<Client>),
+}
+
+impl Commander<'_> {
+    pub(in crate::hub) fn by(self) -> By {
+        match self {
+            Self::Administrator(_) => By::Administrator,
+            Self::Client(client) => By::Client(client.id),
+        }
+    }
+}
+
+impl Motion {
+    /// Take a seat, or wait for one.
+    pub(in crate::hub) fn join(arrival: &Arc<Arrival>, proof: Proof) -> Self {
+        let (client, arrival) = (Arc::clone(&arrival.client), Arc::clone(arrival));
+        let (command, cause) = (arrival.command(proof, false), Cause::Client(client.id));
+        Self { arrival: Some(arrival), client: Some(client), ..Self::new(command, cause) }
+    }
+
+    /// Go by other names, or by another token.
+    pub(in crate::hub) fn rename(
+        client: &Arc<Client>,
+        names: &Arc<Names>,
+        vouched: Option<Arc<Vouched>>,
+        granted: Role,
+    ) -> Self {
+        let (client_id, identity) = (client.id, names.identity.clone());
+        let command = Command::Rename { client_id, identity, vouched, granted, banned: false };
+        Self { names: Some(Arc::clone(names)), ..Self::by(Commander::Client(client), command) }
+    }
+
+    /// Free a seat, or end somebody's waiting.
+    pub(in crate::hub) fn leave(client_id: ClientId, reason: LeaveReason, cause: Cause) -> Self {
+        Self::new(Command::Leave { client_id, reason }, cause)
+    }
+
+    /// What a host wants, or an administrator. Who waits and is banned is added when it is decided.
+    pub(in crate::hub) fn by(commander: Commander<'_>, command: Command) -> Self {
+        match commander {
+            Commander::Administrator(by) => Self::new(command, Cause::Administrator(by.clone())),
+            Commander::Client(client) => {
+                let cause = Cause::Client(client.id);
+                Self { client: Some(Arc::clone(client)), ..Self::new(command, cause) }
+            }
+        }
+    }
+
+    /// What nobody in particular wants.
+    pub(in crate::hub) fn new(command: Command, cause: Cause) -> Self {
+        Self { command, cause, arrival: None, client: None, word: None, names: None }
+    }
+
+    /// Those who lose their seats by it hear this.
+    pub(in crate::hub) fn saying(self, word: Word) -> Self {
+        Self { word: Some(word), ..self }
+    }
+
+    /// Whether it can be what brings a room about.
+    pub(super) fn is_for_a_vacancy(&self) -> bool {
+        matches!(self.command, Command::Join { .. } | Command::Create { .. })
+    }
+
+    /// Whether whoever wants it is shown the room.
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(self.cause, Cause::Administrator(_))
+    }
+
+    pub(super) fn publish_names(&self) {
+        if let (Some(client), Some(names)) = (&self.client, &self.names) {
+            client.publish_names(Some(Arc::clone(names)));
+        }
+    }
+}
+
+impl Word {
+    /// For whoever is removed, in these words or the usual ones, and stays connected.
+    pub(in crate::hub) fn new(code: Code, text: Option<&str>) -> Self {
+        Self { code, text: text.map(Into::into), ending: None }
+    }
+
+    /// Its connection ends too.
+    pub(in crate::hub) fn and(self, ending: Ending) -> Self {
+        Self { ending: Some(ending), ..self }
+    }
+}
+
+impl Inner {
+    /// Does something with a motion that says who is banned, of those whom it is about, while no ban comes or goes.
+    pub(super) fn beside_bans<T>(
+        &mut self,
+        hub: &Hub,
+        motion: Motion,
+        now: SystemTime,
+        act: impl FnOnce(&mut Self, Motion) -> Result<T, Denied>,
+    ) -> Result<T, Refused> {
+        // No command that asks for bans ends a room, which ends bans.
+        if !motion.command.asks_for_bans() {
+            return act(self, motion).map_err(Refused::Denied);
+        }
+        hub.bans.during(|bans| {
+            let ban = self.ban_against(bans, &motion, now);
+            let waiting = self.banned_who_wait(bans, now);
+            let Motion { command, .. } = motion;
+            let command = command.beside_bans(ban.is_some(), waiting);
+            act(self, Motion { command, ..motion }).map_err(|denied| match ban {
+                Some(ban) if denied == Denied::Banned => Refused::Banned(ban),
+                _ => Refused::Denied(denied),
+            })
+        })
+    }
+
+    fn ban_against(&self, bans: &Bans, motion: &Motion, now: SystemTime) -> Option<Arc<Ban>> {
+        let client = motion.client.as_ref()?;
+        let (identity, is_vouched) = motion.command.new_names()?;
+        let who = (identity.user_id.as_ref(), is_vouched);
+        let ban = bans.against(Some(self.room.id()), who, client.address, now)?;
+        // One of its address is no matter of names: whom it is meant for has gone, or is about to.
+        let meets = motion.arrival.is_some() || matches!(ban.subject, Subject::User(_));
+        meets.then(|| Arc::clone(ban))
+    }
+
+    fn banned_who_wait(&self, bans: &Bans, now: SystemTime) -> Vec<ClientId> {
+        let people = self.room.waiting().zip(&self.waiting);
+        let banned = people.filter(|(waiter, knocker)| {
+            let Member { identity, vouched, .. } = &*waiter.member;
+            let who = (identity.user_id.as_ref(), vouched.is_some());
+            bans.against(Some(self.room.id()), who, knocker.arrival.client.address, now).is_some()
+        });
+        banned.map(|(waiter, _)| waiter.member.client_id).collect()
+    }
+}
