@@ -98,7 +98,13 @@ async fn whoever_guesses_is_told_when_it_may_go_on() {
         let answer = enter(&mut guesser, "r", json!({"password": "guess"})).await;
         assert_eq!(short(&answer), refused("join-error", "wrong-password"));
     }
-    let answer = enter(&mut guesser, "r", json!({"password": PASSWORD})).await;
+    // On a slow machine another one may be due by now.
+    let answer = loop {
+        let answer = enter(&mut guesser, "r", json!({"password": "guess"})).await;
+        if short(&answer) != refused("join-error", "wrong-password") {
+            break answer;
+        }
+    };
     assert_eq!(short(&answer), refused("join-error", "rate-limited"));
     let wait = answer["retryAfterMs"].as_u64().unwrap();
     assert!((1..=5000).contains(&wait), "{wait}");
