@@ -23,7 +23,7 @@ use crate::{
     ban::{Ban, Subject},
     config::IceServer,
     event::Cause,
-    id::{ClientId, RoomId},
+    id::{ClientId, Incarnation, RoomId},
     protocol::{Announcement, Frame, RequestId, ReturnToken},
     room::{
         Command, Denied, Entrant, Identity, LeaveReason, PasswordHash, Proof, Role, Room, Rules,
@@ -331,6 +331,7 @@ impl Arrival {
             vouched: vouched.clone(),
             granted: *granted,
             return_key: self.return_token.key(),
+            node: Incarnation::NONE,
         };
         let returning = self.returning.as_ref().map(ReturnToken::key);
         Command::Join { entrant, banned, proof, returning }
