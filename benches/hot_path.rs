@@ -84,6 +84,7 @@ fn member(nth: usize) -> Arc<Member> {
         joined_at: SystemTime::UNIX_EPOCH,
         standing: Standing::granted(Role::Member),
         return_key: ReturnKey([0; 16]),
+        node: signalpost::id::Incarnation::NONE,
     })
 }
 

@@ -9,6 +9,7 @@ mod denied;
 mod event;
 mod hosts;
 mod member;
+mod nodes;
 mod password;
 mod role;
 mod state;

@@ -293,6 +293,7 @@ fn texts(change: &Change) -> usize {
         Change::Joined(member)
         | Change::Renamed { member, .. }
         | Change::RoleChanged { member, .. }
+        | Change::Moved { member }
         | Change::Waiting(Waiter { member, .. }) => member.weight(),
         Change::Created { settings } | Change::Updated { settings } => {
             let password = settings.password.as_ref().map_or(0, |hash| hash.as_str().len());

@@ -124,6 +124,8 @@ label! {
         Updated = "updated",
         /// A member may do more or less.
         RoleChanged = "role-changed",
+        /// A member is connected to another node.
+        Moved = "moved",
         /// Somebody waits for a seat.
         WaitingStarted = "waiting-started",
         /// Somebody waits no longer.
@@ -198,6 +200,7 @@ impl From<&Change> for Kind {
             Change::Joined(_) => Self::Joined,
             Change::Renamed { .. } => Self::Updated,
             Change::RoleChanged { .. } => Self::RoleChanged,
+            Change::Moved { .. } => Self::Moved,
             Change::Waiting(_) => Self::WaitingStarted,
             Change::WaitingEnded { .. } => Self::WaitingEnded,
             Change::Updated { .. } => Self::RoomUpdated,

@@ -97,7 +97,7 @@ impl Announcement {
             Change::Locked | Change::Unlocked | Change::Updated { .. } => {
                 What::RoomUpdated(settings.clone())
             }
-            Change::Created { .. } | Change::Closed => return None,
+            Change::Created { .. } | Change::Moved { .. } | Change::Closed => return None,
         }))
     }
 
@@ -212,6 +212,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        id::Incarnation,
         protocol::{Code, ReturnToken},
         room::{ReturnKey, Standing, Vouched},
     };
@@ -236,6 +237,7 @@ mod tests {
                 joined_at: SystemTime::UNIX_EPOCH,
                 standing: Standing::granted(Role::Member),
                 return_key: ReturnKey([0; 16]),
+                node: Incarnation::NONE,
             });
             let settings = Settings { locked: true, lobby: true, ..Settings::open(10_000) };
             let server: IceServer = "turn:turn.example.org".parse().unwrap();

@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use super::{
     Entrant, Identity, LeaveReason, PasswordHash, Proof, ReturnKey, Role, Settings, Vouched,
 };
-use crate::{event::Position, id::ClientId};
+use crate::{
+    event::Position,
+    id::{ClientId, Incarnation},
+};
 
 /// A wish, which [`super::Room::decide`] turns into changes or refuses.
 #[derive(Debug, Clone)]
@@ -94,6 +97,22 @@ pub enum Command {
         /// As for an update.
         settled_at: Option<Position>,
     },
+    /// Free the seats of all who are connected to a node that is gone, and let those of them wait no longer who do. Never
+    /// refused.
+    NodeLost {
+        /// Which.
+        node: Incarnation,
+    },
+    /// Have some be connected to another node: what their node is called after it lost its lease and took a new one. Never
+    /// refused; no change for whoever is connected elsewhere by now.
+    Move {
+        /// To which they are connected.
+        node: Incarnation,
+        /// To which they shall be.
+        to: Incarnation,
+        /// Who.
+        clients: Vec<ClientId>,
+    },
     /// End what has its time: the waiting of who waits for too long, and the room, if it was empty for as long as it
     /// may be. Never refused.
     Expire,
@@ -131,6 +150,8 @@ impl Command {
             | Self::Remove { .. }
             | Self::Deny { .. }
             | Self::Close { .. }
+            | Self::NodeLost { .. }
+            | Self::Move { .. }
             | Self::Expire => {}
         }
         self

@@ -34,6 +34,8 @@ impl Room {
             Command::Admit { by, target, banned } => self.decide_admit(by, target, &banned, now),
             Command::Deny { by, target } => self.decide_denial(by, target),
             Command::Close { settled_at } => self.decide_close(settled_at),
+            Command::NodeLost { node } => Ok(self.decide_node_lost(node)),
+            Command::Move { node, to, clients } => Ok(self.decide_move(node, to, &clients)),
             Command::Expire => Ok(self.decide_expire(now)),
         }
     }
@@ -56,7 +58,7 @@ impl Room {
                 Entrant { return_key: return_key.unwrap_or(entrant.return_key), ..entrant };
             return Ok(self.settled(vec![
                 left(own, LeaveReason::Rejoined),
-                joined(entrant.seated(standing, now)),
+                joined(entrant.seated(standing, self.next_joined_at(now))),
             ]));
         }
         let claim = returning.and_then(|key| self.claim(&entrant, key, now));
@@ -71,12 +73,13 @@ impl Room {
             let waited = self.waiting_ends(entrant.client_id, WaitingEnd::Admitted);
             let standing = self.standing_on_return(claim.standing).regranted(entrant.granted);
             let entrant = Entrant { return_key: claim.key, ..entrant };
-            let taken = joined(entrant.seated(standing, now));
+            let taken = joined(entrant.seated(standing, self.next_joined_at(now)));
             return Ok(self.settled(freed.into_iter().chain(waited).chain([taken]).collect()));
         }
         let waits = self.may_enter(&entrant, &proof, now)?;
         let waited = self.waiting_ends(entrant.client_id, WaitingEnd::Gone(LeaveReason::Rejoined));
-        let member = entrant.seated_as_granted(now);
+        let since = if waits { self.next_waits_since(now) } else { self.next_joined_at(now) };
+        let member = entrant.seated_as_granted(since);
         let entered = match waits {
             true if waited.is_none() && self.waiting().len() >= limits::WAITING => {
                 return Err(Denied::LobbyFull);
@@ -130,7 +133,7 @@ impl Room {
         };
         let mut changes = vec![left(member, reason)];
         let is_last = self.members().len() == 1;
-        let outlives = reason.is_loss() && self.outlives_a_loss();
+        let outlives = reason.is_loss() && self.is_guarded();
         if is_last && self.settings().empty_timeout.is_zero() && !outlives {
             changes.extend(self.all_waiting_end(WaitingEnd::Gone(LeaveReason::RoomClosed)));
             changes.push(Change::Closed);

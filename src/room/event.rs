@@ -35,7 +35,12 @@ pub enum Change {
         /// What it was before.
         previous: Role,
     },
-    /// Somebody waits for a seat, or goes by other names while it does.
+    /// A member is connected to another node; nothing else of it is otherwise.
+    Moved {
+        /// The member from now on.
+        member: Arc<Member>,
+    },
+    /// Somebody waits for a seat; or goes by other names while it does, or is connected to another node.
     Waiting(Waiter),
     /// Somebody waits no longer.
     WaitingEnded {
@@ -85,7 +90,7 @@ impl Change {
 
     /// The member from then on, where it is about one that sits.
     pub(super) fn member(&self) -> Option<&Arc<Member>> {
-        if let Self::Renamed { member, .. } = self {
+        if let Self::Renamed { member, .. } | Self::Moved { member } = self {
             return Some(member);
         }
         self.joined().or_else(|| self.new_role().map(|(member, _)| member))

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{
     By, Change, Denied, LeaveReason, Member, Role, Room, Settings, Standing, Update, WaitingEnd,
-    decide::no_longer_waits,
+    decide::no_longer_waits, state::MOMENT,
 };
 use crate::id::ClientId;
 
@@ -83,8 +83,10 @@ impl Room {
             false if free == 0 => return Err(Denied::Full),
             _ => {}
         }
+        let mut joined_at = self.next_joined_at(now);
         let admitted = wanted.into_iter().take(free).flat_map(|waiter| {
-            let member = Member { joined_at: now, ..Member::clone(&waiter.member) };
+            let member = Member { joined_at, ..Member::clone(&waiter.member) };
+            joined_at += MOMENT;
             [no_longer_waits(waiter, WaitingEnd::Admitted), Change::Joined(Arc::new(member))]
         });
         Ok(self.settled(admitted.collect()))
@@ -120,13 +122,15 @@ impl Room {
         let mut changes: Vec<_> = updated.into_iter().chain(lock).collect();
         if lifted {
             let mut free = if locked { 0 } else { seats.saturating_sub(self.members().len()) };
+            let mut joined_at = self.next_joined_at(now);
             for waiter in self.waiting() {
                 if banned.contains(&waiter.member.client_id) {
                     let end = WaitingEnd::Gone(LeaveReason::Banned);
                     changes.push(no_longer_waits(waiter, end));
                 } else if free > 0 {
                     free -= 1;
-                    let member = Member { joined_at: now, ..Member::clone(&waiter.member) };
+                    let member = Member { joined_at, ..Member::clone(&waiter.member) };
+                    joined_at += MOMENT;
                     changes.push(no_longer_waits(waiter, WaitingEnd::Admitted));
                     changes.push(Change::Joined(Arc::new(member)));
                 } else {

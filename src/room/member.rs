@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{LeaveReason, Role, Standing};
-use crate::id::{ClientId, DisplayName, UserId};
+use crate::id::{ClientId, DisplayName, Incarnation, UserId};
 
 /// Whoever sits in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,12 +16,15 @@ pub struct Member {
     pub metadata: Option<Arc<str>>,
     /// What a token says of it; none: nothing vouches for its names.
     pub vouched: Option<Arc<Vouched>>,
-    /// When it took its seat; of whoever waits, since when it does.
+    /// When it took its seat; of whoever waits, since when it does. No two who sit have the same, and no two who wait:
+    /// they stand in this order.
     pub joined_at: SystemTime,
     /// Its role.
     pub standing: Standing,
     /// What opens the room to it again.
     pub return_key: ReturnKey,
+    /// Which node it is connected to.
+    pub node: Incarnation,
 }
 
 /// What a token says of its bearer beside its names.
@@ -55,6 +58,8 @@ pub struct Entrant {
     pub granted: Role,
     /// What shall open the room to it again.
     pub return_key: ReturnKey,
+    /// Which node it is connected to.
+    pub node: Incarnation,
 }
 
 /// The first half of the SHA-256 of a return token: whoever reads it cannot return by it.
@@ -101,8 +106,8 @@ pub(super) struct Claim {
 
 impl Entrant {
     pub(super) fn seated(self, standing: Standing, joined_at: SystemTime) -> Member {
-        let Self { client_id, identity, metadata, vouched, return_key, .. } = self;
-        Member { client_id, identity, metadata, vouched, joined_at, standing, return_key }
+        let Self { client_id, identity, metadata, vouched, return_key, node, .. } = self;
+        Member { client_id, identity, metadata, vouched, joined_at, standing, return_key, node }
     }
 }
 

@@ -18,6 +18,9 @@ use crate::{
     id::{ClientId, IdHasher, RoomId},
 };
 
+/// What lies between two who come at once.
+pub(super) const MOMENT: Duration = Duration::from_nanos(1);
+
 /// A room, or the vacancy where one may come to be.
 #[derive(Debug, Clone)]
 pub struct Room {
@@ -103,6 +106,11 @@ impl Settings {
             lobby: false,
         }
     }
+
+    /// Whether they keep people out who are new, beside its size.
+    pub(super) fn keep_out(&self) -> bool {
+        self.locked || self.lobby || self.password.is_some()
+    }
 }
 
 impl Room {
@@ -136,7 +144,9 @@ impl Room {
                 self.empty_since = Some(event.at);
             }
             Change::Joined(member) => self.seat(member),
-            Change::Renamed { member, .. } | Change::RoleChanged { member, .. } => {
+            Change::Renamed { member, .. }
+            | Change::RoleChanged { member, .. }
+            | Change::Moved { member } => {
                 self.members_by_id.insert(member.client_id, Arc::clone(member));
             }
             Change::Waiting(waiter) => {
@@ -282,6 +292,18 @@ impl Room {
         self.members_by_id.get(&client_id)
     }
 
+    /// When somebody takes a seat who takes it now: later than all who sit, whatever clocks say.
+    pub(super) fn next_joined_at(&self, now: SystemTime) -> SystemTime {
+        let last = self.members_by_id.last();
+        last.map_or(now, |(_, member)| now.max(member.joined_at + MOMENT))
+    }
+
+    /// The same of somebody who begins to wait.
+    pub(super) fn next_waits_since(&self, now: SystemTime) -> SystemTime {
+        let last = self.aside.as_ref().and_then(|aside| aside.waiting.last());
+        last.map_or(now, |(_, waiter)| now.max(waiter.member.joined_at + MOMENT))
+    }
+
     /// Who waits for a seat in it, in the order in which they came.
     pub fn waiting(&self) -> impl ExactSizeIterator<Item = &Waiter> {
         // An empty slice stands for none, as both must be one type.
@@ -294,15 +316,10 @@ impl Room {
         self.aside.as_ref()?.waiting.get(&client_id)
     }
 
-    /// Whether something keeps people out who are new, beside its size.
-    fn is_guarded(&self) -> bool {
-        let Settings { locked, lobby, password, .. } = &self.settings;
-        *locked || *lobby || password.is_some() || self.waiting().len() > 0
-    }
-
-    /// How it goes on without its last member, who loses its seat.
-    pub(super) fn outlives_a_loss(&self) -> bool {
-        self.is_guarded()
+    /// Whether something keeps people out who are new, beside its size: then it goes on without its last member, where
+    /// that loses its seat.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.settings.keep_out() || self.waiting().len() > 0
     }
 
     pub(super) fn rules(&self) -> &Rules {

@@ -94,6 +94,7 @@ fn written() -> Vec<String> {
         joined_at: SystemTime::UNIX_EPOCH,
         standing: Standing::granted(Role::Member),
         return_key: ReturnKey([0; 16]),
+        node: signalpost::id::Incarnation::NONE,
     };
     let host = Standing { role: Role::Host, ..member.standing };
     let bob = Member {

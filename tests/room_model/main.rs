@@ -8,6 +8,7 @@
 )]
 
 mod model;
+mod nodes;
 mod seat;
 mod steps;
 
@@ -27,7 +28,10 @@ use signalpost::{
         WaitingEnd,
     },
 };
-use steps::{Asking, PEOPLE, Passport, Rules, Shown, Step, command, hash, id, key, steps};
+use steps::{
+    Asking, Meant, PEOPLE, Passport, Rules, Shown, Step, Wanted, command, hash, id, key, node,
+    steps,
+};
 
 const USUAL: Rules = Rules { seats: 3, locked: false, timeout: 0, password: None, lobby: false };
 
@@ -70,8 +74,8 @@ impl From<&Room> for View {
         let Settings { max_members, locked, empty_timeout, password, lobby, .. } = room.settings();
         let password = password.as_ref().map(|hash| hash.as_str().parse().unwrap());
         let waiting = room.waiting().map(|waiter| {
-            let Seat { who, passport, key, .. } = seat(&waiter.member);
-            Waiting { who, passport, key, until: seconds(waiter.until) }
+            let Seat { who, passport, key, node, .. } = seat(&waiter.member);
+            Waiting { who, passport, key, node, until: seconds(waiter.until) }
         });
         Self {
             members: room.members().map(|member| seat(member)).collect(),
@@ -100,6 +104,7 @@ fn seat(member: &Member) -> Seat {
         role: member.standing.role,
         acting: member.standing.acting,
         key: (0..=u8::MAX).find(|number| key(*number) == member.return_key).unwrap(),
+        node: (0..=u8::MAX).find(|number| node(*number) == member.node).unwrap(),
     }
 }
 
@@ -173,6 +178,10 @@ proptest! {
             });
             prop_assert_eq!(told, expected, "{:?}", step);
             prop_assert_eq!(View::from(&life.room), View::from(&model), "after {:?}", step);
+            let sits_since = life.room.members().map(|member| member.joined_at);
+            let waits_since = life.room.waiting().map(|waiter| waiter.member.joined_at);
+            prop_assert!(sits_since.is_sorted_by(|one, next| one < next), "after {:?}", step);
+            prop_assert!(waits_since.is_sorted_by(|one, next| one < next), "after {:?}", step);
         }
         let mut replayed = vacant(first_is_host);
         life.history.iter().for_each(|event| replayed.apply(event));
@@ -268,17 +277,60 @@ proptest! {
     }
 }
 
+fn asking(who: u8, node: u8, returning: Option<u8>) -> Step {
+    let passport = Passport { name: None, vouched: false, granted: Role::Member };
+    let (banned, shown) = (false, Shown::Nothing);
+    Step::Join(Asking { who, passport, banned, shown, key: who, node, returning })
+}
+
+#[test]
+fn the_loss_of_a_node_frees_its_seats_as_the_loss_of_each() {
+    let mut life = Life::new(true);
+    for step in [asking(0, 1, None), asking(1, 2, None), asking(2, 1, None)] {
+        life.step(&step).unwrap();
+    }
+    life.step(&Step::NodeLost(1)).unwrap();
+    let reasons = |change: &Change| match change {
+        Change::Left { client_id, reason, .. } => Some((who(*client_id), *reason)),
+        _ => None,
+    };
+    let left: Vec<_> = life.history.iter().filter_map(|event| reasons(&event.change)).collect();
+    assert_eq!(left, [(0, LeaveReason::NodeLost), (2, LeaveReason::NodeLost)]);
+    assert_eq!(life.room.member(id(1)).unwrap().standing.role, Role::Host);
+    // Whoever lost a seat by it comes back to it, through another node, as after any loss.
+    life.step(&asking(3, 2, Some(0))).unwrap();
+    assert!(life.room.member(id(3)).unwrap().standing.is_host());
+    life.step(&Step::NodeLost(1)).unwrap();
+    assert_eq!(life.room.members().len(), 2);
+    life.step(&Step::NodeLost(2)).unwrap();
+    assert!(!life.room.exists(), "nobody keeps it");
+}
+
+#[test]
+fn a_seat_that_moves_stays_as_it_was() {
+    let mut life = Life::new(true);
+    let lobby = Wanted { lobby: Some(true), ..Wanted::default() };
+    let lobby = Step::Update(None, lobby, Meant::Any, Vec::new());
+    for step in [asking(0, 1, None), asking(1, 2, None), lobby, asking(2, 1, None)] {
+        life.step(&step).unwrap();
+    }
+    let before = life.room.clone();
+    let changes = life.step(&Step::Move(1, 3, vec![0, 1, 2, 4])).unwrap();
+    assert!(matches!(&changes[..], [Change::Moved { .. }, Change::Waiting(_)]), "{changes:?}");
+    let nodes = |room: &Room| room.members().map(|member| member.node.0).collect::<Vec<_>>();
+    assert_eq!((nodes(&life.room), nodes(&before)), (vec![3, 2], vec![1, 2]));
+    assert_eq!(life.room.waiter(id(2)).unwrap().member.node, node(3));
+    life.step(&Step::Move(3, 1, vec![0, 2])).unwrap();
+    assert!(life.room.members().eq(before.members()) && life.room.waiting().eq(before.waiting()));
+    assert!(life.step(&Step::Move(3, 1, vec![0, 1, 2])).unwrap().is_empty(), "none is there");
+}
+
 #[test]
 fn the_return_of_a_host_that_another_one_made_leaves_that_one_as_it_was() {
     let mut life = Life::new(true);
-    let asking = |who, returning| {
-        let passport = Passport { name: None, vouched: false, granted: Role::Member };
-        let (banned, shown) = (false, Shown::Nothing);
-        Step::Join(Asking { who, passport, banned, shown, key: who, returning })
-    };
     let lost = Step::Leave(1, LeaveReason::Disconnected);
-    let steps = [asking(0, None), asking(1, None), Step::SetRole(Some(0), 1, true)];
-    for step in steps.into_iter().chain([lost, asking(2, Some(1))]) {
+    let steps = [asking(0, 0, None), asking(1, 0, None), Step::SetRole(Some(0), 1, true)];
+    for step in steps.into_iter().chain([lost, asking(2, 0, Some(1))]) {
         life.step(&step).unwrap();
     }
     let hosts = life.room.members().map(|member| (who(member.client_id), member.standing.role));

@@ -21,7 +21,7 @@ pub(super) struct Model {
     pub(super) rules: Rules,
     /// When it was left empty, in seconds.
     pub(super) empty_since: Option<u64>,
-    held_until: Option<u64>,
+    pub(super) held_until: Option<u64>,
     first_is_host: bool,
 }
 
@@ -69,6 +69,11 @@ impl Model {
                 self.ends(*who, WaitingEnd::Denied).ok_or(Denied::NotWaiting).map(|end| vec![end])
             }),
             Step::Close(meant) => self.is_meant(*meant).map(|()| self.close()),
+            Step::NodeLost(node) => Ok(self.lose_node(*node, now)),
+            Step::Move(node, to, clients) => {
+                self.move_to(*node, *to, clients);
+                Ok(Vec::new())
+            }
             Step::Wait(_) => Ok(self.expire(now)),
         };
         if told.is_err() {
@@ -80,12 +85,12 @@ impl Model {
     }
 
     fn join(&mut self, asking: &Asking, now: u64) -> Result<Vec<(u8, WaitingEnd)>, Denied> {
-        let Asking { who, passport, shown, key, .. } = *asking;
+        let Asking { who, passport, shown, key, node, .. } = *asking;
         if asking.banned {
             return Err(Denied::Banned);
         }
         let role = passport.granted;
-        let seat = Seat { who, passport, role, acting: false, key };
+        let seat = Seat { who, passport, role, acting: false, key, node };
         if !self.exists {
             self.rules.password = match shown {
                 Shown::Nothing => None,
@@ -130,7 +135,7 @@ impl Model {
         } else if had.is_none() && self.waiting.len() >= 50 {
             return Err(Denied::LobbyFull);
         } else {
-            self.waiting.push(Waiting { who, passport, key, until: now + WAIT });
+            self.waiting.push(Waiting { who, passport, key, node, until: now + WAIT });
         }
         Ok(had.into_iter().collect())
     }
@@ -172,6 +177,15 @@ impl Model {
         let Some(seat) = self.seat(who) else {
             return self.ends(who, WaitingEnd::Gone(reason)).into_iter().collect();
         };
+        self.unseat(seat, reason, now);
+        if self.members.is_empty() && self.rules.timeout == 0 && self.held_until.is_none() {
+            return self.close();
+        }
+        self.settle(None);
+        Vec::new()
+    }
+
+    pub(super) fn unseat(&mut self, seat: usize, reason: LeaveReason, now: u64) {
         let seat = self.members.remove(seat);
         let guarded = self.rules.locked
             || self.rules.lobby
@@ -188,11 +202,6 @@ impl Model {
             let who = |seat: &Seat| (seat.passport.name, seat.passport.vouched);
             self.lost.retain(|(lost, _)| who(lost) != who(&seat));
         }
-        if self.members.is_empty() && self.rules.timeout == 0 && !is_held {
-            return self.close();
-        }
-        self.settle(None);
-        Vec::new()
     }
 
     fn rename(
@@ -276,8 +285,8 @@ impl Model {
         Ok(told)
     }
 
-    fn let_in(&mut self, Waiting { who, passport, key, .. }: Waiting) {
-        self.sit(Seat { who, passport, role: passport.granted, acting: false, key });
+    fn let_in(&mut self, Waiting { who, passport, key, node, .. }: Waiting) {
+        self.sit(Seat { who, passport, role: passport.granted, acting: false, key, node });
     }
 
     fn set_role(
@@ -334,7 +343,7 @@ impl Model {
         Some((who, end))
     }
 
-    fn settle(&mut self, host: Option<u8>) {
+    pub(super) fn settle(&mut self, host: Option<u8>) {
         if let Some(host) = host {
             for seat in self.members.iter_mut().filter(|seat| seat.acting && seat.who != host) {
                 (seat.role, seat.acting) = (seat.passport.granted.min(Role::Member), false);

@@ -11,6 +11,7 @@ pub(super) struct Seat {
     pub(super) role: Role,
     pub(super) acting: bool,
     pub(super) key: u8,
+    pub(super) node: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,6 +19,7 @@ pub(super) struct Waiting {
     pub(super) who: u8,
     pub(super) passport: Passport,
     pub(super) key: u8,
+    pub(super) node: u8,
     pub(super) until: u64,
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use proptest::{prelude::*, sample::select};
 use signalpost::{
     event::Position,
-    id::ClientId,
+    id::{ClientId, Incarnation},
     room::{
         By, Command, Entrant, Identity, LeaveReason, PasswordHash, Proof, ReturnKey, Role, Room,
         Settings, Update, Vouched,
@@ -14,6 +14,8 @@ use signalpost::{
 
 /// Clients, passwords, return keys, names: all are numbers here.
 pub(super) const PEOPLE: u8 = 6;
+
+const NODES: u8 = 3;
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -27,6 +29,9 @@ pub(super) enum Step {
     Admit(Orderer, Option<u8>, Vec<u8>),
     Deny(Orderer, u8),
     Close(Meant),
+    NodeLost(u8),
+    /// From one node to another, these of its people.
+    Move(u8, u8, Vec<u8>),
     /// So many seconds pass, and the timer looks.
     Wait(u64),
 }
@@ -39,6 +44,7 @@ pub(super) struct Asking {
     pub(super) banned: bool,
     pub(super) shown: Shown,
     pub(super) key: u8,
+    pub(super) node: u8,
     pub(super) returning: Option<u8>,
 }
 
@@ -73,7 +79,7 @@ pub(super) struct Rules {
 }
 
 /// What of that shall be otherwise.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Wanted {
     pub(super) seats: Option<usize>,
     pub(super) locked: Option<bool>,
@@ -99,11 +105,13 @@ fn step() -> impl Strategy<Value = Step> {
     let meant = || select(vec![Meant::Any, Meant::Present, Meant::Other]);
     let by = || prop::option::weighted(0.7, who());
     let banned = || prop::collection::vec(who(), 0..2);
+    let clients = || prop::collection::vec(who(), 0..4);
     let reasons = [
         LeaveReason::Left,
         LeaveReason::Disconnected,
         LeaveReason::Timeout,
         LeaveReason::TokenExpired,
+        LeaveReason::NodeLost,
         LeaveReason::Removed,
         LeaveReason::Banned,
     ];
@@ -118,6 +126,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (by(), prop::option::of(who()), banned()).prop_map(|(by, w, b)| Step::Admit(by, w, b)),
         1 => (by(), who()).prop_map(|(by, who)| Step::Deny(by, who)),
         1 => meant().prop_map(Step::Close),
+        1 => (0..NODES).prop_map(Step::NodeLost),
+        1 => (0..NODES, 0..NODES, clients()).prop_map(|(node, to, whom)| Step::Move(node, to, whom)),
         2 => select(vec![0, 1, 10, 59, 60, 61, 599, 601]).prop_map(Step::Wait),
     ]
 }
@@ -130,12 +140,12 @@ fn asking() -> impl Strategy<Value = Asking> {
         1 => (0..2_u8).prop_map(Shown::New),
     ];
     let returning = prop::option::weighted(0.3, any::<u8>());
-    (0..PEOPLE, passport(), seldom(), shown, any::<u8>(), returning).prop_map(
-        |(who, passport, banned, shown, key, returning)| {
+    (0..PEOPLE, passport(), seldom(), shown, any::<u8>(), 0..NODES, returning).prop_map(
+        |(who, passport, banned, shown, key, node, returning)| {
             // Few of them, so that many are found again; each has an owner, as nobody else could draw it.
             let key = key % 4 * PEOPLE + who;
             let returning = returning.map(|key| key % (4 * PEOPLE));
-            Asking { who, passport, banned, shown, key, returning }
+            Asking { who, passport, banned, shown, key, node, returning }
         },
     )
 }
@@ -192,6 +202,7 @@ pub(super) fn command(step: &Step, room: &Room) -> Command {
                 vouched: vouched(asking.passport),
                 granted: asking.passport.granted,
                 return_key: key(asking.key),
+                node: node(asking.node),
             },
             banned: asking.banned,
             proof: match asking.shown {
@@ -232,6 +243,10 @@ pub(super) fn command(step: &Step, room: &Room) -> Command {
         }
         Step::Deny(orderer, who) => Command::Deny { by: by(*orderer), target: id(*who) },
         Step::Close(meant) => Command::Close { settled_at: settled_at(*meant, room) },
+        Step::NodeLost(lost) => Command::NodeLost { node: node(*lost) },
+        Step::Move(from, to, clients) => {
+            Command::Move { node: node(*from), to: node(*to), clients: ids(clients) }
+        }
         Step::Wait(_) => Command::Expire,
     }
 }
@@ -248,6 +263,10 @@ pub(super) fn settings(rules: &Rules) -> Settings {
 
 pub(super) fn id(who: u8) -> ClientId {
     ClientId::from(u128::from(who))
+}
+
+pub(super) fn node(number: u8) -> Incarnation {
+    Incarnation(number.into())
 }
 
 pub(super) fn hash(password: u8) -> PasswordHash {

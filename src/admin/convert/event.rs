@@ -46,6 +46,11 @@ fn of_room(position: Position, change: &Change, etags: Etags) -> What {
             member: Some(member(who)),
             previous_user_id: previous.as_ref().map(ToString::to_string),
         }),
+        // Whoever watches takes a room's events one after the other, and would miss this one. Its node is not shown.
+        Change::Moved { member: who } => What::Updated(pb::event::Updated {
+            member: Some(member(who)),
+            previous_user_id: who.identity.user_id.as_ref().map(ToString::to_string),
+        }),
         Change::RoleChanged { member: who, previous } => {
             What::RoleChanged(pb::event::RoleChanged {
                 member: Some(member(who)),
@@ -117,7 +122,7 @@ pub(in crate::admin) fn kind(record: &Record) -> pb::EventKind {
         Entry::Room { event, .. } => match event.change {
             Change::Created { .. } => pb::EventKind::Created,
             Change::Joined(_) => pb::EventKind::Joined,
-            Change::Renamed { .. } => pb::EventKind::Updated,
+            Change::Renamed { .. } | Change::Moved { .. } => pb::EventKind::Updated,
             Change::RoleChanged { .. } => pb::EventKind::RoleChanged,
             Change::Waiting(_) => pb::EventKind::WaitingStarted,
             Change::WaitingEnded { .. } => pb::EventKind::WaitingEnded,

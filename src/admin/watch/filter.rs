@@ -104,6 +104,7 @@ impl Filter {
             Entry::Room { event, .. } => match &event.change {
                 room::Change::Joined(member)
                 | room::Change::RoleChanged { member, .. }
+                | room::Change::Moved { member }
                 | room::Change::Waiting(Waiter { member, .. }) => self.shows(member),
                 room::Change::Renamed { member, previous } => {
                     self.shows(member) || self.names(previous.as_ref())

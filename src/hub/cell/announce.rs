@@ -48,6 +48,7 @@ impl Inner {
             }
             Change::Created { .. }
             | Change::RoleChanged { .. }
+            | Change::Moved { .. }
             | Change::Updated { .. }
             | Change::Locked
             | Change::Unlocked => None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     config::IceServer,
     hub::Client,
-    id::ClientId,
+    id::{ClientId, Incarnation},
     protocol::{Announcement, Frame, RequestId, ReturnToken},
     room::{Command, Entrant, Identity, Proof, Role, Vouched},
 };
@@ -59,6 +59,7 @@ impl Arrival {
             vouched: vouched.clone(),
             granted: *granted,
             return_key: self.return_token.key(),
+            node: Incarnation::NONE,
         };
         let returning = self.returning.as_ref().map(ReturnToken::key);
         Command::Join { entrant, banned, proof, returning }

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     config::LogLimits,
     event::{Cause, Position},
-    id::ClientId,
+    id::{ClientId, Incarnation},
     journal::{Decision, Entry, Follower, Journal},
     room::{
         By, Command, Entrant, Identity, LeaveReason, PasswordHash, Proof, ReturnKey, Role, Update,
@@ -35,6 +35,7 @@ fn join(who: u32, identity: Identity, metadata: Option<Arc<str>>) -> Command {
         vouched: None,
         granted: Role::Member,
         return_key: ReturnKey([0; 16]),
+        node: Incarnation::NONE,
     };
     Command::Join { entrant, banned: false, proof: Proof::None, returning: None }
 }

@@ -1,0 +1,48 @@
+//! What becomes of a node's seats when it is gone, or goes by another name.
+
+use std::sync::Arc;
+
+use super::{
+    Change, LeaveReason, Member, Room, Waiter, WaitingEnd,
+    decide::{left, no_longer_waits},
+};
+use crate::id::{ClientId, Incarnation};
+
+impl Room {
+    pub(super) fn decide_node_lost(&self, node: Incarnation) -> Vec<Change> {
+        let is_its = |member: &Member| member.node == node;
+        let reason = LeaveReason::NodeLost;
+        // First of all, so that the room does not wait for them when it is empty.
+        let waited = self.waiting().filter(|waiter| is_its(&waiter.member));
+        let waited = waited.map(|waiter| no_longer_waits(waiter, WaitingEnd::Gone(reason)));
+        let sat = self.members().filter(|member| is_its(member));
+        let mut changes: Vec<_> = waited.chain(sat.map(|member| left(member, reason))).collect();
+        let is_left_empty = self.members().len() > 0 && self.members().all(|member| is_its(member));
+        let others_wait = self.waiting().any(|waiter| !is_its(&waiter.member));
+        let outlives = self.settings().keep_out() || others_wait;
+        if is_left_empty && self.settings().empty_timeout.is_zero() && !outlives {
+            changes.push(Change::Closed);
+        }
+        self.settled(changes)
+    }
+
+    pub(super) fn decide_move(
+        &self,
+        node: Incarnation,
+        to: Incarnation,
+        clients: &[ClientId],
+    ) -> Vec<Change> {
+        let moved = |member: &Arc<Member>| {
+            (member.node == node && node != to)
+                .then(|| Arc::new(Member { node: to, ..Member::clone(member) }))
+        };
+        let change = |id: &ClientId| {
+            if let Some(member) = self.member(*id) {
+                return Some(Change::Moved { member: moved(member)? });
+            }
+            let Waiter { member, until } = self.waiter(*id)?;
+            Some(Change::Waiting(Waiter { member: moved(member)?, until: *until }))
+        };
+        clients.iter().filter_map(change).collect()
+    }
+}
