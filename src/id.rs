@@ -1,5 +1,7 @@
 //! The names of clients, rooms and users: checked once at the edge, then cheap to clone.
 
+mod incarnation;
+
 use std::{
     fmt,
     hash::{Hash, Hasher},
@@ -9,6 +11,8 @@ use std::{
 
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
+
+pub use incarnation::{Incarnation, NotAnIncarnation};
 
 use crate::config::limits;
 
