@@ -12,7 +12,7 @@ use std::{
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-pub use incarnation::{Incarnation, InvalidIncarnation};
+pub use incarnation::{Incarnation, NotAnIncarnation};
 
 use crate::config::limits;
 

@@ -88,8 +88,8 @@
 //! # Who may know whom
 //!
 //! `main → {server, bench, gen_token, check_token} → {http, admin} → ws → hub → metrics →
-//! {protocol, journal, turn, auth} → {room, ban} → {event, password} → id → config`. Nothing names what stands left of
-//! it; a test holds this.
+//! {protocol, journal, turn, auth} → {room, ban, store} → {event, password} → id → config`. Nothing names what stands
+//! left of it; a test holds this.
 //!
 //! # Invariants
 //!
@@ -157,6 +157,7 @@ pub mod password;
 pub mod protocol;
 pub mod room;
 pub mod server;
+pub mod store;
 pub mod telemetry;
 pub mod turn;
 pub mod ws;

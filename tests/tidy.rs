@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 10] = [
     &["hub"],
     &["metrics"],
     &["protocol", "journal", "turn", "auth"],
-    &["room", "ban"],
+    &["room", "ban", "store"],
     &["event", "password"],
     &["id"],
 ];

@@ -145,6 +145,14 @@ pub const KEY_FILE_BYTES: u64 = 1 << 20;
 pub const KEY_FILES_LOOKED_AT: Duration = Duration::from_secs(5);
 /// The shortest and the longest life of a client's TURN credentials, in seconds; `--turn-ttl`.
 pub const TURN_SECONDS: RangeInclusive<u64> = 60..=86_400;
+/// The shortest and the longest time for Redis to answer, in milliseconds; `--redis-timeout-ms`.
+pub const REDIS_MILLISECONDS: RangeInclusive<u64> = 50..=60_000;
+/// The fewest events that Redis keeps; `--redis-log-events`.
+pub const REDIS_LOG_EVENTS: u64 = 1000;
+/// Longest prefix of the names of keys in Redis, in characters.
+pub const REDIS_PREFIX_CHARS: usize = 64;
+/// The shortest and the longest lease of a server in a fleet, in seconds; `--node-lease-seconds`.
+pub const NODE_LEASE_SECONDS: RangeInclusive<u64> = 1..=300;
 /// How long before they end a client is told of others, if a fifth of their life is not longer.
 pub const TURN_RENEWED_BEFORE: Duration = Duration::from_secs(30);
 /// The shortest secret that is taken, in bytes.

@@ -1,32 +1,57 @@
-//! The name of one life of a node of a fleet.
+//! The name of one life of a server in a fleet.
 
 use std::{fmt, str::FromStr};
 
-use uuid::Uuid;
-
-/// A node from when it took its lease until it lost or gave it up: drawn at random anew each time, so that what belongs
-/// to an earlier life is never taken for the later one's. [`Self::NONE`] is a server that stands alone.
+/// A server's name for as long as it holds its lease: whoever lost it takes another name, so that nothing done in the
+/// old one can be mistaken for its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Incarnation(pub u64);
 
+/// A text that is no [`Incarnation`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 16 hexadecimal digits")]
+pub struct NotAnIncarnation;
+
 impl Incarnation {
-    /// Of no fleet.
+    /// Of a server that stands alone.
     pub const NONE: Self = Self(0);
 
-    /// A name that no other life has; never [`Self::NONE`].
+    /// A name that no other life has: 64 random bits, not all of them zero.
     pub fn random() -> Self {
-        // Each half has some bits that are always the same, and not at the other's places.
-        let (high, low) = Uuid::new_v4().as_u64_pair();
-        Self((high ^ low).max(1))
+        let bits = uuid::Uuid::new_v4().as_u64_pair();
+        // A UUID fixes six of its bits, which are at different places in its halves.
+        Self((bits.0 ^ bits.1.rotate_left(32)).max(1))
     }
 
     /// Whether it is that of a server that stands alone.
     pub fn is_none(self) -> bool {
         self == Self::NONE
     }
+
+    /// The name's bits; zero of [`Incarnation::NONE`].
+    pub fn bits(self) -> u64 {
+        self.0
+    }
 }
 
-/// Always 16 hexadecimal digits.
+impl From<u64> for Incarnation {
+    fn from(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
+impl FromStr for Incarnation {
+    type Err = NotAnIncarnation;
+
+    /// Reads what [`Display`](fmt::Display) writes: 16 hexadecimal digits.
+    fn from_str(text: &str) -> Result<Self, NotAnIncarnation> {
+        if text.len() != 16 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(NotAnIncarnation);
+        }
+        u64::from_str_radix(text, 16).map(Self).map_err(|_| NotAnIncarnation)
+    }
+}
+
 impl fmt::Display for Incarnation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
@@ -39,37 +64,19 @@ impl fmt::Debug for Incarnation {
     }
 }
 
-/// Why a text is no incarnation.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be 16 hexadecimal digits")]
-pub struct InvalidIncarnation;
-
-impl FromStr for Incarnation {
-    type Err = InvalidIncarnation;
-
-    /// Only the form in which it is written, but for the letters' case.
-    fn from_str(text: &str) -> Result<Self, InvalidIncarnation> {
-        // The standard library also reads a sign.
-        if text.len() != 16 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(InvalidIncarnation);
-        }
-        u64::from_str_radix(text, 16).map(Self).map_err(|_| InvalidIncarnation)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn incarnations_are_written_as_16_digits_and_read_so() {
-        assert_eq!(Incarnation(0xbeef).to_string(), "000000000000beef");
+    fn incarnations_are_sixteen_hexadecimal_digits() {
         let one = Incarnation::random();
-        assert_eq!(one.to_string().parse(), Ok(one));
-        for other in ["", "beef", "+00000000000beef", "000000000000beeg", "0000000000000beef"] {
-            assert_eq!(other.parse::<Incarnation>(), Err(InvalidIncarnation), "{other}");
-        }
-        assert!(!one.is_none() && Incarnation::default().is_none());
+        assert_ne!(one, Incarnation::NONE);
         assert_ne!(one, Incarnation::random());
+        assert_eq!(one.to_string().parse(), Ok(one));
+        assert_eq!(Incarnation::from(0xab).to_string(), "00000000000000ab");
+        for other in ["", "ab", "+0000000000000ab", "00000000000000abc"] {
+            assert_eq!(other.parse::<Incarnation>(), Err(NotAnIncarnation), "{other}");
+        }
     }
 }

@@ -1,0 +1,65 @@
+//! What a fleet of servers shares, kept in Redis: the log of all changes, and the state that they add up to. It knows
+//! names, positions and bytes, and no rule.
+
+mod append;
+mod entry;
+mod fault;
+mod keys;
+mod line;
+mod link;
+mod open;
+mod read;
+mod tail;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
+
+pub use append::{Appended, Batch, BatchId, Fresh};
+pub use entry::Entry;
+pub use fault::{StartError, StoreError};
+pub use read::Loaded;
+pub use tail::Tail;
+
+use self::{keys::Keys, link::Link};
+use crate::id::RoomId;
+
+/// See the module. Clones are of the same one. It lives on while Redis does not answer.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    link: Link,
+    keys: Keys,
+    epoch: AtomicU64,
+    log_events: u64,
+}
+
+/// What has a version of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// One room.
+    Room(&'a RoomId),
+    /// Who is kept out.
+    Bans,
+}
+
+impl Store {
+    /// Names the log's life, as it was when last looked at: another one each time that it begins anew.
+    pub fn epoch(&self) -> u64 {
+        self.0.epoch.load(Ordering::Relaxed)
+    }
+
+    /// Whether Redis answers.
+    ///
+    /// # Errors
+    /// [`StoreError`], if not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.time().await.map(|_: SystemTime| ())
+    }
+}

@@ -1,0 +1,66 @@
+#!lua
+-- Appends one decision to the log and writes the state that it leads to, if nothing has changed since. It knows no
+-- rule. Positions are the log's own ids: a number in Lua would lose their last digits.
+-- KEYS: lease, state, log, meta, names, then the seats of each server that is named.
+-- ARGV: epoch, version decided on, batch, events to keep, room (empty for bans), whether it exists afterwards, which
+--       entry settles it (0: none), how many entries, fields to write, fields to delete; then each entry's order and
+--       payload, each field and its value, each field to delete, and '1' or '0' for each server.
+local lease, state, log, meta, names = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local room, exists = ARGV[5], ARGV[6] == '1'
+local settles, entries = tonumber(ARGV[7]), tonumber(ARGV[8])
+local written, deleted = tonumber(ARGV[9]), tonumber(ARGV[10])
+
+local known = redis.call('HMGET', meta, 'epoch', 'head')
+if known[1] ~= ARGV[1] or redis.call('EXISTS', lease) == 0 then
+    return {'not-live'}
+end
+local version = redis.call('HGET', state, 'v') or '0-0'
+if version ~= ARGV[2] then
+    return {'conflict', version}
+end
+if entries == 0 then
+    return {'at'}
+end
+
+-- A position has 16 bits for what comes in one millisecond. Where Redis' clock was put back, one can last for long.
+local head = known[2] or '0-0'
+local millisecond, sequence = string.match(head, '^(%d+)-(%d+)$')
+local id = '*'
+if tonumber(sequence) + entries >= 65536 then
+    id = string.format('%.0f-0', tonumber(millisecond) + 1)
+end
+
+local reply, at = {'at'}, 11
+for _ = 1, entries do
+    id = redis.call('XADD', log, 'MAXLEN', '~', ARGV[4], id, 'n', room, 'd', ARGV[at + 1], 'b', ARGV[3],
+        'i', ARGV[at], 'p', version, 'l', head)
+    reply[#reply + 1] = id
+    version, head, id, at = id, id, '*', at + 2
+end
+redis.call('HSET', meta, 'head', head)
+
+if exists then
+    redis.call('HSET', state, 'v', version)
+    if settles > 0 then
+        redis.call('HSET', state, 's', reply[settles + 1])
+    end
+    for _ = 1, written do
+        redis.call('HSET', state, ARGV[at], ARGV[at + 1])
+        at = at + 2
+    end
+    for _ = 1, deleted do
+        redis.call('HDEL', state, ARGV[at])
+        at = at + 1
+    end
+else
+    redis.call('DEL', state)
+    at = at + 2 * written + deleted
+end
+if room ~= '' then
+    redis.call(exists and 'ZADD' or 'ZREM', names, unpack(exists and {0, room} or {room}))
+end
+for server = 6, #KEYS do
+    redis.call(ARGV[at] == '1' and 'SADD' or 'SREM', KEYS[server], room)
+    at = at + 1
+end
+return reply

@@ -1,0 +1,118 @@
+//! How a decision gets into the log: in one script, which compares the version that it was made on.
+
+use std::sync::LazyLock;
+
+use super::{
+    Shared, Store, Subject,
+    entry::{id, position},
+    fault::StoreError,
+    link::Code,
+};
+use crate::{event::Position, id::Incarnation};
+
+static APPEND: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("append.lua")));
+
+/// Names one attempt to append, so that whoever made it knows its entries again.
+pub type BatchId = [u8; 16];
+
+/// One decision, with the state that it leads to.
+#[derive(Debug, Clone)]
+pub struct Batch<'a> {
+    /// Who appends.
+    pub by: Incarnation,
+    /// What changes.
+    pub subject: Subject<'a>,
+    /// A name that no other batch has.
+    pub id: BatchId,
+    /// The version that it was decided on.
+    pub decided_on: Position,
+    /// The changes, in order. None: nothing is written, and only the version compared.
+    pub entries: Vec<Fresh>,
+    /// What becomes of the fields of the subject's state; none: the field goes. `v` and `s` are the store's own.
+    pub fields: Vec<(String, Option<Vec<u8>>)>,
+    /// Whether the subject exists afterwards. Bans always do.
+    pub exists: bool,
+    /// Which of the entries settles it, if one does.
+    pub settled_entry: Option<usize>,
+    /// The servers that hold a seat there now and did not, and those that do not any more.
+    pub seats: Vec<(Incarnation, bool)>,
+}
+
+/// A change that is to get a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fresh {
+    /// Which of the orders of its batch it comes of.
+    pub order: u32,
+    /// What it is.
+    pub payload: Vec<u8>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// It is in the log: where each entry stands.
+    At(Vec<Position>),
+    /// Nothing was done: this is the version by now.
+    Conflict(Position),
+    /// Nothing was done: whoever appends has no lease, or knows an older epoch.
+    NotLive,
+}
+
+impl Store {
+    /// Appends a decision, if its subject still has the version that it was made on.
+    ///
+    /// # Errors
+    /// [`StoreError`]. After [`StoreError::Unknown`] the log tells by the batch's id whether it has been done.
+    pub async fn append(&self, batch: &Batch<'_>) -> Result<Appended, StoreError> {
+        let Shared { link, keys, log_events, .. } = &*self.0;
+        let (lease, state) = (keys.lease(batch.by), keys.state(batch.subject));
+        let seats: Vec<String> =
+            batch.seats.iter().map(|(server, _)| keys.seats(*server)).collect();
+        let mut names = vec![&*lease, &*state, &*keys.log, &*keys.meta, &*keys.names];
+        names.extend(seats.iter().map(|name| &**name));
+        let decided_on = id(batch.decided_on);
+        let reply: Vec<String> = link
+            .run(&APPEND, &names, |command| {
+                let room = match batch.subject {
+                    Subject::Room(id) => id.as_str(),
+                    Subject::Bans => "",
+                };
+                let (written, deleted) = batch.fields();
+                command.arg(self.epoch()).arg(&decided_on).arg(&batch.id).arg(log_events);
+                command.arg(room).arg(u8::from(batch.exists));
+                command.arg(batch.settled_entry.map_or(0, |index| index + 1));
+                command.arg(batch.entries.len()).arg(written.len()).arg(deleted.len());
+                for Fresh { order, payload } in &batch.entries {
+                    command.arg(order).arg(payload);
+                }
+                command.arg(written).arg(deleted);
+                for (_, sits) in &batch.seats {
+                    command.arg(u8::from(*sits));
+                }
+            })
+            .await?;
+        let strange = || StoreError::Unknown(format!("the script answered {reply:?}"));
+        let positions = reply.iter().skip(1).map(|id| position(id));
+        let positions: Vec<_> = positions.collect::<Option<_>>().ok_or_else(strange)?;
+        match (reply.first().map(String::as_str), &*positions) {
+            (Some("at"), _) => Ok(Appended::At(positions)),
+            (Some("conflict"), [version]) => Ok(Appended::Conflict(*version)),
+            (Some("not-live"), []) => Ok(Appended::NotLive),
+            _ => Err(strange()),
+        }
+    }
+}
+
+impl Batch<'_> {
+    /// Those that are written, and those that are deleted.
+    fn fields(&self) -> (Vec<(&str, &[u8])>, Vec<&str>) {
+        let (mut written, mut deleted) = (Vec::new(), Vec::new());
+        for (name, value) in &self.fields {
+            match value {
+                Some(value) => written.push((&**name, &**value)),
+                None => deleted.push(&**name),
+            }
+        }
+        (written, deleted)
+    }
+}

@@ -1,0 +1,42 @@
+//! What is kept under which name.
+
+use super::Subject;
+use crate::id::Incarnation;
+
+/// The names of one fleet's keys. Redis Cluster keeps those with the same text between braces at one server, where one
+/// script can write them all.
+#[derive(Debug)]
+pub(super) struct Keys {
+    /// A hash: format, epoch, and the log's head.
+    pub(super) meta: String,
+    /// The stream of all entries.
+    pub(super) log: String,
+    /// A sorted set of the names of all rooms, all with the score 0.
+    pub(super) names: String,
+    prefix: String,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: &str) -> Self {
+        let of = |name: &str| format!("{{{prefix}}}:{name}");
+        Self { meta: of("meta"), log: of("log"), names: of("names"), prefix: prefix.to_owned() }
+    }
+
+    /// A hash: its version, when it was settled, and fields of the callers.
+    pub(super) fn state(&self, subject: Subject<'_>) -> String {
+        match subject {
+            Subject::Room(id) => format!("{{{}}}:room:{id}", self.prefix),
+            Subject::Bans => format!("{{{}}}:bans", self.prefix),
+        }
+    }
+
+    /// A set of the names of the rooms where a server seats somebody.
+    pub(super) fn seats(&self, of: Incarnation) -> String {
+        format!("{{{}}}:seats:{of}", self.prefix)
+    }
+
+    /// A server's lease.
+    pub(super) fn lease(&self, of: Incarnation) -> String {
+        format!("{{{}}}:node:{of}", self.prefix)
+    }
+}
