@@ -1,14 +1,15 @@
 #!lua
 -- Appends one decision to the log and writes the state that it leads to, if nothing has changed since. It knows no
 -- rule. Positions are the log's own ids: a number in Lua would lose their last digits.
--- KEYS: lease, state, log, meta, names, then the seats of each server that is named.
+-- KEYS: lease, state, log, meta, names, due, then the seats of each server that is named.
 -- ARGV: epoch, version decided on, batch, events to keep, room (empty for bans), whether it exists afterwards, which
---       entry settles it (0: none), how many entries, fields to write, fields to delete; then each entry's order and
---       payload, each field and its value, each field to delete, and '1' or '0' for each server.
-local lease, state, log, meta, names = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+--       entry settles it (0: none), how many entries, fields to write, fields to delete, when it is due (milliseconds
+--       since 1970; empty: never); then each entry's order and payload, each field and its value, each field to delete,
+--       and '1' or '0' for each server.
+local lease, state, log, meta, names, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local room, exists = ARGV[5], ARGV[6] == '1'
 local settles, entries = tonumber(ARGV[7]), tonumber(ARGV[8])
-local written, deleted = tonumber(ARGV[9]), tonumber(ARGV[10])
+local written, deleted, due_at = tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11]
 
 local known = redis.call('HMGET', meta, 'epoch', 'head')
 if known[1] ~= ARGV[1] or redis.call('EXISTS', lease) == 0 then
@@ -30,7 +31,7 @@ if tonumber(sequence) + entries >= 65536 then
     id = string.format('%.0f-0', tonumber(millisecond) + 1)
 end
 
-local reply, at = {'at'}, 11
+local reply, at = {'at'}, 12
 for _ = 1, entries do
     id = redis.call('XADD', log, 'MAXLEN', '~', ARGV[4], id, 'n', room, 'd', ARGV[at + 1], 'b', ARGV[3],
         'i', ARGV[at], 'p', version, 'l', head)
@@ -58,8 +59,10 @@ else
 end
 if room ~= '' then
     redis.call(exists and 'ZADD' or 'ZREM', names, unpack(exists and {0, room} or {room}))
+    local is_due = exists and due_at ~= ''
+    redis.call(is_due and 'ZADD' or 'ZREM', due, unpack(is_due and {due_at, room} or {room}))
 end
-for server = 6, #KEYS do
+for server = 7, #KEYS do
     redis.call(ARGV[at] == '1' and 'SADD' or 'SREM', KEYS[server], room)
     at = at + 1
 end

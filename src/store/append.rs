@@ -1,6 +1,9 @@
 //! How a decision gets into the log: in one script, which compares the version that it was made on.
 
-use std::sync::LazyLock;
+use std::{
+    sync::LazyLock,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use super::{
     Shared, Store, Subject,
@@ -34,6 +37,8 @@ pub struct Batch<'a> {
     pub exists: bool,
     /// Which of the entries settles it, if one does.
     pub settled_entry: Option<usize>,
+    /// When something in it has its time; none: never, as for bans.
+    pub due: Option<SystemTime>,
     /// The servers that hold a seat there now and did not, and those that do not any more.
     pub seats: Vec<(Incarnation, bool)>,
 }
@@ -68,7 +73,7 @@ impl Store {
         let (lease, state) = (keys.lease(batch.by), keys.state(batch.subject));
         let seats: Vec<String> =
             batch.seats.iter().map(|(server, _)| keys.seats(*server)).collect();
-        let mut names = vec![&*lease, &*state, &*keys.log, &*keys.meta, &*keys.names];
+        let mut names = vec![&*lease, &*state, &*keys.log, &*keys.meta, &*keys.names, &*keys.due];
         names.extend(seats.iter().map(|name| &**name));
         let decided_on = id(batch.decided_on);
         let reply: Vec<String> = link
@@ -82,6 +87,8 @@ impl Store {
                 command.arg(room).arg(u8::from(batch.exists));
                 command.arg(batch.settled_entry.map_or(0, |index| index + 1));
                 command.arg(batch.entries.len()).arg(written.len()).arg(deleted.len());
+                command
+                    .arg(batch.due.map_or_else(String::new, |due| milliseconds(due).to_string()));
                 for Fresh { order, payload } in &batch.entries {
                     command.arg(order).arg(payload);
                 }
@@ -101,6 +108,12 @@ impl Store {
             _ => Err(strange()),
         }
     }
+}
+
+/// Whole milliseconds since 1970, none too early.
+pub(super) fn milliseconds(time: SystemTime) -> u64 {
+    let nanos = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 impl Batch<'_> {

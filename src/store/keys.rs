@@ -13,13 +13,21 @@ pub(super) struct Keys {
     pub(super) log: String,
     /// A sorted set of the names of all rooms, all with the score 0.
     pub(super) names: String,
+    /// A sorted set of the names of rooms in which something has its time, by that time in milliseconds since 1970.
+    pub(super) due: String,
     prefix: String,
 }
 
 impl Keys {
     pub(super) fn new(prefix: &str) -> Self {
         let of = |name: &str| format!("{{{prefix}}}:{name}");
-        Self { meta: of("meta"), log: of("log"), names: of("names"), prefix: prefix.to_owned() }
+        Self {
+            meta: of("meta"),
+            log: of("log"),
+            names: of("names"),
+            due: of("due"),
+            prefix: prefix.to_owned(),
+        }
     }
 
     /// A hash: its version, when it was settled, and fields of the callers.

@@ -1,15 +1,22 @@
 //! What can be read of the state and the log at any time.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::LazyLock,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use redis::Value;
 
 use super::{
     Entry, Shared, Store, Subject,
+    append::milliseconds,
     entry::{id, position},
     fault::StoreError,
+    link::Code,
 };
 use crate::{event::Position, id::Incarnation};
+
+static LOAD: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("load.lua")));
 
 /// A state as it is kept, of one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +25,8 @@ pub struct Loaded {
     pub version: Position,
     /// The position of the entry that settled it last; zero where none did.
     pub settled_at: Position,
+    /// Where the log's last entry stood then, of whatever it was.
+    pub head: Position,
     /// What its batches have written, in no order.
     pub fields: Vec<(String, Vec<u8>)>,
 }
@@ -29,8 +38,9 @@ impl Store {
     /// [`StoreError`].
     pub async fn load(&self, subject: Subject<'_>) -> Result<Loaded, StoreError> {
         let state = self.0.keys.state(subject);
-        let fields = self.0.link.ask(&state, redis::cmd("HGETALL").arg(&state)).await?;
-        Loaded::read(fields)
+        let (head, fields): (String, _) =
+            self.0.link.run(&LOAD, &[&state, &self.0.keys.meta], |_| ()).await?;
+        Loaded::read(known(head)?, fields)
     }
 
     /// Names of rooms that begin with `prefix`, in the order of their bytes: at most `max` of those behind `after`.
@@ -62,6 +72,24 @@ impl Store {
     pub async fn rooms_of(&self, server: Incarnation) -> Result<Vec<String>, StoreError> {
         let seats = self.0.keys.seats(server);
         self.0.link.ask(&seats, redis::cmd("SMEMBERS").arg(&seats)).await
+    }
+
+    /// The names of rooms, `max` at most, in which something had its time by then, the first of them first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn due(&self, by: SystemTime, max: usize) -> Result<Vec<String>, StoreError> {
+        let due = &self.0.keys.due;
+        let mut command = redis::cmd("ZRANGE");
+        command
+            .arg(due)
+            .arg("-inf")
+            .arg(milliseconds(by))
+            .arg("BYSCORE")
+            .arg("LIMIT")
+            .arg(0)
+            .arg(max);
+        self.0.link.ask(due, &command).await
     }
 
     /// The position of the last entry.
@@ -110,8 +138,8 @@ impl Store {
 }
 
 impl Loaded {
-    fn read(kept: Vec<(String, Vec<u8>)>) -> Result<Self, StoreError> {
-        let mut loaded = Self::default();
+    fn read(head: Position, kept: Vec<(String, Vec<u8>)>) -> Result<Self, StoreError> {
+        let mut loaded = Self { head, ..Self::default() };
         for (name, value) in kept {
             let own = match &*name {
                 "v" => &mut loaded.version,
