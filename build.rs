@@ -13,6 +13,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_server(false)
         .skip_debug(["signalpost.admin.v1.Room"])
         .compile_fds(descriptors.clone())?;
+    // Between the nodes of a fleet only: no part of what is described to administrators.
+    let stored = protox::compile(["signalpost/cluster/v1/stored.proto"], ["proto"])?;
+    tonic_prost_build::configure()
+        .build_client(false)
+        .build_server(false)
+        .skip_debug(["."])
+        .compile_fds(stored)?;
     // What WatchEvents answers is written by hand, so that an event is encoded once for all who watch.
     let served = out.join("served");
     fs::create_dir_all(&served)?;

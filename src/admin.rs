@@ -71,7 +71,7 @@ mod served {
     include!(concat!(env!("OUT_DIR"), "/served/signalpost.admin.v1.rs"));
 }
 
-/// Every file of `proto/`, compiled, for reflection.
+/// Every file of `proto/signalpost/admin/v1`, compiled, for reflection.
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// A caller that is gone without a word is noticed after this long and half of it again.

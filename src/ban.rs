@@ -150,6 +150,12 @@ impl From<u128> for BanId {
     }
 }
 
+impl From<BanId> for u128 {
+    fn from(id: BanId) -> Self {
+        id.0.as_u128()
+    }
+}
+
 impl fmt::Display for BanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -59,6 +59,12 @@ impl From<u128> for ClientId {
     }
 }
 
+impl From<ClientId> for u128 {
+    fn from(id: ClientId) -> Self {
+        id.0.as_u128()
+    }
+}
+
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -2,6 +2,7 @@
 
 mod index;
 mod memory;
+pub mod stored;
 
 use std::{
     collections::BTreeSet,

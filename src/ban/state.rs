@@ -61,6 +61,20 @@ impl Bans {
         }
     }
 
+    /// Those that stand at `version`, limited as in [`Self::new`]. More than that may stand: other limits held before.
+    pub fn restored(
+        most: usize,
+        most_of_a_network: usize,
+        version: Position,
+        mut bans: Vec<Arc<Ban>>,
+    ) -> Self {
+        let mut restored = Self { version, ..Self::new(most, most_of_a_network) };
+        // Wherever they are looked for, whoever was made first comes first.
+        bans.sort_by_key(|ban| (ban.created_at, ban.id));
+        bans.iter().for_each(|ban| restored.insert(ban));
+        restored
+    }
+
     /// What `command` changes, in order, or why it may not. Changes nothing itself.
     ///
     /// # Errors

@@ -96,12 +96,17 @@ pub enum WaitingEnd {
 
 /// A seat that somebody may return to, with what it comes with and without what it said of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Claim {
-    pub(super) client_id: ClientId,
-    pub(super) standing: Standing,
-    pub(super) key: ReturnKey,
-    user_id: Option<UserId>,
-    is_vouched: bool,
+pub struct Claim {
+    /// The connection that had it.
+    pub client_id: ClientId,
+    /// The role that comes with it.
+    pub standing: Standing,
+    /// What opens the room to whoever shows it.
+    pub key: ReturnKey,
+    /// Whose it is, if it had a name and not just its connection's.
+    pub user_id: Option<UserId>,
+    /// Whether a token vouched for that.
+    pub is_vouched: bool,
 }
 
 impl Entrant {

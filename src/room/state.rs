@@ -1,5 +1,7 @@
 //! What a room is, and how it changes.
 
+mod parts;
+
 use std::{
     collections::VecDeque,
     sync::Arc,
@@ -7,6 +9,8 @@ use std::{
 };
 
 use indexmap::IndexMap;
+
+pub use parts::Parts;
 
 use super::{
     Change, Event, LeaveReason, Member, PasswordHash, ReturnKey, Waiter,
@@ -110,6 +114,12 @@ impl Settings {
     /// Whether they keep people out who are new, beside its size.
     pub(super) fn keep_out(&self) -> bool {
         self.locked || self.lobby || self.password.is_some()
+    }
+}
+
+impl Aside {
+    fn is_empty(&self) -> bool {
+        self.lost.is_empty() && self.waiting.is_empty() && self.held_until.is_none()
     }
 }
 
@@ -262,7 +272,7 @@ impl Room {
             aside.lost.pop_front();
         }
         aside.held_until.take_if(|until| *until <= now);
-        if aside.lost.is_empty() && aside.waiting.is_empty() && aside.held_until.is_none() {
+        if aside.is_empty() {
             self.aside = None;
         }
     }
@@ -326,7 +336,8 @@ impl Room {
         &self.rules
     }
 
-    pub(super) fn settled_at(&self) -> Position {
+    /// The position of the event that made its settings what they are; zero if it does not exist.
+    pub fn settled_at(&self) -> Position {
         self.settled_at
     }
 
