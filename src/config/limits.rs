@@ -282,3 +282,8 @@ pub struct LogLimits {
     /// In bytes.
     pub bytes: usize,
 }
+
+/// Motions that wait to be put before one room of a fleet, beside departures.
+pub const MOTIONS: usize = 1024;
+/// Of these so many are decided at once.
+pub const MOTIONS_AT_ONCE: usize = 256;

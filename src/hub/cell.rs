@@ -5,8 +5,10 @@
 
 mod announce;
 mod arrival;
+mod catch_up;
 mod commit;
 mod motion;
+mod replica;
 mod say;
 
 use std::{
@@ -26,10 +28,12 @@ use crate::{
     room::{By, Command, Denied, Member, PasswordHash, Proof, Role, Room, Rules, Summary, Waiter},
 };
 use arrival::Knocker;
+use replica::Replica;
 pub(super) use {
     arrival::Arrival,
     motion::{Commander, Done, Motion, Refused, Word},
-    say::Unroutable,
+    replica::{Draft, Planned, Told},
+    say::{Away, Unroutable},
 };
 
 /// See the module.
@@ -42,14 +46,16 @@ pub(super) struct RoomCell {
 #[derive(Debug)]
 struct Inner {
     room: Room,
-    /// In join order, as their members in the room.
-    clients: Vec<Arc<Client>>,
+    /// In join order, as their members in the room; none: connected to another server.
+    clients: Vec<Option<Arc<Client>>>,
     /// In the order in which they came, as in the room.
     waiting: Vec<Knocker>,
     announced: Announced,
     /// What [`super::timers::Timers`] has of it.
     timer: Option<SystemTime>,
     closed: bool,
+    /// Where other servers hold the room too.
+    replica: Option<Box<Replica>>,
 }
 
 /// Where a client is in a room.
@@ -70,8 +76,15 @@ impl RoomCell {
             announced: Announced::new(rates),
             timer: None,
             closed: false,
+            replica: None,
         };
         Self { id, inner: Mutex::new(inner) }
+    }
+
+    /// The same of a room that is shared with other servers.
+    pub(super) fn shared(self) -> Self {
+        self.inner.lock().replica = Some(Box::new(Replica::new()));
+        self
     }
 
     pub(super) fn id(&self) -> &RoomId {
@@ -167,8 +180,8 @@ impl RoomCell {
     /// Who is meant of those who sit here or wait.
     pub(super) fn people(&self, is_meant: impl Fn(&Client) -> bool) -> Vec<Arc<Client>> {
         let inner = self.inner.lock();
-        let waiting = inner.waiting.iter().map(|knocker| &knocker.arrival.client);
-        inner.clients.iter().chain(waiting).filter(|client| is_meant(client)).cloned().collect()
+        let waiting = inner.waiting.iter().filter_map(Knocker::client);
+        inner.here().chain(waiting).filter(|client| is_meant(client)).cloned().collect()
     }
 
     /// Ends what has its time in the room: that somebody waits, or the room itself, if it was empty for long enough.

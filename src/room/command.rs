@@ -127,6 +127,15 @@ impl Command {
         )
     }
 
+    /// The same, by a client that is connected to this node, where it takes a seat.
+    #[must_use]
+    pub fn seated_by(mut self, node: Incarnation) -> Self {
+        if let Self::Join { entrant, .. } = &mut self {
+            entrant.node = node;
+        }
+        self
+    }
+
     /// The names that somebody is to have in the room by it, and whether a token vouches for them.
     pub fn new_names(&self) -> Option<(&Identity, bool)> {
         if let Self::Join { entrant, .. } = self {

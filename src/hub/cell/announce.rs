@@ -43,7 +43,8 @@ impl Inner {
                 None
             }
             Change::Closed => {
-                self.closed = true;
+                // A fleet may bring about another one in the same place.
+                self.closed = self.replica.is_none();
                 None
             }
             Change::Created { .. }
@@ -65,7 +66,7 @@ impl Inner {
         if for_hosts {
             return self.hosts().for_each(tell);
         }
-        self.clients.iter().filter(|client| Some(client.id) != concerned).for_each(tell);
+        self.here().filter(|client| Some(client.id) != concerned).for_each(tell);
         if let Change::RoleChanged { member, previous } = &event.change
             && member.standing.is_host()
             && *previous != Role::Host
@@ -76,7 +77,13 @@ impl Inner {
 
     fn hosts(&self) -> impl Iterator<Item = &Arc<Client>> {
         let people = self.room.members().zip(&self.clients);
-        people.filter(|(member, _)| member.standing.is_host()).map(|(_, client)| client)
+        let hosts = people.filter(|(member, _)| member.standing.is_host());
+        hosts.filter_map(|(_, client)| client.as_ref())
+    }
+
+    /// Those members who are connected to this server.
+    pub(super) fn here(&self) -> impl Iterator<Item = &Arc<Client>> {
+        self.clients.iter().flatten()
     }
 
     /// The joiner hears who is there before anybody hears of the joiner, or the joiner of anything else.
@@ -85,7 +92,7 @@ impl Inner {
         let waited = asked_now.is_none();
         // Who waits may have asked again, with something to show.
         let waiting = self.take_waiting(client_id);
-        let Some(arrival) = asked_now.or(waiting) else { return };
+        let Some(arrival) = asked_now.or(waiting) else { return self.clients.push(None) };
         let Some(member) = self.room.member(client_id) else { return };
         let Arrival { client, request_id, returning, return_token, ice_servers, .. } = &*arrival;
         let returned = returning.as_ref().filter(|token| token.key() == member.return_key);
@@ -107,7 +114,7 @@ impl Inner {
         let joined = Announcement::joined(joined);
         self.announced.take(joined.weight());
         client.push(Entry::Announcement(Arc::new(joined)));
-        self.clients.push(Arc::clone(client));
+        self.clients.push(Some(Arc::clone(client)));
         hub.renew_ice_servers_later(client_id);
         if is_host {
             self.tell_who_waits(client_id);
@@ -122,15 +129,17 @@ impl Inner {
         knock: &Arc<Announcement>,
     ) {
         let knock = Arc::clone(knock);
-        if let Some(arrival) = arrival.filter(|arrival| arrival.client.id == client_id) {
-            let (room_id, request_id) = (self.room.id().clone(), arrival.request_id.clone());
-            let waiting = Announcement::waiting(room_id, request_id);
-            arrival.client.push(Entry::Announcement(Arc::new(waiting)));
-            arrival.client.outbox.hub.metrics.waits();
-            self.waiting.push(Knocker { arrival: Arc::clone(arrival), knock });
-        } else if let Some(knocker) = self.waiting.iter_mut().find(|k| k.id() == client_id) {
+        if let Some(knocker) = self.waiting.iter_mut().find(|knocker| knocker.id == client_id) {
             knocker.knock = knock;
+            return;
         }
+        let arrival = arrival.filter(|arrival| arrival.client.id == client_id).cloned();
+        if let Some(Arrival { client, request_id, .. }) = arrival.as_deref() {
+            let waiting = Announcement::waiting(self.room.id().clone(), request_id.clone());
+            client.push(Entry::Announcement(Arc::new(waiting)));
+            client.outbox.hub.metrics.waits();
+        }
+        self.waiting.push(Knocker { id: client_id, arrival, knock });
     }
 
     /// Whoever waited hears why, unless it went itself or its connection ends.
@@ -150,17 +159,18 @@ impl Inner {
     }
 
     fn take_waiting(&mut self, client_id: ClientId) -> Option<Arc<Arrival>> {
-        let place = self.waiting.iter().position(|knocker| knocker.id() == client_id)?;
-        let Knocker { arrival, .. } = self.waiting.remove(place);
+        let place = self.waiting.iter().position(|knocker| knocker.id == client_id)?;
+        let arrival = self.waiting.remove(place).arrival?;
         arrival.client.outbox.hub.metrics.waits_no_longer();
         Some(arrival)
     }
 
     /// A host hears of those who knocked before it was one.
     fn tell_who_waits(&self, host: ClientId) {
-        let Some(seat) = self.room.seat_of(host) else { return };
+        let client = self.room.seat_of(host).and_then(|seat| self.clients[seat].as_ref());
+        let Some(client) = client else { return };
         for Knocker { knock, .. } in &self.waiting {
-            self.clients[seat].push(Entry::Announcement(Arc::clone(knock)));
+            client.push(Entry::Announcement(Arc::clone(knock)));
         }
     }
 }

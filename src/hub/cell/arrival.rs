@@ -13,7 +13,9 @@ use crate::{
 /// Somebody who waits for a seat.
 #[derive(Debug)]
 pub(super) struct Knocker {
-    pub(super) arrival: Arc<Arrival>,
+    pub(super) id: ClientId,
+    /// None: it is connected to another server.
+    pub(super) arrival: Option<Arc<Arrival>>,
     /// What hosts hear of it, those who become it later among them.
     pub(super) knock: Arc<Announcement>,
 }
@@ -39,8 +41,9 @@ pub(in crate::hub) struct Arrival {
 }
 
 impl Knocker {
-    pub(super) fn id(&self) -> ClientId {
-        self.arrival.client.id
+    /// Who it is, if it is connected here.
+    pub(super) fn client(&self) -> Option<&Arc<Client>> {
+        self.arrival.as_ref().map(|arrival| &arrival.client)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{mem, sync::Arc, time::SystemTime};
 
 use super::{
-    Arrival, Inner, Knocker, RoomCell,
+    Arrival, Inner, RoomCell,
     motion::{Done, Motion, Refused, Word},
 };
 use crate::{
@@ -95,7 +95,7 @@ impl Inner {
     }
 
     /// Lets an event have happened, and has those concerned hear of it.
-    fn happened(&mut self, hub: &Hub, event: &Event, occasion: Occasion<'_>) {
+    pub(super) fn happened(&mut self, hub: &Hub, event: &Event, occasion: Occasion<'_>) {
         let former = if let Change::Left { client_id, .. } = &event.change {
             self.unseat(*client_id)
         } else {
@@ -110,7 +110,7 @@ impl Inner {
     }
 
     fn unseat(&mut self, client_id: ClientId) -> Option<Arc<Client>> {
-        Some(self.clients.remove(self.room.seat_of(client_id)?))
+        self.clients.remove(self.room.seat_of(client_id)?)
     }
 
     /// Whoever lost its seat by the will of others hears so, and whose seat goes to another connection is gone.
@@ -134,10 +134,12 @@ impl Inner {
         }
     }
 
-    fn is_in_step(&self) -> bool {
-        let (seated, waiting) = (self.clients.iter(), self.waiting.iter());
-        let members = self.room.members().map(|member| member.client_id);
+    pub(super) fn is_in_step(&self) -> bool {
+        let members = self.room.members().zip(&self.clients);
+        let mut here = members.filter_map(|(member, client)| Some((member, client.as_ref()?)));
         let waiters = self.room.waiting().map(|waiter| waiter.member.client_id);
-        members.eq(seated.map(|client| client.id)) && waiters.eq(waiting.map(Knocker::id))
+        self.room.members().len() == self.clients.len()
+            && here.all(|(member, client)| member.client_id == client.id)
+            && waiters.eq(self.waiting.iter().map(|knocker| knocker.id))
     }
 }

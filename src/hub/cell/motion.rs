@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::{Arrival, Inner};
+use super::{Arrival, Inner, Knocker};
 use crate::{
     ban::{Ban, Bans, Subject},
     event::{Administrator, Cause},
     hub::{Client, Ending, Hub, client::Names},
     id::ClientId,
     protocol::Code,
-    room::{By, Command, Denied, LeaveReason, Member, Proof, Role, Summary, Vouched},
+    room::{By, Command, Denied, LeaveReason, Proof, Role, Summary, Vouched, Waiter},
 };
 
 /// See the module.
@@ -57,6 +57,18 @@ pub(in crate::hub) enum Refused {
     Ending,
     /// The cell's room ended. Another cell may stand in its place.
     CellClosed,
+    /// The room is shared with other servers, and what they share cannot be reached, or too much waits for it.
+    Unavailable,
+}
+
+impl Refused {
+    /// A room's refusal, beside the ban that stands against whom it is about.
+    pub(super) fn of(denied: Denied, ban: Option<Arc<Ban>>) -> Self {
+        match ban {
+            Some(ban) if denied == Denied::Banned => Self::Banned(ban),
+            _ => Self::Denied(denied),
+        }
+    }
 }
 
 /// Whoever wants something that not everybody may.
@@ -128,6 +140,11 @@ impl Motion {
         matches!(self.command, Command::Join { .. } | Command::Create { .. })
     }
 
+    /// Whether it is a departure, which the log has to have sooner or later.
+    pub(super) fn is_owed(&self) -> bool {
+        matches!(self.command, Command::Leave { .. } | Command::NodeLost { .. })
+    }
+
     /// Whether whoever wants it is shown the room.
     pub(super) fn is_shown(&self) -> bool {
         matches!(self.cause, Cause::Administrator(_))
@@ -166,15 +183,24 @@ impl Inner {
             return act(self, motion).map_err(Refused::Denied);
         }
         hub.bans.during(|bans| {
-            let ban = self.ban_against(bans, &motion, now);
-            let waiting = self.banned_who_wait(bans, now);
-            let Motion { command, .. } = motion;
-            let command = command.beside_bans(ban.is_some(), waiting);
-            act(self, Motion { command, ..motion }).map_err(|denied| match ban {
-                Some(ban) if denied == Denied::Banned => Refused::Banned(ban),
-                _ => Refused::Denied(denied),
-            })
+            let (command, ban) = self.beside_these(bans, &motion, now);
+            act(self, Motion { command, ..motion }).map_err(|denied| Refused::of(denied, ban))
         })
+    }
+
+    /// What a motion commands, with who is banned, and the ban against whom it is about.
+    pub(super) fn beside_these(
+        &self,
+        bans: &Bans,
+        motion: &Motion,
+        now: SystemTime,
+    ) -> (Command, Option<Arc<Ban>>) {
+        let command = motion.command.clone();
+        if !command.asks_for_bans() {
+            return (command, None);
+        }
+        let ban = self.ban_against(bans, motion, now);
+        (command.beside_bans(ban.is_some(), self.banned_who_wait(bans, now)), ban)
     }
 
     fn ban_against(&self, bans: &Bans, motion: &Motion, now: SystemTime) -> Option<Arc<Ban>> {
@@ -188,12 +214,13 @@ impl Inner {
     }
 
     fn banned_who_wait(&self, bans: &Bans, now: SystemTime) -> Vec<ClientId> {
-        let people = self.room.waiting().zip(&self.waiting);
-        let banned = people.filter(|(waiter, knocker)| {
-            let Member { identity, vouched, .. } = &*waiter.member;
-            let who = (identity.user_id.as_ref(), vouched.is_some());
-            bans.against(Some(self.room.id()), who, knocker.arrival.client.address, now).is_some()
+        // Those of other servers are met there.
+        let here = self.waiting.iter().filter_map(Knocker::client);
+        let banned = here.filter(|client| {
+            let Some(Waiter { member, .. }) = self.room.waiter(client.id) else { return false };
+            let who = (member.identity.user_id.as_ref(), member.vouched.is_some());
+            bans.against(Some(self.room.id()), who, client.address, now).is_some()
         });
-        banned.map(|(waiter, _)| waiter.member.client_id).collect()
+        banned.map(|client| client.id).collect()
     }
 }

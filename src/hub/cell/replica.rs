@@ -1,0 +1,362 @@
+//! A room that other servers of a fleet hold too. What is put before it waits here, is decided in batches, and changes
+//! the room only when the log brings it: to every server in the same order.
+
+use std::{collections::VecDeque, sync::Arc, time::SystemTime};
+
+use parking_lot::MutexGuard;
+use tokio::sync::{Notify, oneshot, watch};
+
+use super::{
+    Inner, RoomCell,
+    commit::Occasion,
+    motion::{Done, Motion, Refused, Word},
+};
+use crate::{
+    config::limits,
+    event::{self, Cause, Position},
+    hub::Hub,
+    id::Incarnation,
+    room::{Change, Command, Denied, Event, Room},
+    store::BatchId,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Replica {
+    /// Whether the room is as it was at some moment; until then it is not looked at.
+    loaded: watch::Sender<bool>,
+    /// What the log told of it before it was loaded.
+    early: Vec<Told>,
+    queue: VecDeque<Pending>,
+    flight: Option<Flight>,
+    /// Whether somebody loads it, and appends what waits.
+    driven: bool,
+    /// Whoever needs it for a while.
+    holds: usize,
+    /// Tells whoever drives it that the log brought something.
+    moved: Arc<Notify>,
+}
+
+/// A motion that waits for its answer.
+#[derive(Debug)]
+struct Pending {
+    motion: Motion,
+    answer: Option<oneshot::Sender<Result<Done, Refused>>>,
+}
+
+/// A batch on its way into the log.
+#[derive(Debug)]
+struct Flight {
+    id: BatchId,
+    /// Each with what was decided: whether it changes anything.
+    decided: Vec<(Pending, Result<bool, Refused>)>,
+    /// How many of its entries the log has not brought yet.
+    missing: usize,
+}
+
+/// An entry of the log about a room.
+#[derive(Debug)]
+pub(in crate::hub) struct Told {
+    pub(in crate::hub) event: Event,
+    pub(in crate::hub) batch: BatchId,
+    /// Which motion of the batch it comes of.
+    pub(in crate::hub) order: u32,
+    pub(in crate::hub) word: Option<Word>,
+}
+
+/// A batch that is to be appended.
+#[derive(Debug)]
+pub(in crate::hub) struct Draft {
+    pub(in crate::hub) id: BatchId,
+    pub(in crate::hub) before: Room,
+    /// As it will be, but for the positions.
+    pub(in crate::hub) after: Room,
+    pub(in crate::hub) entries: Vec<Planned>,
+}
+
+/// A change that is to be appended.
+#[derive(Debug)]
+pub(in crate::hub) struct Planned {
+    pub(in crate::hub) order: u32,
+    pub(in crate::hub) at: SystemTime,
+    pub(in crate::hub) cause: Cause,
+    pub(in crate::hub) change: Change,
+    pub(in crate::hub) word: Option<Word>,
+}
+
+impl Replica {
+    pub(super) fn new() -> Self {
+        Self {
+            loaded: watch::Sender::new(false),
+            early: Vec::new(),
+            queue: VecDeque::new(),
+            flight: None,
+            driven: false,
+            holds: 0,
+            moved: Arc::default(),
+        }
+    }
+
+    fn is_loaded(&self) -> bool {
+        *self.loaded.borrow()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.holds == 0 && !self.driven && self.queue.is_empty() && self.flight.is_none()
+    }
+}
+
+impl RoomCell {
+    /// Has a motion wait until it is decided. Returns what brings the answer, and whether the room is to be driven now.
+    ///
+    /// # Errors
+    /// [`Refused::Unavailable`], if too many wait already. A departure always may.
+    pub(in crate::hub) fn enqueue(
+        &self,
+        motion: Motion,
+    ) -> Result<(oneshot::Receiver<Result<Done, Refused>>, bool), Refused> {
+        let mut inner = self.inner.lock();
+        let replica = inner.replica();
+        if replica.queue.len() >= limits::MOTIONS && !motion.is_owed() {
+            return Err(Refused::Unavailable);
+        }
+        let (answer, answered) = oneshot::channel();
+        replica.queue.push_back(Pending { motion, answer: Some(answer) });
+        Ok((answered, !std::mem::replace(&mut replica.driven, true)))
+    }
+
+    /// Keeps the room here until [`Self::release`]. Returns whether it is to be driven, to be loaded.
+    pub(in crate::hub) fn hold(&self) -> bool {
+        let mut inner = self.inner.lock();
+        let replica = inner.replica();
+        replica.holds += 1;
+        !replica.is_loaded() && !std::mem::replace(&mut replica.driven, true)
+    }
+
+    pub(in crate::hub) fn release(&self) {
+        self.inner.lock().replica().holds -= 1;
+    }
+
+    /// Whether nobody here has anything to do with the room.
+    pub(in crate::hub) fn is_idle(&self) -> bool {
+        let inner = self.inner.lock();
+        let nobody =
+            inner.here().next().is_none() && inner.waiting.iter().all(|k| k.arrival.is_none());
+        nobody && inner.replica.as_ref().is_some_and(|replica| replica.is_idle())
+    }
+
+    /// Tells when the room is loaded.
+    pub(in crate::hub) fn loading(&self) -> watch::Receiver<bool> {
+        self.inner.lock().replica().loaded.subscribe()
+    }
+
+    pub(in crate::hub) fn is_loaded(&self) -> bool {
+        self.inner.lock().replica().is_loaded()
+    }
+
+    /// Tells whoever drives the room that something in it moved.
+    pub(in crate::hub) fn moved(&self) -> Arc<Notify> {
+        Arc::clone(&self.inner.lock().replica().moved)
+    }
+
+    /// The room is as it was when the log was at `head`.
+    pub(in crate::hub) fn load(&self, hub: &Hub, room: Room, head: Position) {
+        let mut inner = self.inner.lock();
+        inner.become_like(hub, room);
+        let early = std::mem::take(&mut inner.replica().early);
+        inner.replica().loaded.send_replace(true);
+        for told in early.into_iter().filter(|told| told.event.position > head) {
+            inner.told(hub, told);
+        }
+    }
+
+    /// From now on the room is not what it may have been: it is to be loaded. Returns whether it is to be driven.
+    pub(in crate::hub) fn unload(&self) -> bool {
+        let mut inner = self.inner.lock();
+        let replica = inner.replica();
+        replica.loaded.send_replace(false);
+        !std::mem::replace(&mut replica.driven, true)
+    }
+
+    /// The log tells of a change. Returns whether the room has to be driven, as something is missing.
+    pub(in crate::hub) fn told(&self, hub: &Hub, told: Told) -> bool {
+        self.inner.lock().told(hub, told)
+    }
+
+    /// Decides what waits. None: there is nothing, and the room is driven no more.
+    pub(in crate::hub) fn draft(&self, hub: &Hub, node: Incarnation) -> Option<Draft> {
+        let mut inner = self.inner.lock();
+        let replica = inner.replica();
+        if replica.queue.is_empty() {
+            replica.driven = false;
+            return None;
+        }
+        let most = replica.queue.len().min(limits::MOTIONS_AT_ONCE);
+        let waiting: Vec<_> = replica.queue.drain(..most).collect();
+        Some(inner.decide_all(hub, waiting, node))
+    }
+
+    /// Whether a batch of this room is on its way into the log.
+    pub(in crate::hub) fn is_in_flight(&self) -> bool {
+        self.inner.lock().replica().flight.is_some()
+    }
+
+    /// The version on which it was decided still held: what was refused is refused.
+    pub(in crate::hub) fn confirmed(&self) {
+        self.inner.lock().settle();
+    }
+
+    /// The batch is not in the log: it is decided anew, unless what it asks for is `refused` now. Departures are owed.
+    pub(in crate::hub) fn fell_through(&self, refused: bool) {
+        let mut inner: MutexGuard<'_, Inner> = self.inner.lock();
+        let replica = inner.replica();
+        let Some(Flight { decided, .. }) = replica.flight.take() else { return };
+        for (pending, _) in decided.into_iter().rev() {
+            replica.queue.push_front(pending);
+        }
+        if refused {
+            replica.refuse();
+        }
+    }
+
+    /// Whoever waits for something that may be refused need not wait: the log cannot be reached.
+    pub(in crate::hub) fn refuse(&self) {
+        self.inner.lock().replica().refuse();
+    }
+}
+
+impl Replica {
+    fn refuse(&mut self) {
+        for pending in std::mem::take(&mut self.queue) {
+            if pending.motion.is_owed() {
+                self.queue.push_back(pending);
+            } else {
+                pending.answer(Err(Refused::Unavailable));
+            }
+        }
+    }
+}
+
+impl Pending {
+    fn answer(self, answer: Result<Done, Refused>) {
+        if let Some(waits) = self.answer {
+            // Whoever asked may be gone.
+            let _ = waits.send(answer);
+        }
+    }
+}
+
+impl Inner {
+    fn replica(&mut self) -> &mut Replica {
+        self.replica.as_mut().expect("a fleet's rooms are replicas")
+    }
+
+    fn decide_all(&mut self, hub: &Hub, waiting: Vec<Pending>, node: Incarnation) -> Draft {
+        let id = *uuid::Uuid::new_v4().as_bytes();
+        let before = self.room.clone();
+        let (mut entries, mut decided) = (Vec::new(), Vec::with_capacity(waiting.len()));
+        let now = hub.now();
+        for (order, pending) in (0..).zip(waiting) {
+            let outcome = self.decide(hub, &pending.motion, node, now).map(|changes| {
+                let changed = !changes.is_empty();
+                for change in changes {
+                    let Motion { cause, word, .. } = &pending.motion;
+                    // Each next motion sees what those before it lead to; the log gives the positions.
+                    let prev = self.room.version();
+                    let position = Position(prev.0 + 1);
+                    let event =
+                        event::Event { position, prev, at: now, cause: cause.clone(), change };
+                    self.room.apply(&event);
+                    let event::Event { at, cause, change, .. } = event;
+                    entries.push(Planned { order, at, cause, change, word: word.clone() });
+                }
+                changed
+            });
+            decided.push((pending, outcome));
+        }
+        let after = std::mem::replace(&mut self.room, before.clone());
+        self.replica().flight = Some(Flight { id, decided, missing: entries.len() });
+        Draft { id, before, after, entries }
+    }
+
+    fn decide(
+        &self,
+        hub: &Hub,
+        motion: &Motion,
+        node: Incarnation,
+        now: SystemTime,
+    ) -> Result<Vec<Change>, Refused> {
+        if motion.arrival.as_ref().is_some_and(|arrival| arrival.client.outbox.is_ending()) {
+            return Err(Refused::Ending);
+        }
+        let (command, ban) = hub.bans.during(|bans| self.beside_these(bans, motion, now));
+        let command = command.seated_by(node);
+        let is_of_names = matches!(command, Command::Rename { .. });
+        match self.room.decide(command, now) {
+            // Whoever lost its seat a moment ago has nobody to tell.
+            Err(Denied::NotAMember) if is_of_names => Ok(Vec::new()),
+            decided => decided.map_err(|denied| Refused::of(denied, ban)),
+        }
+    }
+
+    fn told(&mut self, hub: &Hub, told: Told) -> bool {
+        let version = self.room.version();
+        let replica = self.replica();
+        if !replica.is_loaded() {
+            replica.early.push(told);
+            return false;
+        }
+        if told.event.position <= version {
+            return false;
+        }
+        if told.event.prev != version {
+            tracing::warn!(room = ?self.room.id(), "the log has a gap; loading the room anew");
+            let replica = self.replica();
+            replica.loaded.send_replace(false);
+            replica.early.push(told);
+            return !std::mem::replace(&mut replica.driven, true);
+        }
+        self.apply_told(hub, &told);
+        false
+    }
+
+    fn apply_told(&mut self, hub: &Hub, told: &Told) {
+        let Told { event, batch, order, word } = told;
+        let mut flight = self.replica().flight.take();
+        let own = flight.as_mut().filter(|flight| flight.id == *batch);
+        let place = usize::try_from(*order).unwrap_or(usize::MAX);
+        let motion =
+            own.as_ref().and_then(|own| own.decided.get(place)).map(|(own, _)| &own.motion);
+        let occasion = Occasion {
+            arrival: motion.and_then(|motion| motion.arrival.as_ref()),
+            client: motion.and_then(|motion| motion.client.as_ref()),
+            word: word.as_ref(),
+        };
+        self.happened(hub, event, occasion);
+        let is_whole = own.is_some_and(|own| {
+            own.missing = own.missing.saturating_sub(1);
+            own.missing == 0
+        });
+        self.replica().flight = flight;
+        if is_whole {
+            self.settle();
+        }
+        debug_assert!(self.is_in_step(), "clients stand as their members do");
+        self.replica().moved.notify_one();
+    }
+
+    /// The batch on its way is in the log, or need not be.
+    fn settle(&mut self) {
+        let Some(Flight { decided, .. }) = self.replica().flight.take() else { return };
+        for (pending, outcome) in decided {
+            let answer = outcome.map(|changed| {
+                // Not before the log has them.
+                pending.motion.publish_names();
+                let room = pending.motion.is_shown().then(|| self.room.summary());
+                Done { changed, room: room.flatten().map(Box::new) }
+            });
+            pending.answer(answer);
+        }
+        self.replica().moved.notify_one();
+    }
+}

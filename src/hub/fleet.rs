@@ -1,0 +1,216 @@
+//! A server as one of many that share their rooms: what it needs for that, and what it does for as long as it runs.
+
+mod bans;
+mod drive;
+mod follow;
+mod hold;
+mod letters;
+mod life;
+
+use std::{
+    collections::HashMap,
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use parking_lot::{Mutex, RwLock};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+};
+
+use super::{Hub, cell::RoomCell};
+use crate::{
+    ban::Ban,
+    event::{Administrator, Cause, Position},
+    id::{Incarnation, RoomId},
+    journal::Journal,
+    store::{Entry, Loaded, Store, StoreError, Subject},
+};
+pub(super) use hold::Held;
+use life::Life;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Fleet {
+    store: Store,
+    lease: Duration,
+    life: RwLock<Arc<Life>>,
+    /// How far the log was followed.
+    followed: watch::Sender<Position>,
+    /// What Redis' clock is ahead of this one, in nanoseconds.
+    ahead: AtomicI64,
+    jobs: mpsc::UnboundedSender<Job>,
+    todo: Mutex<Option<mpsc::UnboundedReceiver<Job>>>,
+    /// One decision about bans at a time.
+    bans_turn: tokio::sync::Mutex<()>,
+    bans_moved: tokio::sync::Notify,
+    asked: Mutex<HashMap<u64, mpsc::UnboundedSender<(Incarnation, Bytes)>>>,
+}
+
+/// What the log and the state were when a server came to a fleet.
+#[derive(Debug)]
+pub struct Beginning {
+    fleet: Fleet,
+    recent: Vec<Entry>,
+    bans: Loaded,
+}
+
+/// What is to be done beside everything else.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Load a room and append what is put before it.
+    Drive(Arc<RoomCell>),
+    /// Send away whom another server's ban meets here, and tell that server when that is done.
+    Enforce { ban: Arc<Ban>, by: Administrator, waits: Incarnation },
+    /// End the bans that hosts of a room made.
+    EndBansOf { room_id: RoomId, cause: Cause },
+    /// End what has its time in a room.
+    Expire(RoomId),
+    /// Free the seats of a server that is gone.
+    Reap(Incarnation),
+    /// Take over what the server does under its new name.
+    Move { from: Incarnation, to: Incarnation },
+    /// Answer another server's question.
+    Answer { to: Incarnation, question: letters::Question },
+}
+
+impl Fleet {
+    /// Comes to the fleet that shares this store, with a lease of so long. At most `most` of its latest events are
+    /// shown to watchers.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn join(
+        store: Store,
+        lease: Duration,
+        most: usize,
+    ) -> Result<Beginning, StoreError> {
+        let life = Life::begin(&store, lease).await?;
+        let recent = store.recent(most).await?;
+        let bans = store.load(Subject::Bans).await?;
+        let head = recent.last().map_or(Position::ZERO, |entry| entry.position);
+        let (jobs, todo) = mpsc::unbounded_channel();
+        let fleet = Self {
+            store,
+            lease,
+            life: RwLock::new(Arc::new(life)),
+            followed: watch::Sender::new(head),
+            ahead: AtomicI64::new(0),
+            jobs,
+            todo: Mutex::new(Some(todo)),
+            bans_turn: tokio::sync::Mutex::default(),
+            bans_moved: tokio::sync::Notify::new(),
+            asked: Mutex::default(),
+        };
+        Ok(Beginning { fleet, recent, bans })
+    }
+
+    /// What this server is called now.
+    pub(super) fn node(&self) -> Incarnation {
+        self.life().node
+    }
+
+    fn life(&self) -> Arc<Life> {
+        Arc::clone(&self.life.read())
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        let moved = Duration::from_nanos(ahead.unsigned_abs());
+        let since = if ahead < 0 { since.saturating_sub(moved) } else { since + moved };
+        UNIX_EPOCH + since
+    }
+
+    /// Takes Redis' clock as everybody's.
+    async fn set_clock(&self) {
+        let before = SystemTime::now();
+        let Ok(theirs) = self.store.time().await else { return };
+        let ours = before + before.elapsed().unwrap_or_default() / 2;
+        let nanos = |ahead: Duration| i64::try_from(ahead.as_nanos()).unwrap_or(i64::MAX);
+        let ahead = match theirs.duration_since(ours) {
+            Ok(ahead) => nanos(ahead),
+            Err(behind) => -nanos(behind.duration()),
+        };
+        self.ahead.store(ahead, Ordering::Relaxed);
+    }
+
+    pub(super) fn do_soon(&self, job: Job) {
+        // Whoever would do it may have ended, and the server with it.
+        let _ = self.jobs.send(job);
+    }
+
+    /// Whether this server holds its lease, so that what it knows of rooms is true.
+    pub(super) fn is_live(&self) -> bool {
+        self.life().is_live()
+    }
+}
+
+impl Hub {
+    /// The hub of a server that shares its rooms.
+    #[must_use]
+    pub fn sharing(self, Beginning { fleet, recent, bans }: Beginning) -> Self {
+        let epoch = fleet.store.epoch();
+        let journal = Journal::mirror(self.config.log_limits(), epoch);
+        let hub = Self { journal, fleet: Some(fleet), ..self };
+        for entry in recent {
+            hub.show(&entry);
+        }
+        hub.load_bans(bans);
+        hub
+    }
+
+    /// What time it is, for whatever has its time.
+    pub(super) fn now(&self) -> SystemTime {
+        self.fleet.as_ref().map_or_else(SystemTime::now, Fleet::now)
+    }
+
+    /// Does what a server of a fleet does, for as long as it is polled.
+    pub(super) async fn run_fleet(self: &Arc<Self>) {
+        let Some(fleet) = &self.fleet else { return pending().await };
+        tokio::join!(
+            self.follow(fleet),
+            self.live(fleet),
+            self.work(fleet),
+            self.end_what_is_due_in_the_fleet(fleet)
+        );
+    }
+
+    async fn work(self: &Arc<Self>, fleet: &Fleet) {
+        let todo = fleet.todo.lock().take();
+        let Some(mut todo) = todo else { return };
+        let mut doing = JoinSet::new();
+        loop {
+            tokio::select! {
+                Some(job) = todo.recv() => {
+                    doing.spawn(Arc::clone(self).do_job(job));
+                }
+                Some(done) = doing.join_next() => {
+                    if let Err(error) = done {
+                        tracing::error!(%error, "a part of the fleet's work failed");
+                    }
+                }
+                else => return,
+            }
+        }
+    }
+
+    async fn do_job(self: Arc<Self>, job: Job) {
+        let Some(fleet) = &self.fleet else { return };
+        match job {
+            Job::Drive(cell) => self.drive(fleet, &cell).await,
+            Job::Enforce { ban, by, waits } => self.enforce_for(fleet, &ban, &by, waits).await,
+            Job::EndBansOf { room_id, cause } => self.end_bans_of(fleet, room_id, cause).await,
+            Job::Expire(room_id) => self.expire_shared(&room_id).await,
+            Job::Reap(node) => self.reap(fleet, node).await,
+            Job::Move { from, to } => self.move_seats(from, to).await,
+            Job::Answer { to, question } => self.answer(fleet, to, question).await,
+        }
+    }
+}

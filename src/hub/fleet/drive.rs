@@ -1,0 +1,159 @@
+//! How what is put before a room gets into the log: one batch of a room at a time.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{sleep, timeout};
+
+use super::Fleet;
+use crate::{
+    event::Position,
+    hub::{
+        Hub,
+        cell::{Draft, Planned, RoomCell},
+    },
+    id::Incarnation,
+    journal::stored,
+    store::{Appended, Batch, Fresh, StoreError, Subject},
+};
+
+/// So many times somebody else may come first, before those who can be refused are.
+const CONFLICTS: u32 = 8;
+/// How long to wait before Redis is asked again, at first and at most.
+const BACK_OFF: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(1)];
+
+impl Hub {
+    /// Loads a room and appends what is put before it, until nothing is left.
+    pub(super) async fn drive(self: &Arc<Self>, fleet: &Fleet, cell: &Arc<RoomCell>) {
+        let (mut conflicts, mut back_off) = (0, BACK_OFF[0]);
+        loop {
+            if !cell.is_loaded() && !self.load(fleet, cell).await {
+                cell.refuse();
+                back_off = wait(back_off).await;
+                continue;
+            }
+            let node = fleet.node();
+            let Some(draft) = cell.draft(self, node) else { break };
+            match fleet.store.append(&batch(cell, &draft, node)).await {
+                Ok(Appended::At(_)) => {
+                    (conflicts, back_off) = (0, BACK_OFF[0]);
+                    if draft.entries.is_empty() {
+                        cell.confirmed();
+                    } else {
+                        landed(cell).await;
+                    }
+                }
+                Ok(Appended::Conflict(_)) => {
+                    conflicts += 1;
+                    cell.fell_through(conflicts >= CONFLICTS);
+                    self.pass(fleet, cell, draft.before.version()).await;
+                }
+                Ok(Appended::NotLive) => {
+                    cell.fell_through(false);
+                    fleet.reborn(node).await;
+                }
+                Err(StoreError::Unavailable(why)) => {
+                    tracing::debug!(room = ?cell.id(), %why, "not appended");
+                    cell.fell_through(true);
+                    back_off = wait(back_off).await;
+                }
+                // The log tells: where it has passed all that there was after that, the batch is not in it.
+                Err(StoreError::Unknown(why)) => {
+                    tracing::debug!(room = ?cell.id(), %why, "perhaps appended");
+                    fleet.caught_up().await;
+                    if cell.is_in_flight() {
+                        cell.fell_through(true);
+                    }
+                }
+            }
+        }
+        self.directory.forget_if_idle(cell);
+    }
+
+    async fn load(&self, fleet: &Fleet, cell: &RoomCell) -> bool {
+        let loaded = match fleet.store.load(Subject::Room(cell.id())).await {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                tracing::debug!(room = ?cell.id(), %error, "not loaded");
+                return false;
+            }
+        };
+        let (id, rules) = (cell.id().clone(), Arc::clone(&self.rules));
+        match stored::room(id, rules, loaded.version, loaded.settled_at, loaded.fields) {
+            Ok(room) => cell.load(self, room, loaded.head),
+            Err(error) => {
+                tracing::error!(room = ?cell.id(), %error, "the room cannot be read");
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Waits until the room has gone on from a version, or loads it anew where it does not.
+    async fn pass(&self, fleet: &Fleet, cell: &RoomCell, version: Position) {
+        let moved = cell.moved();
+        let gone_on = async {
+            while cell.is_loaded() && cell.version() == version {
+                moved.notified().await;
+            }
+        };
+        if timeout(fleet.patience(), gone_on).await.is_err() {
+            cell.unload();
+        }
+    }
+}
+
+impl Fleet {
+    /// Waits until whatever the log has now was followed.
+    pub(super) async fn caught_up(&self) {
+        let mut back_off = BACK_OFF[0];
+        let head = loop {
+            match self.store.head().await {
+                Ok(head) => break head,
+                Err(_) => back_off = wait(back_off).await,
+            }
+        };
+        let mut followed = self.followed.subscribe();
+        // The sender is a part of this.
+        let _ = followed.wait_for(|followed| *followed >= head).await;
+    }
+
+    /// How long somebody waits for what Redis has to say.
+    pub(super) fn patience(&self) -> Duration {
+        self.store.timeout()
+    }
+}
+
+/// Waits until the log has brought the batch that is on its way.
+async fn landed(cell: &RoomCell) {
+    let moved = cell.moved();
+    while cell.is_in_flight() {
+        moved.notified().await;
+    }
+}
+
+async fn wait(back_off: Duration) -> Duration {
+    sleep(back_off).await;
+    (back_off * 2).min(BACK_OFF[1])
+}
+
+fn batch<'a>(cell: &'a RoomCell, draft: &Draft, by: Incarnation) -> Batch<'a> {
+    let Draft { id, before, after, entries } = draft;
+    let changes: Vec<_> = entries.iter().map(|planned| planned.change.clone()).collect();
+    let delta = stored::delta(before, after, &changes);
+    let fresh = |Planned { order, at, cause, change, word }: &Planned| {
+        let word = word.as_ref().map(stored::Word::from);
+        Fresh { order: *order, payload: stored::entry(cause, *at, change, word.as_ref()) }
+    };
+    Batch {
+        by,
+        subject: Subject::Room(cell.id()),
+        id: *id,
+        decided_on: before.version(),
+        entries: entries.iter().map(fresh).collect(),
+        fields: delta.fields,
+        exists: delta.exists,
+        settled_entry: delta.settled_entry,
+        due: after.has_its_time_at(),
+        seats: delta.seats,
+    }
+}

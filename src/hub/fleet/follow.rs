@@ -1,0 +1,132 @@
+//! The log as it grows: the one way by which changes reach a server of a fleet, its own among them.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::{Fleet, Job};
+use crate::{
+    event::Event,
+    hub::{
+        Ending, Hub,
+        cell::{Motion, Told, Word},
+    },
+    event::Cause,
+    id::RoomId,
+    journal::{self, stored},
+    protocol::Code,
+    room::{Change, Command, LeaveReason},
+    store::Entry,
+};
+
+/// In how many rooms something ends at once for its time.
+const EXPIRED_AT_ONCE: usize = 1000;
+
+impl Hub {
+    /// Follows the log, for as long as it is polled.
+    pub(super) async fn follow(self: &Arc<Self>, fleet: &Fleet) {
+        let mut last = *fleet.followed.borrow();
+        let mut tail = fleet.store.tail(last);
+        loop {
+            match tail.next().await {
+                Ok(entries) => {
+                    for entry in entries {
+                        if entry.log_prev != last {
+                            tracing::warn!(?last, next = ?entry.position, "the log has a gap");
+                            self.load_all_anew(fleet);
+                        }
+                        last = entry.position;
+                        self.learn(fleet, entry);
+                        fleet.followed.send_replace(last);
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "the log cannot be followed"),
+            }
+        }
+    }
+
+    fn load_all_anew(&self, fleet: &Fleet) {
+        self.directory.for_each(|cell| {
+            if cell.unload() {
+                fleet.do_soon(Job::Drive(Arc::clone(cell)));
+            }
+        });
+    }
+
+    fn learn(&self, fleet: &Fleet, entry: Entry) {
+        let Some((room_id, told)) = self.show(&entry) else {
+            return self.learn_ban(fleet, &entry);
+        };
+        if let Some(cell) = self.directory.find(&room_id) {
+            if cell.told(self, told) {
+                fleet.do_soon(Job::Drive(Arc::clone(&cell)));
+            }
+            self.directory.forget_if_idle(&cell);
+        }
+    }
+
+    /// Shows watchers what the log has. Returns it, if it is about a room.
+    pub(super) fn show(&self, entry: &Entry) -> Option<(RoomId, Told)> {
+        let Entry { position, log_prev, prev, batch, order, .. } = *entry;
+        let Some(room_id) = entry.room.clone() else {
+            self.show_ban(entry);
+            return None;
+        };
+        match stored::read_entry(&entry.payload) {
+            Ok(stored::StoredEntry { cause, at, change, word }) => {
+                let event = Event { position, prev, at, cause, change };
+                let word = word.map(|word| Word::from_log(&word, &event.change));
+                let shown = journal::Entry::Room { id: room_id.clone(), event: event.clone() };
+                self.journal.note(log_prev, shown);
+                Some((room_id, Told { event, batch, order, word }))
+            }
+            Err(error) => {
+                tracing::error!(?position, %error, "an entry of the log cannot be read");
+                None
+            }
+        }
+    }
+
+    /// Sees to what has its time in rooms, whoever holds them, for as long as it is polled.
+    pub(super) async fn end_what_is_due_in_the_fleet(&self, fleet: &Fleet) {
+        let mut seconds = interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            seconds.tick().await;
+            fleet.set_clock().await;
+            let Ok(due) = fleet.store.due(self.now(), EXPIRED_AT_ONCE).await else { continue };
+            for room_id in due.iter().filter_map(|name| name.parse().ok()) {
+                fleet.do_soon(Job::Expire(room_id));
+            }
+        }
+    }
+
+    pub(super) async fn expire_shared(&self, room_id: &RoomId) {
+        // Looking for it ends what is due in it.
+        let _ = self.cell(room_id).await;
+    }
+
+    pub(super) async fn expire_held(&self, held: &super::Held<'_>) {
+        // Some other server may have come first.
+        let _ = held.submit(self, Motion::new(Command::Expire, Cause::Timer)).await;
+    }
+}
+
+impl Word {
+    fn from_log(word: &stored::Word, change: &Change) -> Self {
+        let reason = if let Change::Left { reason, .. } = change { Some(*reason) } else { None };
+        let (code, ending) = match reason {
+            Some(LeaveReason::RoomClosed) => (Code::RoomClosed, Ending::RoomClosed),
+            Some(LeaveReason::Banned) => (Code::Banned, Ending::Banned),
+            _ => (Code::Removed, Ending::Removed),
+        };
+        let said = Self::new(code, word.text.as_deref());
+        if word.ends { said.and(ending) } else { said }
+    }
+}
+
+impl From<&Word> for stored::Word {
+    fn from(word: &Word) -> Self {
+        Self { code: word.code().as_str().into(), text: word.text(), ends: word.ends() }
+    }
+}
