@@ -325,7 +325,7 @@ fn what_a_newer_release_adds_is_passed_over_and_what_it_changes_is_named() {
     for (bytes, error) in [
         (&reason[..], StoredError::NewerRelease("a reason")),
         (&[without_change, &unknown].concat(), StoredError::NewerRelease("a kind of change")),
-        (&without_cause.to_vec(), StoredError::NewerRelease("a kind of change")),
+        (without_cause, StoredError::NewerRelease("a kind of change")),
         (&known[1..], StoredError::Damaged("a message")),
     ] {
         assert_eq!(read_entry(bytes).unwrap_err(), error, "{bytes:?}");

@@ -41,7 +41,7 @@ pub struct Delta {
 
 /// What `changes` do to what is stored of a room that was `before` and is `after`, at whatever positions.
 pub fn delta(before: &Room, after: &Room, changes: &[Change]) -> Delta {
-    let touched = touched(before, changes);
+    let touched = touched(changes);
     let exists = after.exists();
     let fields = if exists { fields(before, after, &touched) } else { Vec::new() };
     let settles = |change: &Change| {
@@ -55,7 +55,7 @@ pub fn delta(before: &Room, after: &Room, changes: &[Change]) -> Delta {
 }
 
 /// Whom they are about.
-fn touched(before: &Room, changes: &[Change]) -> BTreeSet<ClientId> {
+fn touched(changes: &[Change]) -> BTreeSet<ClientId> {
     let mut touched = BTreeSet::new();
     for change in changes {
         match change {
@@ -69,10 +69,12 @@ fn touched(before: &Room, changes: &[Change]) -> BTreeSet<ClientId> {
             Change::WaitingEnded { client_id, .. } | Change::Left { client_id, .. } => {
                 touched.insert(*client_id);
             }
-            // It may come to be anew with the next change.
-            Change::Closed => touched.extend(people(before).map(|(client_id, _)| client_id)),
-            Change::Created { .. } | Change::Updated { .. } | Change::Locked | Change::Unlocked => {
-            }
+            // Everybody went before it ended.
+            Change::Closed
+            | Change::Created { .. }
+            | Change::Updated { .. }
+            | Change::Locked
+            | Change::Unlocked => {}
         }
     }
     touched
