@@ -13,13 +13,21 @@ pub(super) struct Keys {
     pub(super) log: String,
     /// A sorted set of the names of all rooms, all with the score 0.
     pub(super) names: String,
+    /// A hash: what each server says of itself.
+    pub(super) nodes: String,
     prefix: String,
 }
 
 impl Keys {
     pub(super) fn new(prefix: &str) -> Self {
         let of = |name: &str| format!("{{{prefix}}}:{name}");
-        Self { meta: of("meta"), log: of("log"), names: of("names"), prefix: prefix.to_owned() }
+        Self {
+            meta: of("meta"),
+            log: of("log"),
+            names: of("names"),
+            nodes: of("nodes"),
+            prefix: prefix.to_owned(),
+        }
     }
 
     /// A hash: its version, when it was settled, and fields of the callers.
@@ -37,6 +45,22 @@ impl Keys {
 
     /// A server's lease.
     pub(super) fn lease(&self, of: Incarnation) -> String {
-        format!("{{{}}}:node:{of}", self.prefix)
+        format!("{}{of}", self.leases())
+    }
+
+    /// What the names of all leases begin with.
+    pub(super) fn leases(&self) -> String {
+        format!("{{{}}}:node:", self.prefix)
+    }
+
+    /// Who gives up a server's seats.
+    pub(super) fn claim(&self, of: Incarnation) -> String {
+        format!("{{{}}}:reap:{of}", self.prefix)
+    }
+
+    /// A server's inbox, a stream, and the number of the last letter of each who writes there, a hash. Inboxes are spread
+    /// over a Redis Cluster.
+    pub(super) fn inbox(&self, of: Incarnation) -> [String; 2] {
+        ["inbox", "senders"].map(|name| format!("{}:{{{of}}}:{name}", self.prefix))
     }
 }
