@@ -4,10 +4,13 @@
 mod append;
 mod entry;
 mod fault;
+mod inbox;
 mod keys;
 mod line;
 mod link;
 mod open;
+mod post;
+mod presence;
 mod read;
 mod tail;
 
@@ -22,6 +25,9 @@ use std::{
 pub use append::{Appended, Batch, BatchId, Fresh};
 pub use entry::Entry;
 pub use fault::{StartError, StoreError};
+pub use inbox::{Inbox, InboxLost, Received};
+pub use post::{Full, Lost, Post};
+pub use presence::NodeRecord;
 pub use read::Loaded;
 pub use tail::Tail;
 

@@ -153,6 +153,20 @@ pub const REDIS_LOG_EVENTS: u64 = 1000;
 pub const REDIS_PREFIX_CHARS: usize = 64;
 /// The shortest and the longest lease of a server in a fleet, in seconds; `--node-lease-seconds`.
 pub const NODE_LEASE_SECONDS: RangeInclusive<u64> = 1..=300;
+/// Most letters that another server's inbox holds. Whoever has more for it keeps them for a while.
+pub const INBOX_LETTERS: usize = 65_536;
+/// Most of them that are read at a time.
+pub const INBOX_READ_AT_ONCE: usize = 256;
+/// Most letters to other servers that wait to be written; half as many for each.
+pub const POST_LETTERS: usize = 65_536;
+/// The same in bytes.
+pub const POST_BYTES: usize = 32 << 20;
+/// Most letters that are written to an inbox at a time.
+pub const POSTED_AT_ONCE: usize = 512;
+/// The same in bytes, if it is more than one letter.
+pub const POSTED_BYTES_AT_ONCE: usize = 1 << 20;
+/// How long letters are kept for an inbox that stays full.
+pub const POST_TO_FULL: Duration = Duration::from_secs(10);
 /// How long before they end a client is told of others, if a fifth of their life is not longer.
 pub const TURN_RENEWED_BEFORE: Duration = Duration::from_secs(30);
 /// The shortest secret that is taken, in bytes.

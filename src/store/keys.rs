@@ -15,6 +15,8 @@ pub(super) struct Keys {
     pub(super) names: String,
     /// A sorted set of the names of rooms in which something has its time, by that time in milliseconds since 1970.
     pub(super) due: String,
+    /// A hash: what each server says of itself.
+    pub(super) nodes: String,
     prefix: String,
 }
 
@@ -26,6 +28,7 @@ impl Keys {
             log: of("log"),
             names: of("names"),
             due: of("due"),
+            nodes: of("nodes"),
             prefix: prefix.to_owned(),
         }
     }
@@ -45,6 +48,22 @@ impl Keys {
 
     /// A server's lease.
     pub(super) fn lease(&self, of: Incarnation) -> String {
-        format!("{{{}}}:node:{of}", self.prefix)
+        format!("{}{of}", self.leases())
+    }
+
+    /// What the names of all leases begin with.
+    pub(super) fn leases(&self) -> String {
+        format!("{{{}}}:node:", self.prefix)
+    }
+
+    /// Who gives up a server's seats.
+    pub(super) fn claim(&self, of: Incarnation) -> String {
+        format!("{{{}}}:reap:{of}", self.prefix)
+    }
+
+    /// A server's inbox, a stream, and the number of the last letter of each who writes there, a hash. Inboxes are spread
+    /// over a Redis Cluster.
+    pub(super) fn inbox(&self, of: Incarnation) -> [String; 2] {
+        ["inbox", "senders"].map(|name| format!("{}:{{{of}}}:{name}", self.prefix))
     }
 }
