@@ -81,6 +81,17 @@ impl Journal {
         Self::Memory(Arc::new(MemoryLog::new(limits)))
     }
 
+    /// A journal that shows what the log of a fleet has, which is told to it by [`Journal::note`].
+    pub fn mirror(limits: LogLimits, epoch: u64) -> Self {
+        Self::Memory(Arc::new(MemoryLog::mirror(limits, epoch)))
+    }
+
+    /// The next entry of the log that this one mirrors.
+    pub fn note(&self, log_prev: Position, entry: Entry) {
+        let Self::Memory(log) = self;
+        log.note(Record::new(log_prev, entry));
+    }
+
     /// Names the log's life: another one each time that it begins anew.
     pub fn epoch(&self) -> u64 {
         let Self::Memory(log) = self;

@@ -19,7 +19,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 pub use append::{Appended, Batch, BatchId, Fresh};
@@ -59,6 +59,11 @@ impl Store {
     /// Names the log's life, as it was when last looked at: another one each time that it begins anew.
     pub fn epoch(&self) -> u64 {
         self.0.epoch.load(Ordering::Relaxed)
+    }
+
+    /// How long a command may take.
+    pub fn timeout(&self) -> Duration {
+        self.0.link.timeout()
     }
 
     /// Whether Redis answers.

@@ -23,7 +23,7 @@ use super::{
     rate::{Announced, Rates},
 };
 use crate::{
-    event::Cause,
+    event::{Cause, Position},
     id::{ClientId, RoomId},
     room::{By, Command, Denied, Member, PasswordHash, Proof, Role, Room, Rules, Summary, Waiter},
 };
@@ -33,7 +33,7 @@ pub(super) use {
     arrival::Arrival,
     motion::{Commander, Done, Motion, Refused, Word},
     replica::{Draft, Planned, Told},
-    say::{Away, Unroutable},
+    say::{Away, Said, Unroutable},
 };
 
 /// See the module.
@@ -93,6 +93,19 @@ impl RoomCell {
 
     pub(super) fn summary(&self) -> Option<Summary> {
         self.inner.lock().room.summary()
+    }
+
+    pub(super) fn version(&self) -> Position {
+        self.inner.lock().room.version()
+    }
+
+    pub(super) fn exists(&self) -> bool {
+        self.inner.lock().room.exists()
+    }
+
+    /// Whether the room's time, or that of somebody who waits, is over, and the log does not have it yet.
+    pub(super) fn is_over(&self, now: SystemTime) -> bool {
+        self.inner.lock().room.has_its_time_at().is_some_and(|at| at <= now)
     }
 
     /// The room with all that it holds, if it exists.

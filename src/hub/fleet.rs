@@ -17,10 +17,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::JoinSet,
 };
 
@@ -29,7 +28,7 @@ use crate::{
     ban::Ban,
     event::{Administrator, Cause, Position},
     id::{Incarnation, RoomId},
-    journal::Journal,
+    journal::{Journal, stored::pb},
     store::{Entry, Loaded, Store, StoreError, Subject},
 };
 pub(super) use hold::Held;
@@ -41,6 +40,8 @@ pub struct Fleet {
     store: Store,
     lease: Duration,
     life: RwLock<Arc<Life>>,
+    /// What it is called, for those who wait for another name.
+    names: watch::Sender<Incarnation>,
     /// How far the log was followed.
     followed: watch::Sender<Position>,
     /// What Redis' clock is ahead of this one, in nanoseconds.
@@ -49,8 +50,8 @@ pub struct Fleet {
     todo: Mutex<Option<mpsc::UnboundedReceiver<Job>>>,
     /// One decision about bans at a time.
     bans_turn: tokio::sync::Mutex<()>,
-    bans_moved: tokio::sync::Notify,
-    asked: Mutex<HashMap<u64, mpsc::UnboundedSender<(Incarnation, Bytes)>>>,
+    /// Who waits for the answers to which question.
+    asked: Mutex<HashMap<u64, mpsc::UnboundedSender<(Incarnation, pb::Answer)>>>,
 }
 
 /// What the log and the state were when a server came to a fleet.
@@ -67,7 +68,7 @@ pub(super) enum Job {
     /// Load a room and append what is put before it.
     Drive(Arc<RoomCell>),
     /// Send away whom another server's ban meets here, and tell that server when that is done.
-    Enforce { ban: Arc<Ban>, by: Administrator, waits: Incarnation },
+    Enforce { ban: Arc<Ban>, by: Administrator, waits: Incarnation, question: u64 },
     /// End the bans that hosts of a room made.
     EndBansOf { room_id: RoomId, cause: Cause },
     /// End what has its time in a room.
@@ -99,13 +100,13 @@ impl Fleet {
         let fleet = Self {
             store,
             lease,
+            names: watch::Sender::new(life.node),
             life: RwLock::new(Arc::new(life)),
             followed: watch::Sender::new(head),
             ahead: AtomicI64::new(0),
             jobs,
             todo: Mutex::new(Some(todo)),
             bans_turn: tokio::sync::Mutex::default(),
-            bans_moved: tokio::sync::Notify::new(),
             asked: Mutex::default(),
         };
         Ok(Beginning { fleet, recent, bans })
@@ -144,11 +145,6 @@ impl Fleet {
     pub(super) fn do_soon(&self, job: Job) {
         // Whoever would do it may have ended, and the server with it.
         let _ = self.jobs.send(job);
-    }
-
-    /// Whether this server holds its lease, so that what it knows of rooms is true.
-    pub(super) fn is_live(&self) -> bool {
-        self.life().is_live()
     }
 }
 
@@ -205,7 +201,9 @@ impl Hub {
         let Some(fleet) = &self.fleet else { return };
         match job {
             Job::Drive(cell) => self.drive(fleet, &cell).await,
-            Job::Enforce { ban, by, waits } => self.enforce_for(fleet, &ban, &by, waits).await,
+            Job::Enforce { ban, by, waits, question } => {
+                self.enforce_for(fleet, &ban, &by, (waits, question)).await;
+            },
             Job::EndBansOf { room_id, cause } => self.end_bans_of(fleet, room_id, cause).await,
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,

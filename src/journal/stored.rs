@@ -21,7 +21,7 @@ use crate::event::Cause;
 /// The generated code of `proto/signalpost/cluster/v1`. It has no `Debug`, as it holds the hashes of passwords.
 #[allow(missing_debug_implementations, unnameable_types, unreachable_pub, clippy::all, clippy::use_self, clippy::wildcard_enum_match_arm, reason = "generated")]
 #[rustfmt::skip]
-mod pb {
+pub(crate) mod pb {
     include!(concat!(env!("OUT_DIR"), "/signalpost.cluster.v1.rs"));
 }
 

@@ -259,10 +259,15 @@ impl Room {
 
     /// When [`super::Command::Expire`] changes something next, or [`Room::forget`] does.
     pub fn due_at(&self) -> Option<SystemTime> {
-        let waiting = self.waiting().next().map(|waiter| waiter.until);
         let lost =
             self.aside.as_ref().and_then(|aside| aside.lost.front()).map(|(until, _)| *until);
-        self.expires_at().into_iter().chain(waiting).chain(lost).min()
+        self.has_its_time_at().into_iter().chain(lost).min()
+    }
+
+    /// When [`super::Command::Expire`] changes something next.
+    pub fn has_its_time_at(&self) -> Option<SystemTime> {
+        let waiting = self.waiting().next().map(|waiter| waiter.until);
+        self.expires_at().into_iter().chain(waiting).min()
     }
 
     /// Forgets who may return no longer. It is no event: nobody can tell whether that is done.

@@ -23,12 +23,6 @@ pub(super) struct Occasion<'a> {
 }
 
 impl RoomCell {
-    /// The same as [`RoomCell::put`], now.
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
-    pub(in crate::hub) async fn submit(&self, hub: &Hub, motion: Motion) -> Result<Done, Refused> {
-        self.put(hub, motion, SystemTime::now())
-    }
-
     /// Decides a motion, and has everybody concerned hear of what changed.
     pub(in crate::hub) fn put(
         &self,

@@ -142,7 +142,10 @@ impl Motion {
 
     /// Whether it is a departure, which the log has to have sooner or later.
     pub(super) fn is_owed(&self) -> bool {
-        matches!(self.command, Command::Leave { .. } | Command::NodeLost { .. })
+        matches!(
+            self.command,
+            Command::Leave { .. } | Command::NodeLost { .. } | Command::Move { .. }
+        )
     }
 
     /// Whether whoever wants it is shown the room.
@@ -161,6 +164,18 @@ impl Word {
     /// For whoever is removed, in these words or the usual ones, and stays connected.
     pub(in crate::hub) fn new(code: Code, text: Option<&str>) -> Self {
         Self { code, text: text.map(Into::into), ending: None }
+    }
+
+    pub(in crate::hub) fn code(&self) -> Code {
+        self.code
+    }
+
+    pub(in crate::hub) fn text(&self) -> Option<Arc<str>> {
+        self.text.clone()
+    }
+
+    pub(in crate::hub) fn ends(&self) -> bool {
+        self.ending.is_some()
     }
 
     /// Its connection ends too.

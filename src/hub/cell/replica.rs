@@ -10,6 +10,7 @@ use super::{
     Inner, RoomCell,
     commit::Occasion,
     motion::{Done, Motion, Refused, Word},
+    say::Said,
 };
 use crate::{
     config::limits,
@@ -33,6 +34,8 @@ pub(super) struct Replica {
     driven: bool,
     /// Whoever needs it for a while.
     holds: usize,
+    /// What came for members here before the log had brought who says it.
+    kept: VecDeque<Said>,
     /// Tells whoever drives it that the log brought something.
     moved: Arc<Notify>,
 }
@@ -93,12 +96,29 @@ impl Replica {
             flight: None,
             driven: false,
             holds: 0,
+            kept: VecDeque::new(),
             moved: Arc::default(),
         }
     }
 
-    fn is_loaded(&self) -> bool {
+    pub(super) fn is_loaded(&self) -> bool {
         *self.loaded.borrow()
+    }
+
+    pub(super) fn keep(&mut self, said: Said) {
+        // The room may have ended before it came.
+        if self.kept.len() >= limits::MOTIONS {
+            self.kept.pop_front();
+        }
+        self.kept.push_back(said);
+    }
+
+    pub(super) fn keeps_some(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    pub(super) fn take_kept(&mut self) -> VecDeque<Said> {
+        std::mem::take(&mut self.kept)
     }
 
     fn is_idle(&self) -> bool {
@@ -168,6 +188,7 @@ impl RoomCell {
         for told in early.into_iter().filter(|told| told.event.position > head) {
             inner.told(hub, told);
         }
+        inner.hand_on_kept();
     }
 
     /// From now on the room is not what it may have been: it is to be loaded. Returns whether it is to be driven.
@@ -333,6 +354,7 @@ impl Inner {
             word: word.as_ref(),
         };
         self.happened(hub, event, occasion);
+        self.hand_on_kept();
         let is_whole = own.is_some_and(|own| {
             own.missing = own.missing.saturating_sub(1);
             own.missing == 0

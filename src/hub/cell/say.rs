@@ -1,12 +1,12 @@
 //! What is said in a room, and changes nothing.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Inner, RoomCell};
+use super::{Inner, Replica, RoomCell};
 use crate::{
     event::Position,
     hub::{Client, NotFound, outbox::Entry},
-    id::{ClientId, Incarnation},
+    id::{ClientId, Incarnation, RoomId},
     protocol::{Frame, Reply},
     room::{By, Denied},
 };
@@ -30,6 +30,20 @@ pub(in crate::hub) struct Away {
     /// The version of the room in which they sit there.
     pub(in crate::hub) at: Position,
     /// What.
+    pub(in crate::hub) frame: Frame,
+}
+
+/// What another server has for members who are connected to this one.
+#[derive(Debug)]
+pub(in crate::hub) struct Said {
+    pub(in crate::hub) room_id: RoomId,
+    /// See [`Away`].
+    pub(in crate::hub) at: Position,
+    /// None: an administrator.
+    pub(in crate::hub) from: Option<ClientId>,
+    /// None: all.
+    pub(in crate::hub) to: Option<ClientId>,
+    pub(in crate::hub) but: BTreeSet<ClientId>,
     pub(in crate::hub) frame: Frame,
 }
 
@@ -88,9 +102,55 @@ impl RoomCell {
         let here = meant.map(|client| client.push(Entry::Frame(frame.clone()))).count();
         Ok((here, inner.away(frame, |client_id| !is_left_out(client_id))))
     }
+
+    /// Hands on what another server has for members here, as soon as the room is as it was there: so nobody hears a
+    /// signal before it hears of its sender.
+    pub(in crate::hub) fn deliver(&self, said: Said) {
+        let mut inner = self.inner.lock();
+        if !inner.is_late(&said) {
+            return inner.hand_on(said);
+        }
+        let Some(replica) = &mut inner.replica else { return };
+        replica.keep(said);
+    }
 }
 
 impl Inner {
+    /// Hands on what came before its time, as far as that has come.
+    pub(super) fn hand_on_kept(&mut self) {
+        let kept = self.replica.as_mut().map(|replica| replica.take_kept()).unwrap_or_default();
+        for said in kept {
+            // In their order: the first that is too early keeps all others back.
+            match &mut self.replica {
+                Some(replica) if replica.keeps_some() || said.at > self.room.version() => {
+                    replica.keep(said);
+                }
+                _ => self.hand_on(said),
+            }
+        }
+    }
+
+    /// Whether the room is not as far as it was where this comes from, or what came before this waits for that.
+    fn is_late(&self, said: &Said) -> bool {
+        let keeps = |replica: &Replica| !replica.is_loaded() || replica.keeps_some();
+        self.replica.as_ref().is_some_and(|replica| keeps(replica))
+            || self.room.version() < said.at
+    }
+
+    fn hand_on(&self, said: Said) {
+        let Said { from, to, but, frame, .. } = said;
+        // Both must sit here now, as for a signal from this server.
+        if from.is_some_and(|from| self.room.seat_of(from).is_none()) {
+            return;
+        }
+        let is_meant = |client: &&Arc<Client>| {
+            to.is_none_or(|to| to == client.id) && from != Some(client.id) && !but.contains(&client.id)
+        };
+        for client in self.here().filter(is_meant) {
+            client.push(Entry::Frame(frame.clone()));
+        }
+    }
+
     fn sender(&self, from: ClientId) -> Result<&Arc<Client>, Unroutable> {
         let seat = self.room.seat_of(from).ok_or(Unroutable::SenderNotSeated)?;
         self.clients[seat].as_ref().ok_or(Unroutable::SenderNotSeated)

@@ -94,6 +94,7 @@ impl Hub {
         loop {
             seconds.tick().await;
             fleet.set_clock().await;
+            self.end_shared_bans(fleet, self.now()).await;
             let Ok(due) = fleet.store.due(self.now(), EXPIRED_AT_ONCE).await else { continue };
             for room_id in due.iter().filter_map(|name| name.parse().ok()) {
                 fleet.do_soon(Job::Expire(room_id));

@@ -1,0 +1,187 @@
+//! Bans of a fleet: decided on any server, known to all, and carried out by each for its own clients.
+
+use std::{sync::Arc, time::SystemTime};
+
+use tokio::time::timeout;
+
+use super::{Fleet, Job};
+use crate::{
+    ban::{self, Ban, Bans, Change, Command, Event},
+    config::limits,
+    event::{Administrator, Cause, Position},
+    hub::Hub,
+    id::{Incarnation, RoomId},
+    journal::{self, stored},
+    store::{Appended, Batch, BatchId, Entry, Fresh, Loaded, Subject},
+};
+
+/// So many times somebody else may come first.
+const CONFLICTS: u32 = 8;
+
+/// Why a command about bans came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotBanned {
+    /// The rules stand against it.
+    #[error(transparent)]
+    Denied(#[from] ban::Denied),
+    /// What the servers share cannot be reached.
+    #[error("what the servers share cannot be reached now")]
+    Unavailable,
+}
+
+impl Hub {
+    pub(super) fn load_bans(&self, loaded: Loaded) {
+        let limits = (limits::BANS, limits::NETWORK_BANS);
+        match stored::bans(limits, loaded.version, loaded.fields) {
+            Ok(bans) => self.bans.become_like(bans),
+            Err(error) => tracing::error!(%error, "the bans cannot be read"),
+        }
+    }
+
+    /// Has a decision about bans be in the log, and known here. A new ban is known to all servers that live, and they
+    /// have sent away whom it meets.
+    pub(in crate::hub) async fn commit_shared_bans(
+        &self,
+        fleet: &Fleet,
+        command: Command,
+        cause: Cause,
+    ) -> Result<(), NotBanned> {
+        let _turn = fleet.bans_turn.lock().await;
+        let id = batch_of(fleet.node());
+        let bans_someone = matches!(command, Command::Create(_) | Command::CreateByHost(_));
+        let mut answers = fleet.expect_answers(question_of(id));
+        let committed = self.append_bans(fleet, id, command, cause).await;
+        if committed.is_ok() && bans_someone {
+            let others = fleet.others().await;
+            fleet.answers_of(&mut answers, others).await;
+        }
+        fleet.forget_question(question_of(id));
+        committed
+    }
+
+    async fn append_bans(
+        &self,
+        fleet: &Fleet,
+        id: BatchId,
+        command: Command,
+        cause: Cause,
+    ) -> Result<(), NotBanned> {
+        for _ in 0..CONFLICTS {
+            let now = self.now();
+            let decide = |bans: &Bans| (bans.version(), bans.decide(command.clone(), now));
+            let (decided_on, changes) = self.bans.during(decide);
+            let changes = changes?;
+            let fresh = |change: &Change| Fresh {
+                order: 0,
+                payload: stored::ban_entry(&cause, now, change),
+            };
+            let batch = Batch {
+                by: fleet.node(),
+                subject: Subject::Bans,
+                id,
+                decided_on,
+                entries: changes.iter().map(fresh).collect(),
+                fields: stored::ban_delta(&changes),
+                exists: true,
+                settled_entry: None,
+                due: None,
+                seats: Vec::new(),
+            };
+            match fleet.store.append(&batch).await {
+                Ok(Appended::At(positions)) => {
+                    if let Some(last) = positions.last() {
+                        self.bans_reach(fleet, *last).await;
+                    }
+                    return Ok(());
+                }
+                Ok(Appended::Conflict(version)) => self.bans_reach(fleet, version).await,
+                Ok(Appended::NotLive) => fleet.reborn(batch.by).await,
+                Err(error) => {
+                    tracing::debug!(%error, "a ban may not be in the log");
+                    return Err(NotBanned::Unavailable);
+                }
+            }
+        }
+        Err(NotBanned::Unavailable)
+    }
+
+    /// Waits until the bans are as far, or Redis is away.
+    async fn bans_reach(&self, fleet: &Fleet, version: Position) {
+        let reached = async {
+            let mut followed = fleet.followed.subscribe();
+            let _ = followed.wait_for(|followed| *followed >= version).await;
+        };
+        let _ = timeout(fleet.patience(), reached).await;
+    }
+
+    pub(super) fn learn_ban(&self, fleet: &Fleet, entry: &Entry) {
+        let Ok(stored::StoredEntry { cause, at, change, .. }) =
+            stored::read_ban_entry(&entry.payload)
+        else {
+            return;
+        };
+        let Entry { position, prev, batch, .. } = *entry;
+        let event = Event { position, prev, at, cause: cause.clone(), change };
+        if !self.bans.learn(self, &event) {
+            return;
+        }
+        let waits = server_of(batch);
+        if let (Change::Created(ban), true) = (&event.change, waits != fleet.node()) {
+            let by = if let Cause::Administrator(by) = cause { by } else { Administrator::default() };
+            let (ban, question) = (Arc::clone(ban), question_of(batch));
+            fleet.do_soon(Job::Enforce { ban, by, waits, question });
+        }
+    }
+
+    /// Shows watchers what the log has of a ban.
+    pub(super) fn show_ban(&self, entry: &Entry) {
+        match stored::read_ban_entry(&entry.payload) {
+            Ok(stored::StoredEntry { cause, at, change, .. }) => {
+                let Entry { position, log_prev, prev, .. } = *entry;
+                let event = Event { position, prev, at, cause, change };
+                self.journal.note(log_prev, journal::Entry::Ban(event));
+            }
+            Err(error) => tracing::error!(position = ?entry.position, %error, "a ban cannot be read"),
+        }
+    }
+
+    pub(super) async fn enforce_for(
+        &self,
+        fleet: &Fleet,
+        ban: &Ban,
+        by: &Administrator,
+        (waits, question): (Incarnation, u64),
+    ) {
+        // Whom a host's ban meets is for that host's server to say.
+        if ban.host.is_none() {
+            self.enforce(by, ban, |client| client.is_met_by(ban)).await;
+        }
+        fleet.reply(waits, stored::pb::Answer { id: question, clients: 0 });
+    }
+
+    pub(super) async fn end_bans_of(&self, fleet: &Fleet, room_id: RoomId, cause: Cause) {
+        let command = Command::EndOfRoom(room_id);
+        // Those that are left end by their own time.
+        let _ = self.commit_shared_bans(fleet, command, cause).await;
+    }
+
+    pub(super) async fn end_shared_bans(&self, fleet: &Fleet, now: SystemTime) {
+        if self.bans.during(|bans| bans.is_due(now)) {
+            let _ = self.commit_shared_bans(fleet, Command::Expire, Cause::Timer).await;
+        }
+    }
+}
+
+/// Names a batch so that all know whom to tell that they have carried out what it says.
+fn batch_of(node: Incarnation) -> BatchId {
+    (u128::from(node.bits()) << u64::BITS | u128::from(fastrand::u64(..))).to_be_bytes()
+}
+
+fn server_of(id: BatchId) -> Incarnation {
+    Incarnation::from(u64::from_be_bytes(*id.first_chunk().expect("it has 16 bytes")))
+}
+
+/// By which number they tell it.
+fn question_of(id: BatchId) -> u64 {
+    u64::from_be_bytes(*id.last_chunk().expect("it has 16 bytes"))
+}

@@ -1,0 +1,236 @@
+//! What servers of a fleet write to each other: signals to clients of the other, and what only the other can do.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use prost::Message;
+use tokio::{sync::mpsc, time::timeout};
+
+use super::{Fleet, Job, life::Life};
+use crate::{
+    event::Position,
+    hub::{
+        Hub,
+        cell::{Away, Refused, Said},
+        outbox::Entry,
+    },
+    id::{ClientId, Incarnation, RoomId},
+    journal::stored::{
+        StoredError,
+        pb::{self, letter::What, question::What as Asked},
+    },
+    protocol::Frame,
+    store::Received,
+};
+
+/// How long others may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What another server asks.
+#[derive(Debug)]
+pub(super) struct Question {
+    id: u64,
+    what: Asked,
+}
+
+/// Who of those who are meant hears something.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::hub) struct Whom<'a> {
+    pub(in crate::hub) from: Option<ClientId>,
+    /// None: everybody who is connected there.
+    pub(in crate::hub) to: Option<ClientId>,
+    pub(in crate::hub) but: Option<&'a BTreeSet<ClientId>>,
+}
+
+impl Hub {
+    /// Writes to the servers of those who are away. What is taken is delivered, unless that server is gone.
+    ///
+    /// # Errors
+    /// [`Refused::Unavailable`], if too much waits to be written.
+    pub(in crate::hub) fn forward(
+        &self,
+        room_id: &RoomId,
+        away: &Away,
+        whom: Whom<'_>,
+    ) -> Result<(), Refused> {
+        let Some(fleet) = &self.fleet else { return Ok(()) };
+        let id = |id: ClientId| u128::from(id).to_be_bytes().to_vec();
+        let said = pb::Said {
+            room_id: room_id.as_str().to_owned(),
+            at: away.at.0,
+            from: whom.from.map(id).unwrap_or_default(),
+            to: whom.to.map(id).unwrap_or_default(),
+            but: whom.but.into_iter().flatten().copied().map(id).collect(),
+            text: away.frame.as_str().to_owned(),
+        };
+        let letter: Bytes = pb::Letter { what: Some(What::Said(said)) }.encode_to_vec().into();
+        let life = fleet.life();
+        for node in &away.nodes {
+            life.post.send(*node, letter.clone()).map_err(|_| Refused::Unavailable)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what others write, until the inbox is lost.
+    pub(super) async fn read_letters(self: &Arc<Self>, fleet: &Fleet, life: &Life) {
+        let mut inbox = life.inbox.lock().await;
+        while let Ok(letters) = inbox.next().await {
+            for letter in letters {
+                if let Err(error) = self.read_letter(fleet, letter) {
+                    tracing::error!(%error, "a letter of another server cannot be read");
+                }
+            }
+        }
+    }
+
+    fn read_letter(
+        self: &Arc<Self>,
+        fleet: &Fleet,
+        Received { from, payload }: Received,
+    ) -> Result<(), StoredError> {
+        let damaged = StoredError::Damaged("a letter");
+        let letter = pb::Letter::decode(payload).map_err(|_| damaged)?;
+        match letter.what.ok_or(StoredError::NewerRelease("a kind of letter"))? {
+            What::Said(said) => {
+                let said = Said::read(said).ok_or(damaged)?;
+                if let Some(cell) = self.directory.find(&said.room_id) {
+                    cell.deliver(said);
+                }
+            }
+            What::Question(pb::Question { id, what }) => {
+                let what = what.ok_or(StoredError::NewerRelease("a kind of question"))?;
+                fleet.do_soon(Job::Answer { to: from, question: Question { id, what } });
+            }
+            What::Answer(answer) => {
+                let asked = fleet.asked.lock().get(&answer.id).cloned();
+                if let Some(asked) = asked {
+                    // Whoever asked may have given up.
+                    let _ = asked.send((from, answer));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn answer(&self, fleet: &Fleet, to: Incarnation, question: Question) {
+        let Question { id, what } = question;
+        let clients = match what {
+            Asked::ToEveryone(pb::ToEveryone { text, but }) => {
+                let but: BTreeSet<_> = but.iter().filter_map(|id| client_id(id)).collect();
+                self.say_to_all(&Frame::from(text), &but)
+            }
+        };
+        fleet.reply(to, pb::Answer { id, clients: clients as u64 });
+    }
+
+    /// Says something to every client that is connected here, and counts them.
+    pub(in crate::hub) fn say_to_all(&self, frame: &Frame, but: &BTreeSet<ClientId>) -> usize {
+        let mut count = 0;
+        self.clients.for_each(|client| {
+            if !but.contains(&client.id) {
+                client.push(Entry::Frame(frame.clone()));
+                count += 1;
+            }
+        });
+        count
+    }
+
+    /// Says something to every client of the other servers, and counts those of servers that answer in time.
+    pub(in crate::hub) async fn say_elsewhere(
+        &self,
+        frame: &Frame,
+        but: &BTreeSet<ClientId>,
+    ) -> usize {
+        let Some(fleet) = &self.fleet else { return 0 };
+        let but = but.iter().map(|id| u128::from(*id).to_be_bytes().to_vec()).collect();
+        let what = Asked::ToEveryone(pb::ToEveryone { text: frame.as_str().to_owned(), but });
+        let answers = fleet.ask_all(what).await;
+        answers.into_iter().map(|answer| usize::try_from(answer.clients).unwrap_or(0)).sum()
+    }
+}
+
+impl Fleet {
+    pub(super) fn reply(&self, to: Incarnation, answer: pb::Answer) {
+        let letter = pb::Letter { what: Some(What::Answer(answer)) }.encode_to_vec();
+        if self.life().post.send(to, letter.into()).is_err() {
+            tracing::warn!(%to, "an answer was not written: too much waits already");
+        }
+    }
+
+    async fn ask_all(&self, what: Asked) -> Vec<pb::Answer> {
+        let id = fastrand::u64(..);
+        let (life, others) = (self.life(), self.others().await);
+        let mut answers = self.expect_answers(id);
+        for other in &others {
+            let question = pb::Question { id, what: Some(what.clone()) };
+            let letter = pb::Letter { what: Some(What::Question(question)) }.encode_to_vec();
+            let _ = life.post.send(*other, letter.into());
+        }
+        let answered = self.answers_of(&mut answers, others).await;
+        self.forget_question(id);
+        answered
+    }
+
+    pub(super) fn forget_question(&self, id: u64) {
+        self.asked.lock().remove(&id);
+    }
+
+    /// From now on answers to this are for whoever has what is returned.
+    pub(super) fn expect_answers(
+        &self,
+        id: u64,
+    ) -> mpsc::UnboundedReceiver<(Incarnation, pb::Answer)> {
+        let (sender, answers) = mpsc::unbounded_channel();
+        self.asked.lock().insert(id, sender);
+        answers
+    }
+
+    /// The answers of all these, or of those that have answered in time.
+    pub(super) async fn answers_of(
+        &self,
+        answers: &mut mpsc::UnboundedReceiver<(Incarnation, pb::Answer)>,
+        others: Vec<Incarnation>,
+    ) -> Vec<pb::Answer> {
+        let mut left: BTreeSet<_> = others.into_iter().collect();
+        let mut answered = Vec::new();
+        let all = async {
+            while !left.is_empty() {
+                let Some((from, answer)) = answers.recv().await else { return };
+                if left.remove(&from) {
+                    answered.push(answer);
+                }
+            }
+        };
+        let _ = timeout(PATIENCE, all).await;
+        answered
+    }
+
+    /// The other servers that live.
+    pub(super) async fn others(&self) -> Vec<Incarnation> {
+        let own = self.node();
+        let nodes = self.store.nodes().await.unwrap_or_default();
+        let others = nodes.into_iter().filter(|node| node.live && node.incarnation != own);
+        others.map(|node| node.incarnation).collect()
+    }
+}
+
+impl Said {
+    fn read(said: pb::Said) -> Option<Self> {
+        let any = |bytes: &[u8]| match bytes {
+            [] => Some(None),
+            bytes => client_id(bytes).map(Some),
+        };
+        Some(Self {
+            room_id: said.room_id.parse().ok()?,
+            at: Position(said.at),
+            from: any(&said.from)?,
+            to: any(&said.to)?,
+            but: said.but.iter().map(|id| client_id(id)).collect::<Option<_>>()?,
+            frame: said.text.into(),
+        })
+    }
+}
+
+fn client_id(bytes: &[u8]) -> Option<ClientId> {
+    Some(u128::from_be_bytes(bytes.try_into().ok()?).into())
+}

@@ -1,0 +1,154 @@
+//! One life of a server in a fleet: from when it took its lease until it lost it. Then it goes on under another name.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use tokio::{
+    sync::Mutex,
+    time::{MissedTickBehavior, interval, sleep},
+};
+
+use super::{Fleet, Job};
+use crate::{
+    event::Cause,
+    hub::{Hub, cell::Motion},
+    id::{Incarnation, RoomId},
+    room::Command,
+    store::{Inbox, Post, Store, StoreError},
+};
+
+/// A server shows itself so often within the time of its lease.
+const HEARTBEATS: u32 = 5;
+/// How long to wait before Redis is asked again for another lease.
+const BACK_OFF: Duration = Duration::from_millis(100);
+/// Rooms in which the seats of one server are freed at once.
+const REAPED_AT_ONCE: usize = 256;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Life {
+    pub(super) node: Incarnation,
+    pub(super) post: Post,
+    pub(super) inbox: Mutex<Inbox>,
+}
+
+impl Life {
+    pub(super) async fn begin(store: &Store, lease: Duration) -> Result<Self, StoreError> {
+        let node = Incarnation::random();
+        let inbox = store.open_inbox(node, lease).await?;
+        store.enter(node, &[], lease).await?;
+        let post = Post::new(store.clone(), node);
+        Ok(Self { node, post, inbox: Mutex::new(inbox) })
+    }
+}
+
+impl Fleet {
+    /// Waits until the server goes by another name than this.
+    pub(super) async fn reborn(&self, node: Incarnation) {
+        let mut names = self.names.subscribe();
+        // The sender is a part of this.
+        let _ = names.wait_for(|name| *name != node).await;
+    }
+
+    /// Renews the lease, until it is lost.
+    async fn keep(&self, node: Incarnation) {
+        let mut heart = interval(self.lease / HEARTBEATS);
+        heart.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            heart.tick().await;
+            match self.store.renew(node, self.lease).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::debug!(%error, "the lease was not renewed"),
+            }
+            self.look_for_the_dead(node).await;
+        }
+    }
+
+    async fn look_for_the_dead(&self, node: Incarnation) {
+        let Ok(nodes) = self.store.nodes().await else { return };
+        for dead in nodes.into_iter().filter(|other| !other.live && other.incarnation != node) {
+            let claimed = self.store.claim_reaping(dead.incarnation, node, self.lease).await;
+            if claimed == Ok(true) {
+                self.do_soon(Job::Reap(dead.incarnation));
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// Lives one life after the other, for as long as it is polled.
+    pub(super) async fn live(self: &Arc<Self>, fleet: &Fleet) {
+        loop {
+            let life = fleet.life();
+            tokio::select! {
+                () = fleet.keep(life.node) => {}
+                never = life.post.run() => match never {},
+                () = self.read_letters(fleet, &life) => {}
+            }
+            tracing::warn!(node = %life.node, "the lease is lost; others may have given up seats of this server");
+            let next = loop {
+                match Life::begin(&fleet.store, fleet.lease).await {
+                    Ok(next) => break Arc::new(next),
+                    Err(error) => tracing::debug!(%error, "no other lease yet"),
+                }
+                sleep(BACK_OFF).await;
+            };
+            let (from, to) = (life.node, next.node);
+            *fleet.life.write() = next;
+            fleet.names.send_replace(to);
+            fleet.do_soon(Job::Move { from, to });
+        }
+    }
+
+    /// Has the seats of this server that nobody gave up be those of its new name.
+    pub(super) async fn move_seats(&self, node: Incarnation, to: Incarnation) {
+        let mut moves = Vec::new();
+        let fleet = self.fleet.as_ref();
+        self.directory.for_each(|cell| {
+            let clients: Vec<_> = cell.people(|_| true).iter().map(|client| client.id).collect();
+            if !clients.is_empty()
+                && let Some(fleet) = fleet
+            {
+                let motion = Motion::new(Command::Move { node, to, clients }, Cause::Server);
+                moves.extend(self.propose(fleet, cell.id(), motion).ok());
+            }
+        });
+        for moved in moves {
+            // It is never refused.
+            let _ = moved.await;
+        }
+    }
+
+    /// Frees the seats of a server whose lease is over, as long as nobody else does.
+    pub(super) async fn reap(&self, fleet: &Fleet, node: Incarnation) {
+        let since = SystemTime::now();
+        while since.elapsed().unwrap_or_default() < fleet.lease {
+            match self.reap_once(fleet, node).await {
+                Ok(true) => return tracing::info!(%node, "freed the seats of a server that is gone"),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "seats were not freed");
+                    sleep(BACK_OFF).await;
+                }
+            }
+        }
+    }
+
+    /// Whether nothing of it is left.
+    async fn reap_once(&self, fleet: &Fleet, node: Incarnation) -> Result<bool, StoreError> {
+        let rooms = fleet.store.rooms_of(node).await?;
+        let mut rooms = rooms.iter().filter_map(|name| name.parse::<RoomId>().ok()).peekable();
+        while rooms.peek().is_some() {
+            let motion = || Motion::new(Command::NodeLost { node }, Cause::Server);
+            let propose = |room_id| self.propose(fleet, &room_id, motion()).ok();
+            let freed: Vec<_> = rooms.by_ref().take(REAPED_AT_ONCE).filter_map(propose).collect();
+            for room in freed {
+                let _ = room.await;
+            }
+        }
+        fleet.store.buried(node).await
+    }
+}
