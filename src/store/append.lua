@@ -11,7 +11,10 @@ local settles, entries = tonumber(ARGV[7]), tonumber(ARGV[8])
 local written, deleted = tonumber(ARGV[9]), tonumber(ARGV[10])
 
 local known = redis.call('HMGET', meta, 'epoch', 'head')
-if known[1] ~= ARGV[1] or redis.call('EXISTS', lease) == 0 then
+if known[1] ~= ARGV[1] then
+    return {'other-epoch'}
+end
+if redis.call('EXISTS', lease) == 0 then
     return {'not-live'}
 end
 local version = redis.call('HGET', state, 'v') or '0-0'
