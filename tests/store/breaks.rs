@@ -1,14 +1,28 @@
 //! What becomes of appends and of the tail when connections break and Redis goes.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use signalpost::{
     event::Position,
     id::Incarnation,
     store::{Appended, Entry, Store, StoreError, Subject, Tail},
 };
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
 
-use super::{append, batch, redis_server::Shared, room, server, within};
+use super::{
+    append, batch,
+    redis_server::{Shared, flags},
+    room, server, within,
+};
 
 /// The next entries, whatever breaks meanwhile.
 async fn next(tail: &mut Tail) -> Vec<Entry> {
@@ -110,6 +124,55 @@ pub(super) async fn an_append_that_was_cut_off_is_done_or_not_and_the_log_tells(
         assert!(known || unsure.contains(&batch));
     }
     assert!(sure.is_empty());
+}
+
+/// Takes one connection after another to the Redis at `port`. Once it is `armed`, it cuts one off instead of the next
+/// answer.
+async fn cutting(listener: TcpListener, port: u16, armed: Arc<AtomicBool>) {
+    loop {
+        let (ours, _) = listener.accept().await.unwrap();
+        let theirs = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let armed = Arc::clone(&armed);
+        tokio::spawn(async move {
+            let (mut from_us, mut to_us) = ours.into_split();
+            let (mut from_redis, mut to_redis) = theirs.into_split();
+            let down = async {
+                let mut answer = vec![0; 4096];
+                while let Ok(length @ 1..) = from_redis.read(&mut answer).await {
+                    if armed.swap(false, Ordering::Relaxed) {
+                        return;
+                    }
+                    to_us.write_all(&answer[..length]).await.unwrap();
+                }
+            };
+            tokio::select! {
+                () = down => {}
+                _ = tokio::io::copy(&mut from_us, &mut to_redis) => {}
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn what_was_done_and_lost_its_answer_is_not_said_to_have_failed_nor_done_again() {
+    let (shared, id) = (Shared::standalone(), room("a room"));
+    let (node, subject) = (server(&shared), Subject::Room(&id));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (url, flags) = flags(&format!("--redis-url redis://{}", listener.local_addr().unwrap()));
+    let armed = Arc::new(AtomicBool::new(false));
+    tokio::spawn(cutting(listener, shared.servers[0].port, Arc::clone(&armed)));
+
+    let store = Store::connect(&url, &flags).await.unwrap();
+    // The script is known then.
+    let first = append(&store, &batch(node, subject, Position::ZERO, &["one"])).await;
+    armed.store(true, Ordering::Relaxed);
+    let done = batch(node, subject, first[0], &["two"]);
+    assert!(matches!(store.append(&done).await, Err(StoreError::Unknown(_))));
+    let entries = store.since(first[0], 9).await.unwrap();
+    assert_eq!(entries.iter().map(|entry| entry.batch).collect::<Vec<_>>(), [done.id]);
+    let version = store.load(subject).await.unwrap().version;
+    assert_eq!(version, entries[0].position);
+    append(&store, &batch(node, subject, version, &["three"])).await;
 }
 
 pub(super) async fn the_tail_goes_on_after_every_break(shared: Shared) {
