@@ -8,6 +8,7 @@
 
 mod append;
 mod breaks;
+mod moves;
 mod read;
 #[path = "../support/redis.rs"]
 mod redis_server;
