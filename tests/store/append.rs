@@ -87,6 +87,19 @@ pub(super) async fn a_batch_is_a_chain_and_writes_its_state(shared: Shared) {
     assert_eq!((loaded.version, loaded.settled_at, loaded.fields.len()), (left_at[0], at[1], 2));
     assert!(store.rooms_of(other).await.unwrap().is_empty());
 
+    let many = |value: Option<&str>| {
+        let field = move |n| (format!("w:{n}"), value.map(|value| value.into()));
+        (0..5000).map(field).collect()
+    };
+    let mut crowded = batch(node, subject, left_at[0], &["crowded"]);
+    crowded.fields = many(Some("waits"));
+    let left_at = append(&store, &crowded).await;
+    assert_eq!(store.load(subject).await.unwrap().fields.len(), 5002);
+    let mut empty = batch(node, subject, left_at[0], &["empty"]);
+    empty.fields = many(None);
+    let left_at = append(&store, &empty).await;
+    assert_eq!(store.load(subject).await.unwrap().fields.len(), 2);
+
     let mut closed = batch(node, subject, left_at[0], &["left", "closed"]);
     (closed.exists, closed.seats) = (false, vec![(node, false)]);
     append(&store, &closed).await;
