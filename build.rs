@@ -14,7 +14,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .skip_debug(["signalpost.admin.v1.Room"])
         .compile_fds(descriptors.clone())?;
     // Between the nodes of a fleet only: no part of what is described to administrators.
-    let stored = protox::compile(["signalpost/cluster/v1/stored.proto", "signalpost/cluster/v1/letter.proto"], ["proto"])?;
+    let stored = protox::compile(
+        ["signalpost/cluster/v1/stored.proto", "signalpost/cluster/v1/letter.proto"],
+        ["proto"],
+    )?;
     tonic_prost_build::configure()
         .build_client(false)
         .build_server(false)

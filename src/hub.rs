@@ -16,6 +16,7 @@ mod directory;
 mod drain;
 mod ending;
 mod exposition;
+mod fleet;
 mod heartbeat;
 mod hosting;
 mod ice;
@@ -46,6 +47,7 @@ pub use client::{Client, Link, Origin};
 pub use clients::Report;
 pub use drain::{NotDraining, Progress, Stage};
 pub use ending::Ending;
+pub use fleet::{Beginning, Fleet, NotBanned};
 pub use hosting::NotHosted;
 pub use look::{Counts, Limits};
 pub use outbox::{Due, Entry, Outbox};
@@ -95,6 +97,8 @@ pub struct Hub {
     ice_servers: IceServers,
     appointments: Appointments,
     authority: Option<Arc<Authority>>,
+    /// Where rooms are shared with other servers.
+    fleet: Option<Fleet>,
     /// What is counted, here and by those above.
     pub metrics: Arc<Metrics>,
     /// The end of every task that serves a browser, whatever it is about.
@@ -134,6 +138,9 @@ pub enum NotFound {
     /// No client of that name.
     #[error("no such client")]
     Client,
+    /// What the servers of a fleet share cannot be reached: it is not known.
+    #[error("what the servers share cannot be reached now; try again")]
+    Unavailable,
 }
 
 impl Hub {
@@ -153,6 +160,7 @@ impl Hub {
             addresses: Addresses::new(capacity.per_address),
             agents: Agents::default(),
             authority: None,
+            fleet: None,
             heartbeat: Heartbeat::new(config.ping_every(), config.pong_within()),
             rates: Rates::new(config.rate_limit, config.max_message_bytes),
             keep: Keep::new(config.outbox_limits(), config.kept_bytes()),
@@ -191,21 +199,24 @@ impl Hub {
 
     /// Beats the heart, ends what has its time, wakes those who follow the log and carries out drains, for as long as
     /// it is polled.
-    pub async fn run(&self) {
+    pub async fn run(self: &Arc<Self>) {
         let each_second = |now| {
             self.keep.look(now);
             self.addresses.forget(now);
             self.passwords.forget(now);
             self.refused_tokens.forget(now);
-            let now = SystemTime::now();
-            self.end_what_is_due(now);
-            self.end_bans(now);
+            if self.fleet.is_none() {
+                let now = SystemTime::now();
+                self.end_what_is_due(now);
+                self.end_bans(now);
+            }
             self.keep_appointments();
         };
         tokio::join!(
             self.heartbeat.run(&self.clients, each_second),
             self.journal.tick(),
-            self.run_drains()
+            self.run_drains(),
+            self.run_fleet()
         );
     }
 

@@ -276,9 +276,7 @@ fn every_change_cause_and_word_is_read_as_it_was_written() {
         Cause::Timer,
         Cause::Server,
     ];
-    let word = |text: Option<&str>, ends| {
-        Some(Word { code: "removed".to_owned(), text: text.map(Arc::from), ends })
-    };
+    let word = |text: Option<&str>, ends| Some(Word { text: text.map(Arc::from), ends });
     let words = [None, word(None, false), word(Some(""), true), word(Some("Be kind"), false)];
     for (number, change) in changes().into_iter().enumerate() {
         let cause = &causes[number % causes.len()];

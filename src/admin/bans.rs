@@ -13,6 +13,7 @@ use super::{
 use crate::{
     ban::{BanId, Denied},
     event::Administrator,
+    hub::NotBanned,
 };
 
 impl Service {
@@ -47,6 +48,15 @@ impl Service {
 fn ban_id(text: &str) -> Result<BanId, Problem> {
     let id = text.parse::<BanId>().map_err(|_| "must be a ban's id, a UUID");
     Ok(id.map_err(|fault| super::problem::Faults::of("ban_id", fault))?)
+}
+
+impl From<NotBanned> for Problem {
+    fn from(error: NotBanned) -> Self {
+        match error {
+            NotBanned::Denied(denied) => denied.into(),
+            NotBanned::Unavailable => Self::new(Reason::FleetUnavailable, error.to_string()),
+        }
+    }
 }
 
 impl From<Denied> for Problem {

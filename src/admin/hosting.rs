@@ -28,7 +28,7 @@ struct Place {
 }
 
 impl Service {
-    pub(super) fn list_of_waiting(
+    pub(super) async fn list_of_waiting(
         &self,
         request: &pb::ListWaitingRequest,
     ) -> Result<pb::ListWaitingResponse, Problem> {
@@ -41,7 +41,7 @@ impl Service {
             Some((room_id?, max?.get(), after?))
         })?;
         let missing = |error| Problem::from(error).with("room_id", &room_id);
-        let mut waiting = self.hub.waiting(&room_id).map_err(missing)?;
+        let mut waiting = self.hub.waiting(&room_id).await.map_err(missing)?;
         waiting.sort_by_key(Place::of);
         waiting.retain(|waiter| Some(Place::of(waiter)) > after);
         let last = waiting.get(max - 1).filter(|_| waiting.len() > max);

@@ -70,6 +70,7 @@ impl From<NotFound> for Problem {
         let reason = match missing {
             NotFound::Room => Reason::RoomNotFound,
             NotFound::Client => Reason::ClientNotFound,
+            NotFound::Unavailable => Reason::FleetUnavailable,
         };
         Self::new(reason, missing.to_string())
     }

@@ -17,10 +17,10 @@ use crate::{
 };
 
 impl Service {
-    pub(super) fn room(&self, request: &pb::GetRoomRequest) -> Result<pb::Room, Status> {
+    pub(super) async fn room(&self, request: &pb::GetRoomRequest) -> Result<pb::Room, Status> {
         let room_id = convert::room_id(&request.room_id)?;
         let missing = |error| Problem::from(error).with("room_id", &room_id);
-        let room = self.hub.room(&room_id).map_err(missing)?;
+        let room = self.hub.room(&room_id).await.map_err(missing)?;
         let summary = room.summary().ok_or(NotFound::Room).map_err(missing)?;
         let members = room.members().map(|member| room::member(member)).collect();
         let waiting = room.waiting().map(room::waiting).collect();
@@ -109,6 +109,7 @@ fn not_changed(error: NotChanged, room_id: &RoomId) -> Problem {
     let reason = match error {
         NotChanged::NotFound => Reason::RoomNotFound,
         NotChanged::Changed => Reason::EtagMismatch,
+        NotChanged::Unavailable => Reason::FleetUnavailable,
     };
     Problem::new(reason, error.to_string()).with("room_id", room_id)
 }
@@ -118,6 +119,7 @@ impl From<NotMade> for Problem {
         let reason = match error {
             NotMade::Exists => Reason::RoomExists,
             NotMade::TooMany => Reason::TooManyRooms,
+            NotMade::Unavailable => Reason::FleetUnavailable,
         };
         Self::new(reason, error.to_string())
     }

@@ -14,12 +14,13 @@ use super::{
 use crate::{hub::Audience, id::ClientId};
 
 impl Service {
-    pub(super) fn say(
+    pub(super) async fn say(
         &self,
         request: &pb::BroadcastRequest,
     ) -> Result<pb::BroadcastResponse, Status> {
         let (audience, content, excluded) = self.read_broadcast(request)?;
-        let reached = self.hub.broadcast(&audience, &excluded, &content).map_err(Problem::from)?;
+        let reached =
+            self.hub.broadcast(&audience, &excluded, &content).await.map_err(Problem::from)?;
         Ok(broadcast::reached(&reached))
     }
 

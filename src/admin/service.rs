@@ -55,7 +55,7 @@ impl AdminService for Service {
     }
 
     async fn get_room(&self, request: Request<pb::GetRoomRequest>) -> Answer<pb::Room> {
-        self.answer(self.room(request.get_ref())?)
+        self.answer(self.room(request.get_ref()).await?)
     }
 
     async fn create_room(&self, request: Request<pb::CreateRoomRequest>) -> Answer<pb::Room> {
@@ -124,7 +124,7 @@ impl AdminService for Service {
         &self,
         request: Request<pb::ListWaitingRequest>,
     ) -> Answer<pb::ListWaitingResponse> {
-        self.answer(self.list_of_waiting(request.get_ref())?)
+        self.answer(self.list_of_waiting(request.get_ref()).await?)
     }
 
     async fn admit_client(&self, request: Request<pb::AdmitClientRequest>) -> Answer<pb::Client> {
@@ -182,7 +182,7 @@ impl AdminService for Service {
         let text = mem::take(&mut request.request_id);
         let said = async {
             let id = request_id(audit.by(), &text, || self.read_broadcast(&request))?;
-            let acting = async { self.say(&request) };
+            let acting = self.say(&request);
             self.request_ids.once("Broadcast", &id, &request, acting).await
         };
         let result = said.await;

@@ -14,9 +14,9 @@ use std::{
 
 use parking_lot::RwLock;
 
-use super::{Client, Ending, Hub};
+use super::{Client, Ending, Hub, NotBanned};
 use crate::{
-    ban::{Ban, BanId, Bans, Command, Denied},
+    ban::{Ban, BanId, Bans, Command, Denied, Event},
     config::limits,
     event::{Administrator, Cause},
     id::{ClientId, RoomId},
@@ -36,8 +36,8 @@ impl Hub {
     /// Keeps somebody out: all of these, or none. Whoever is met by one is sent away before this returns.
     ///
     /// # Errors
-    /// [`Denied::TooMany`].
-    pub async fn ban(&self, by: &Administrator, bans: Vec<Arc<Ban>>) -> Result<(), Denied> {
+    /// [`NotBanned`].
+    pub async fn ban(&self, by: &Administrator, bans: Vec<Arc<Ban>>) -> Result<(), NotBanned> {
         self.ban_all(by, bans, None).await
     }
 
@@ -47,17 +47,21 @@ impl Hub {
         by: &Administrator,
         bans: Vec<Arc<Ban>>,
         but: Option<ClientId>,
-    ) -> Result<(), Denied> {
-        let now = SystemTime::now();
+    ) -> Result<(), NotBanned> {
         let cause = Cause::Administrator(by.clone());
-        self.bans.commit(self, Command::Create(bans.clone()), cause, now)?;
+        self.commit_bans(Command::Create(bans.clone()), cause).await?;
         for ban in bans {
             self.enforce(by, &ban, |client| Some(client.id) != but && client.is_met_by(&ban)).await;
         }
         Ok(())
     }
 
-    async fn enforce(&self, by: &Administrator, ban: &Ban, is_met: impl Fn(&Client) -> bool) {
+    pub(super) async fn enforce(
+        &self,
+        by: &Administrator,
+        ban: &Ban,
+        is_met: impl Fn(&Client) -> bool,
+    ) {
         let text = ban.reason.as_deref();
         let Some(room_id) = &ban.room_id else {
             let mut met = Vec::new();
@@ -77,11 +81,21 @@ impl Hub {
     /// Ends a ban before its time.
     ///
     /// # Errors
-    /// [`Denied::NoSuchBan`].
-    #[expect(clippy::unused_async, reason = "a journal shared by several servers must be awaited")]
-    pub async fn lift_ban(&self, by: &Administrator, id: BanId) -> Result<(), Denied> {
-        let cause = Cause::Administrator(by.clone());
-        self.bans.commit(self, Command::Delete(id), cause, SystemTime::now())
+    /// [`NotBanned`].
+    pub async fn lift_ban(&self, by: &Administrator, id: BanId) -> Result<(), NotBanned> {
+        self.commit_bans(Command::Delete(id), Cause::Administrator(by.clone())).await
+    }
+
+    /// Has a decision about bans be in the log.
+    pub(super) async fn commit_bans(
+        &self,
+        command: Command,
+        cause: Cause,
+    ) -> Result<(), NotBanned> {
+        match &self.fleet {
+            None => Ok(self.bans.commit(self, command, cause, SystemTime::now())?),
+            Some(fleet) => self.commit_shared_bans(fleet, command, cause).await,
+        }
     }
 
     /// One that stands.
@@ -141,27 +155,30 @@ impl BanBook {
         act(bans.against(room_id, (identity.user_id.as_ref(), is_vouched), address, now))
     }
 
-    /// Lets a ban stand that a host wants. It is not enforced.
-    ///
-    /// # Errors
-    /// [`Denied::TooMany`].
-    pub(super) fn create_by_host(
-        &self,
-        hub: &Hub,
-        ban: &Arc<Ban>,
-        host: ClientId,
-        now: SystemTime,
-    ) -> Result<(), Denied> {
-        let command = Command::CreateByHost(Arc::clone(ban));
-        self.commit(hub, command, Cause::Client(host), now)
-    }
-
     /// Ends those that hosts of a room made, which ended by this cause.
     pub(super) fn end_of_room(&self, hub: &Hub, room_id: &RoomId, cause: Cause, now: SystemTime) {
         if self.count() > 0 && self.bans.read().has_of_room(room_id) {
             let ended = self.commit(hub, Command::EndOfRoom(room_id.clone()), cause, now);
             ended.expect("the end of a room is never denied");
         }
+    }
+
+    /// They are these from now on.
+    pub(super) fn become_like(&self, bans: Bans) {
+        self.count.store(bans.len(), Ordering::SeqCst);
+        *self.bans.write() = bans;
+    }
+
+    /// Lets happen what the log of a fleet tells, unless it has already. Returns whether it has not.
+    pub(super) fn learn(&self, hub: &Hub, event: &Event) -> bool {
+        let mut bans = self.bans.write();
+        if event.position <= bans.version() {
+            return false;
+        }
+        hub.metrics.event((&event.change).into());
+        bans.apply(event);
+        self.count.store(bans.len(), Ordering::SeqCst);
+        true
     }
 
     /// Does something while no ban comes or goes.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
-use super::{Hub, NotFound, outbox::Entry};
+use super::{Hub, NotFound, cell::Refused, fleet::Whom, outbox::Entry};
 use crate::{
     id::{ClientId, RoomId},
-    protocol::Reply,
+    protocol::{Frame, Reply},
 };
 
 /// Whom an administrator speaks to.
@@ -35,7 +35,7 @@ impl Hub {
     ///
     /// # Errors
     /// [`NotFound`], if the client is not there, or none of the rooms.
-    pub fn broadcast(
+    pub async fn broadcast(
         &self,
         audience: &Audience,
         excluded: &BTreeSet<ClientId>,
@@ -47,10 +47,10 @@ impl Hub {
         match audience {
             Audience::Rooms(rooms) => {
                 for room_id in rooms {
-                    let cell = self.find(room_id).ok_or(NotFound::Room);
-                    match cell.and_then(|cell| cell.announce(&frame, is_left_out)) {
+                    match self.say_in(room_id, frame.clone(), excluded).await {
                         Ok(clients) => reached.clients += clients,
-                        Err(_) => reached.missing.push(room_id.clone()),
+                        Err(NotFound::Room) => reached.missing.push(room_id.clone()),
+                        Err(error) => return Err(error),
                     }
                 }
                 if reached.missing.len() == rooms.len() {
@@ -64,13 +64,26 @@ impl Hub {
                     reached.clients = 1;
                 }
             }
-            Audience::Everyone => self.clients.for_each(|client| {
-                if !is_left_out(client.id) {
-                    client.push(Entry::Frame(frame.clone()));
-                    reached.clients += 1;
-                }
-            }),
+            Audience::Everyone => {
+                let here = self.say_to_all(&frame, excluded);
+                reached.clients = here + self.say_elsewhere(&frame, excluded).await;
+            }
         }
         Ok(reached)
+    }
+
+    /// Says something to every member of a room who is not excluded, wherever they are connected, and counts them.
+    async fn say_in(
+        &self,
+        room_id: &RoomId,
+        frame: Frame,
+        excluded: &BTreeSet<ClientId>,
+    ) -> Result<usize, NotFound> {
+        let cell = self.find(room_id).await?.ok_or(NotFound::Room)?;
+        let (here, away) = cell.announce(frame, |id| excluded.contains(&id))?;
+        let Some(away) = away else { return Ok(here) };
+        let whom = Whom { but: Some(excluded), ..Whom::default() };
+        self.forward(room_id, &away, whom).map_err(|_: Refused| NotFound::Unavailable)?;
+        Ok(here + away.members)
     }
 }

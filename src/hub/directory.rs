@@ -65,6 +65,31 @@ impl Directory {
         if let Some(cell) = shard.get(id) {
             return Ok(Arc::clone(cell));
         }
+        self.insert(&mut shard, id, vacant)
+    }
+
+    /// The same of a room that is shared with other servers, and stays until it is released. Returns whether it is to be
+    /// driven too.
+    pub(super) fn hold(
+        &self,
+        id: &RoomId,
+        vacant: impl FnOnce() -> RoomCell,
+    ) -> Result<(Arc<RoomCell>, bool), TooManyRooms> {
+        let mut shard = self.shard(id).lock();
+        if let Some(cell) = shard.get(id) {
+            return Ok((Arc::clone(cell), cell.hold()));
+        }
+        let cell = self.insert(&mut shard, id, vacant)?;
+        let is_to_be_driven = cell.hold();
+        Ok((cell, is_to_be_driven))
+    }
+
+    fn insert(
+        &self,
+        shard: &mut BTreeMap<RoomId, Arc<RoomCell>>,
+        id: &RoomId,
+        vacant: impl FnOnce() -> RoomCell,
+    ) -> Result<Arc<RoomCell>, TooManyRooms> {
         let free = |count| (count < self.max).then_some(count + 1);
         self.count
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, free)
@@ -72,6 +97,22 @@ impl Directory {
         let cell = Arc::new(vacant());
         shard.insert(id.clone(), Arc::clone(&cell));
         Ok(cell)
+    }
+
+    /// Forgets a room that is shared with others, if nobody here has anything to do with it.
+    pub(super) fn forget_if_idle(&self, idle: &Arc<RoomCell>) {
+        let mut shard = self.shard(idle.id()).lock();
+        if idle.is_idle() && shard.get(idle.id()).is_some_and(|cell| Arc::ptr_eq(cell, idle)) {
+            shard.remove(idle.id());
+            self.count.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&Arc<RoomCell>)) {
+        for shard in &self.shards {
+            let cells: Vec<_> = shard.lock().values().cloned().collect();
+            cells.iter().for_each(&mut visit);
+        }
     }
 
     /// Forgets a cell that closed, unless another one has its place already.

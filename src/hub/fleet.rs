@@ -31,8 +31,12 @@ use crate::{
     journal::{Journal, stored::pb},
     store::{Entry, Loaded, Store, StoreError, Subject},
 };
-pub(super) use hold::Held;
+pub use bans::NotBanned;
 use life::Life;
+pub(super) use {
+    hold::{Held, NotHeld},
+    letters::Whom,
+};
 
 /// See the module.
 #[derive(Debug)]
@@ -87,11 +91,7 @@ impl Fleet {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn join(
-        store: Store,
-        lease: Duration,
-        most: usize,
-    ) -> Result<Beginning, StoreError> {
+    pub async fn join(store: Store, lease: Duration, most: usize) -> Result<Beginning, StoreError> {
         let life = Life::begin(&store, lease).await?;
         let recent = store.recent(most).await?;
         let bans = store.load(Subject::Bans).await?;
@@ -203,7 +203,7 @@ impl Hub {
             Job::Drive(cell) => self.drive(fleet, &cell).await,
             Job::Enforce { ban, by, waits, question } => {
                 self.enforce_for(fleet, &ban, &by, (waits, question)).await;
-            },
+            }
             Job::EndBansOf { room_id, cause } => self.end_bans_of(fleet, room_id, cause).await,
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,

@@ -37,8 +37,8 @@ impl Hub {
     ///
     /// # Errors
     /// [`NotFound::Room`].
-    pub fn waiting(&self, room_id: &RoomId) -> Result<Vec<Waiter>, NotFound> {
-        let cell = self.find(room_id).ok_or(NotFound::Room)?;
+    pub async fn waiting(&self, room_id: &RoomId) -> Result<Vec<Waiter>, NotFound> {
+        let cell = self.find(room_id).await?.ok_or(NotFound::Room)?;
         cell.waiting().ok_or(NotFound::Room)
     }
 
@@ -103,6 +103,7 @@ impl Hub {
         done.map_err(|refused| match refused {
             Refused::Denied(Denied::Full) => NotHosted::Full,
             Refused::Denied(Denied::LastHost) => NotHosted::LastHost,
+            Refused::Unavailable => NotFound::Unavailable.into(),
             Refused::Denied(_) | Refused::Banned(_) | Refused::Ending | Refused::CellClosed => {
                 elsewhere
             }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{
-    Client, Ending, Hub, NotFound,
+    Client, Ending, Hub, NotBanned, NotFound,
     cell::{Commander, Motion, Refused, RoomCell, Word},
     outbox::Entry,
 };
@@ -42,7 +42,7 @@ pub enum NotRemoved {
     NoUserId,
     /// There are too many bans already.
     #[error(transparent)]
-    Ban(#[from] ban::Denied),
+    Ban(#[from] NotBanned),
 }
 
 /// What people read whom a host removes, and who is kept out by that.
@@ -218,7 +218,7 @@ impl Hub {
         // First of all: whoever may not remove it may not ban it either.
         cell.would(remove.clone(), SystemTime::now())?;
         let ban = match until {
-            Some(until) => self.ban_by_host(host, cell, target, until)?,
+            Some(until) => self.ban_by_host(host, cell, target, until).await?,
             None => None,
         };
         let word = Word::new(Code::Removed, Some(REMOVED_BY_HOST));
@@ -237,7 +237,7 @@ impl Hub {
     }
 
     /// By its name where a token vouches for that, otherwise by where it comes from. None if it is not there any more.
-    fn ban_by_host(
+    async fn ban_by_host(
         &self,
         host: &Client,
         cell: &RoomCell,
@@ -257,8 +257,11 @@ impl Hub {
             expires_at: Some(until),
             host: Some(ban::network_of(host.address)),
         });
-        let made = self.bans.create_by_host(self, &ban, host.id, SystemTime::now());
-        made.map_err(|_: ban::Denied| NotRemovedByHost::TooManyBans)?;
+        let create = ban::Command::CreateByHost(Arc::clone(&ban));
+        self.commit_bans(create, Cause::Client(host.id)).await.map_err(|error| match error {
+            NotBanned::Denied(_) => NotRemovedByHost::TooManyBans,
+            NotBanned::Unavailable => NotRemovedByHost::Refused(Refused::Unavailable),
+        })?;
         Ok(Some(ban))
     }
 }

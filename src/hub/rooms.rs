@@ -6,6 +6,7 @@ use super::{
     Ending, Hub, NotFound,
     cell::{Commander, Motion, Refused, RoomCell, Word},
     directory::TooManyRooms,
+    fleet::NotHeld,
 };
 use crate::{
     config::limits,
@@ -27,6 +28,9 @@ pub enum NotMade {
     /// There are as many as there may be.
     #[error("the server takes no more rooms")]
     TooMany,
+    /// What the servers of a fleet share cannot be reached.
+    #[error("what the servers share cannot be reached now; try again")]
+    Unavailable,
 }
 
 /// Why a room is not changed.
@@ -38,6 +42,9 @@ pub enum NotChanged {
     /// Its settings are others than those that the change is meant for.
     #[error("the room's settings are others by now")]
     Changed,
+    /// What the servers of a fleet share cannot be reached.
+    #[error("what the servers share cannot be reached now; try again")]
+    Unavailable,
 }
 
 impl Hub {
@@ -81,8 +88,9 @@ impl Hub {
     ///
     /// # Errors
     /// [`NotFound::Room`].
-    pub fn room(&self, room_id: &RoomId) -> Result<Room, NotFound> {
-        self.find(room_id).and_then(|cell| cell.snapshot()).ok_or(NotFound::Room)
+    pub async fn room(&self, room_id: &RoomId) -> Result<Room, NotFound> {
+        let cell = self.find(room_id).await?;
+        cell.and_then(|cell| cell.snapshot()).ok_or(NotFound::Room)
     }
 
     /// Rooms with names after `after` that begin with `prefix`, each with all that it holds at a moment of its own, in
@@ -116,31 +124,34 @@ impl Hub {
         settings: Settings,
     ) -> Result<Summary, NotMade> {
         loop {
-            let cell = self.cell(room_id).map_err(|TooManyRooms| NotMade::TooMany)?;
+            let cell = self.cell(room_id).await?;
             let create = Command::Create { settings: settings.clone() };
             let by = Commander::Administrator(by);
             match cell.submit(self, Motion::by(by, create)).await {
                 Ok(done) => return done.room.map(|room| *room).ok_or(NotMade::Exists),
                 Err(Refused::CellClosed) => self.directory.forget(&cell),
+                Err(Refused::Unavailable) => return Err(NotMade::Unavailable),
                 Err(_) => return Err(NotMade::Exists),
             }
         }
     }
 
-    /// A room's cell, be it a vacant one.
-    pub(super) fn cell(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, TooManyRooms> {
-        let rules = || Arc::clone(&self.rules);
-        let vacant = || RoomCell::vacant(room_id.clone(), rules(), &self.rates);
+    pub(super) fn vacant(&self, room_id: &RoomId) -> RoomCell {
+        RoomCell::vacant(room_id.clone(), Arc::clone(&self.rules), &self.rates)
+    }
+
+    /// A room's cell, be it a vacant one, where the server stands alone.
+    pub(super) fn own_cell(&self, room_id: &RoomId) -> Result<Arc<RoomCell>, TooManyRooms> {
         loop {
-            let cell = self.directory.find_or_insert(room_id, vacant)?;
+            let cell = self.directory.find_or_insert(room_id, || self.vacant(room_id))?;
             if !self.is_over(&cell) {
                 return Ok(cell);
             }
         }
     }
 
-    /// A room's cell, if there is one.
-    pub(super) fn find(&self, room_id: &RoomId) -> Option<Arc<RoomCell>> {
+    /// A room's cell, if there is one, where the server stands alone.
+    pub(super) fn find_own(&self, room_id: &RoomId) -> Option<Arc<RoomCell>> {
         self.directory.find(room_id).filter(|cell| !self.is_over(cell))
     }
 
@@ -189,7 +200,7 @@ impl Hub {
         update: Update,
         settled_at: Option<Position>,
     ) -> Result<Summary, NotChanged> {
-        let cell = self.find(room_id).ok_or(NotChanged::NotFound)?;
+        let cell = self.find(room_id).await?.ok_or(NotChanged::NotFound)?;
         let by = Commander::Administrator(by);
         let update = Command::Update { by: by.by(), update, settled_at, banned: Vec::new() };
         let settled = cell.submit(self, Motion::by(by, update)).await?;
@@ -208,7 +219,7 @@ impl Hub {
         reason: Option<&str>,
         settled_at: Option<Position>,
     ) -> Result<(), NotChanged> {
-        let cell = self.find(room_id).ok_or(NotChanged::NotFound)?;
+        let cell = self.find(room_id).await?.ok_or(NotChanged::NotFound)?;
         let close = Motion::by(Commander::Administrator(by), Command::Close { settled_at });
         let word = Word::new(Code::RoomClosed, reason).and(Ending::RoomClosed);
         cell.submit(self, close.saying(word)).await?;
@@ -235,7 +246,7 @@ impl Hub {
     pub(super) fn end_what_is_due(&self, now: SystemTime) {
         for room_id in self.timers.due(now, EXPIRED_AT_ONCE) {
             // Looking for it ends what is due in it.
-            let _ = self.find(&room_id);
+            let _ = self.find_own(&room_id);
         }
     }
 }
@@ -244,9 +255,25 @@ impl From<Refused> for NotChanged {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Denied(Denied::Changed) => Self::Changed,
+            Refused::Unavailable => Self::Unavailable,
             Refused::Denied(_) | Refused::Banned(_) | Refused::Ending | Refused::CellClosed => {
                 Self::NotFound
             }
+        }
+    }
+}
+
+impl From<NotHeld> for NotChanged {
+    fn from(_: NotHeld) -> Self {
+        Self::Unavailable
+    }
+}
+
+impl From<NotHeld> for NotMade {
+    fn from(not_held: NotHeld) -> Self {
+        match not_held {
+            NotHeld::TooMany => Self::TooMany,
+            NotHeld::Unavailable => Self::Unavailable,
         }
     }
 }

@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Client, Ending, Hub,
-    cell::{RoomCell, Unroutable},
+    cell::{Away, RoomCell, Unroutable},
     client::Names,
+    fleet::Whom,
     outbox::Entry,
     rate::{Meter, Over, milliseconds},
 };
@@ -26,6 +27,9 @@ use crate::{
 use names::Register;
 use wish::What;
 pub use wish::Wish;
+
+/// When to try again what the servers of a fleet cannot do now.
+const RETRY_MILLISECONDS: u64 = 1000;
 
 /// Ends with its value: whatever way the connection goes, dropping this frees the seat and the name.
 #[derive(Debug)]
@@ -243,14 +247,27 @@ impl Session {
         let from = self.client.id;
         let user_id = self.names.as_ref().map(|names| &names.user_id);
         let frame = Sender { client_id: from, user_id }.signal(kind, payload);
-        match target {
+        let routed = match target {
             Some(target) => cell.route(from, target, frame),
-            None => cell.fan_out(from, &frame),
+            None => cell.fan_out(from, frame),
+        };
+        match routed {
+            Ok(away) => self.forward(cell, away, target),
+            Err(Unroutable::SenderNotSeated) => Err(not_in_room()),
+            Err(Unroutable::TargetNotSeated) => Err(Rejected::peer_not_found()),
         }
-        .map_err(|unroutable| match unroutable {
-            Unroutable::SenderNotSeated => not_in_room(),
-            Unroutable::TargetNotSeated => Rejected::peer_not_found(),
-        })
+    }
+
+    /// Hands on what is for room-mates who are connected to other servers.
+    fn forward(
+        &self,
+        cell: &RoomCell,
+        away: Option<Away>,
+        to: Option<ClientId>,
+    ) -> Result<(), Rejected> {
+        let Some(away) = away else { return Ok(()) };
+        let whom = Whom { from: Some(self.client.id), to, but: None };
+        self.hub().forward(cell.id(), &away, whom).map_err(Rejected::from)
     }
 
     /// Why somebody without a seat cannot do what takes one.
@@ -297,6 +314,13 @@ impl Drop for Session {
 fn banned(ban: &Ban) -> Rejected {
     let text = ban.reason.as_deref().map_or_else(|| Denied::Banned.to_string(), str::to_owned);
     Rejected::new(Code::Banned, text)
+}
+
+/// The servers of a fleet cannot do it now.
+fn unavailable() -> Rejected {
+    let retry_after_ms = Some(RETRY_MILLISECONDS);
+    let text = "The servers cannot agree on anything now; try again shortly";
+    Rejected { retry_after_ms, ..Rejected::new(Code::Unavailable, text) }
 }
 
 fn not_in_room() -> Rejected {

@@ -166,6 +166,16 @@ impl MemoryLog {
         Self { epoch, limits, kept: Mutex::new(kept), grown: Notify::new(), head }
     }
 
+    /// Empty, to be told what another log has.
+    pub(super) fn mirror(limits: LogLimits, epoch: u64) -> Self {
+        Self { epoch, ..Self::new(limits) }
+    }
+
+    pub(super) fn note(&self, record: Record) {
+        self.kept.lock().push(Arc::new(record), self.limits);
+        self.grown.notify_one();
+    }
+
     pub(super) fn head(&self) -> Position {
         self.kept.lock().head
     }
@@ -273,8 +283,13 @@ impl Kept {
 
     /// Where the entry after this position is, or will be; None if it is no longer kept.
     fn place(&self, position: Position) -> Option<usize> {
-        let behind = usize::try_from(self.head.0.saturating_sub(position.0));
-        self.records.len().checked_sub(behind.unwrap_or(usize::MAX))
+        // The log of a fleet counts with gaps.
+        let place = self.records.partition_point(|record| record.position() <= position);
+        let is_kept = match self.records.get(place) {
+            Some(next) => place > 0 || next.log_prev <= position,
+            None => position >= self.head,
+        };
+        is_kept.then_some(place)
     }
 }
 

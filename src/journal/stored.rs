@@ -44,9 +44,7 @@ pub struct StoredEntry<C> {
 /// What somebody is told whom a host or an administrator unseats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
-    /// For programs, as in the browsers' protocol.
-    pub code: String,
-    /// For people, if there is more to say than the code does.
+    /// For people, if there is more to say than the usual words.
     pub text: Option<Arc<str>>,
     /// Whether its connection ends, too.
     pub ends: bool,

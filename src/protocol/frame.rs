@@ -23,6 +23,11 @@ impl Frame {
         Self(text.into())
     }
 
+    /// A message that another server encoded.
+    pub fn of_other(text: String) -> Self {
+        Self(text.into())
+    }
+
     /// The message as JSON text.
     pub fn as_str(&self) -> &str {
         &self.0

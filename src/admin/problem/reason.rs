@@ -92,6 +92,8 @@ reasons! {
     TooLarge "TOO_LARGE" OutOfRange,
     /// The request did not arrive in time, or its answer did not begin.
     TooSlow "TOO_SLOW" DeadlineExceeded,
+    /// The servers of a fleet cannot agree on anything now, as what they share cannot be reached.
+    FleetUnavailable "FLEET_UNAVAILABLE" Unavailable,
     /// The server stops.
     GoingAway "GOING_AWAY" Unavailable,
     /// More happened while a snapshot was put together than the log keeps.

@@ -166,10 +166,6 @@ impl Word {
         Self { code, text: text.map(Into::into), ending: None }
     }
 
-    pub(in crate::hub) fn code(&self) -> Code {
-        self.code
-    }
-
     pub(in crate::hub) fn text(&self) -> Option<Arc<str>> {
         self.text.clone()
     }

@@ -354,6 +354,9 @@ impl Inner {
             word: word.as_ref(),
         };
         self.happened(hub, event, occasion);
+        if let (true, Change::Closed) = (own.is_some(), &event.change) {
+            hub.end_bans_of_soon(self.room.id(), &event.cause);
+        }
         self.hand_on_kept();
         let is_whole = own.is_some_and(|own| {
             own.missing = own.missing.saturating_sub(1);

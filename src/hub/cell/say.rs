@@ -133,8 +133,7 @@ impl Inner {
     /// Whether the room is not as far as it was where this comes from, or what came before this waits for that.
     fn is_late(&self, said: &Said) -> bool {
         let keeps = |replica: &Replica| !replica.is_loaded() || replica.keeps_some();
-        self.replica.as_ref().is_some_and(|replica| keeps(replica))
-            || self.room.version() < said.at
+        self.replica.as_ref().is_some_and(|replica| keeps(replica)) || self.room.version() < said.at
     }
 
     fn hand_on(&self, said: Said) {
@@ -144,7 +143,9 @@ impl Inner {
             return;
         }
         let is_meant = |client: &&Arc<Client>| {
-            to.is_none_or(|to| to == client.id) && from != Some(client.id) && !but.contains(&client.id)
+            to.is_none_or(|to| to == client.id)
+                && from != Some(client.id)
+                && !but.contains(&client.id)
         };
         for client in self.here().filter(is_meant) {
             client.push(Entry::Frame(frame.clone()));
@@ -167,9 +168,7 @@ impl Inner {
     }
 
     fn away(&self, frame: Frame, is_meant: impl Fn(ClientId) -> bool) -> Option<Away> {
-        if self.replica.is_none() {
-            return None;
-        }
+        self.replica.as_ref()?;
         let (mut nodes, mut members) = (Vec::new(), 0);
         let people = self.room.members().zip(&self.clients).filter(|(_, client)| client.is_none());
         for (member, _) in people.filter(|(member, _)| is_meant(member.client_id)) {

@@ -96,6 +96,7 @@ impl Hub {
                 }
                 Ok(Appended::Conflict(version)) => self.bans_reach(fleet, version).await,
                 Ok(Appended::NotLive) => fleet.reborn(batch.by).await,
+                Ok(Appended::OtherEpoch) => return Err(NotBanned::Unavailable),
                 Err(error) => {
                     tracing::debug!(%error, "a ban may not be in the log");
                     return Err(NotBanned::Unavailable);
@@ -127,7 +128,8 @@ impl Hub {
         }
         let waits = server_of(batch);
         if let (Change::Created(ban), true) = (&event.change, waits != fleet.node()) {
-            let by = if let Cause::Administrator(by) = cause { by } else { Administrator::default() };
+            let by =
+                if let Cause::Administrator(by) = cause { by } else { Administrator::default() };
             let (ban, question) = (Arc::clone(ban), question_of(batch));
             fleet.do_soon(Job::Enforce { ban, by, waits, question });
         }
@@ -141,7 +143,9 @@ impl Hub {
                 let event = Event { position, prev, at, cause, change };
                 self.journal.note(log_prev, journal::Entry::Ban(event));
             }
-            Err(error) => tracing::error!(position = ?entry.position, %error, "a ban cannot be read"),
+            Err(error) => {
+                tracing::error!(position = ?entry.position, %error, "a ban cannot be read")
+            }
         }
     }
 
@@ -157,6 +161,16 @@ impl Hub {
             self.enforce(by, ban, |client| client.is_met_by(ban)).await;
         }
         fleet.reply(waits, stored::pb::Answer { id: question, clients: 0 });
+    }
+
+    /// Ends the bans that hosts of a room made which has ended by this cause.
+    pub(in crate::hub) fn end_bans_of_soon(&self, room_id: &RoomId, cause: &Cause) {
+        if let Some(fleet) = &self.fleet
+            && self.bans.during(|bans| bans.has_of_room(room_id))
+        {
+            let (room_id, cause) = (room_id.clone(), cause.clone());
+            fleet.do_soon(Job::EndBansOf { room_id, cause });
+        }
     }
 
     pub(super) async fn end_bans_of(&self, fleet: &Fleet, room_id: RoomId, cause: Cause) {

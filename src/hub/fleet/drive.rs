@@ -51,6 +51,10 @@ impl Hub {
                     cell.fell_through(false);
                     fleet.reborn(node).await;
                 }
+                Ok(Appended::OtherEpoch) => {
+                    cell.fell_through(true);
+                    self.begin_anew(fleet).await;
+                }
                 Err(StoreError::Unavailable(why)) => {
                     tracing::debug!(room = ?cell.id(), %why, "not appended");
                     cell.fell_through(true);

@@ -6,12 +6,12 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Fleet, Job};
 use crate::{
+    event::Cause,
     event::Event,
     hub::{
         Ending, Hub,
         cell::{Motion, Told, Word},
     },
-    event::Cause,
     id::RoomId,
     journal::{self, stored},
     protocol::Code,
@@ -128,6 +128,6 @@ impl Word {
 
 impl From<&Word> for stored::Word {
     fn from(word: &Word) -> Self {
-        Self { code: word.code().as_str().into(), text: word.text(), ends: word.ends() }
+        Self { text: word.text(), ends: word.ends() }
     }
 }

@@ -8,7 +8,7 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{Fleet, Job};
 use crate::{
     hub::{
-        Hub,
+        Hub, NotFound,
         cell::{Done, Motion, Refused, RoomCell},
         directory::TooManyRooms,
     },
@@ -40,8 +40,8 @@ impl Hub {
         };
         let held = self.hold(fleet, room_id)?;
         let mut loading = held.loading();
-        let loaded = timeout(fleet.patience(), loading.wait_for(|loaded| *loaded)).await;
-        if !matches!(loaded, Ok(Ok(_))) {
+        let loaded = async { loading.wait_for(|loaded| *loaded).await.is_ok() };
+        if timeout(fleet.patience(), loaded).await != Ok(true) {
             return Err(NotHeld::Unavailable);
         }
         if held.is_over(self.now()) {
@@ -101,6 +101,12 @@ impl RoomCell {
             None => self.put(hub, motion, hub.now()).map(drop),
             Some(fleet) => hub.propose(fleet, self.id(), motion).map(drop),
         };
+    }
+}
+
+impl From<NotHeld> for NotFound {
+    fn from(_: NotHeld) -> Self {
+        Self::Unavailable
     }
 }
 

@@ -1,6 +1,6 @@
 //! What servers of a fleet write to each other: signals to clients of the other, and what only the other can do.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use prost::Message;
@@ -27,8 +27,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What another server asks.
-#[derive(Debug)]
-pub(super) struct Question {
+pub(in crate::hub) struct Question {
     id: u64,
     what: Asked,
 }
@@ -40,6 +39,12 @@ pub(in crate::hub) struct Whom<'a> {
     /// None: everybody who is connected there.
     pub(in crate::hub) to: Option<ClientId>,
     pub(in crate::hub) but: Option<&'a BTreeSet<ClientId>>,
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Question({:x})", self.id)
+    }
 }
 
 impl Hub {
@@ -117,7 +122,7 @@ impl Hub {
         let clients = match what {
             Asked::ToEveryone(pb::ToEveryone { text, but }) => {
                 let but: BTreeSet<_> = but.iter().filter_map(|id| client_id(id)).collect();
-                self.say_to_all(&Frame::from(text), &but)
+                self.say_to_all(&Frame::of_other(text), &but)
             }
         };
         fleet.reply(to, pb::Answer { id, clients: clients as u64 });
@@ -226,7 +231,7 @@ impl Said {
             from: any(&said.from)?,
             to: any(&said.to)?,
             but: said.but.iter().map(|id| client_id(id)).collect::<Option<_>>()?,
-            frame: said.text.into(),
+            frame: Frame::of_other(said.text),
         })
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{
     sync::Mutex,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
 use super::{Fleet, Job};
@@ -56,14 +56,21 @@ impl Fleet {
     async fn keep(&self, node: Incarnation) {
         let mut heart = interval(self.lease / HEARTBEATS);
         heart.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut well_since = Instant::now();
         loop {
             heart.tick().await;
             match self.store.renew(node, self.lease).await {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(error) => tracing::debug!(%error, "the lease was not renewed"),
+                Err(error) => {
+                    tracing::debug!(%error, "the lease was not renewed");
+                    well_since = Instant::now();
+                }
             }
-            self.look_for_the_dead(node).await;
+            // Where Redis was away, all leases are over, and all servers are about to take others.
+            if well_since.elapsed() >= self.lease {
+                self.look_for_the_dead(node).await;
+            }
         }
     }
 
@@ -79,6 +86,14 @@ impl Fleet {
 }
 
 impl Hub {
+    /// The log is not the one that was followed: Redis has lost it, and another one is begun.
+    pub(super) async fn begin_anew(&self, fleet: &Fleet) {
+        if let Err(error) = fleet.store.reopen().await {
+            tracing::debug!(%error, "no other log yet");
+            sleep(BACK_OFF).await;
+        }
+    }
+
     /// Lives one life after the other, for as long as it is polled.
     pub(super) async fn live(self: &Arc<Self>, fleet: &Fleet) {
         loop {
@@ -127,7 +142,9 @@ impl Hub {
         let since = SystemTime::now();
         while since.elapsed().unwrap_or_default() < fleet.lease {
             match self.reap_once(fleet, node).await {
-                Ok(true) => return tracing::info!(%node, "freed the seats of a server that is gone"),
+                Ok(true) => {
+                    return tracing::info!(%node, "freed the seats of a server that is gone");
+                }
                 Ok(false) => {}
                 Err(error) => {
                     tracing::debug!(%error, "seats were not freed");
@@ -140,11 +157,13 @@ impl Hub {
     /// Whether nothing of it is left.
     async fn reap_once(&self, fleet: &Fleet, node: Incarnation) -> Result<bool, StoreError> {
         let rooms = fleet.store.rooms_of(node).await?;
-        let mut rooms = rooms.iter().filter_map(|name| name.parse::<RoomId>().ok()).peekable();
-        while rooms.peek().is_some() {
-            let motion = || Motion::new(Command::NodeLost { node }, Cause::Server);
-            let propose = |room_id| self.propose(fleet, &room_id, motion()).ok();
-            let freed: Vec<_> = rooms.by_ref().take(REAPED_AT_ONCE).filter_map(propose).collect();
+        for some in rooms.chunks(REAPED_AT_ONCE) {
+            let mut freed = Vec::with_capacity(some.len());
+            for name in some {
+                let Ok(room_id) = name.parse::<RoomId>() else { continue };
+                let lost = Motion::new(Command::NodeLost { node }, Cause::Server);
+                freed.extend(self.propose(fleet, &room_id, lost).ok());
+            }
             for room in freed {
                 let _ = room.await;
             }

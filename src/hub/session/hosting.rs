@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Session, banned, not_in_room};
+use super::{Session, banned, not_in_room, unavailable};
 use crate::{
     hub::{
         cell::{Commander, Motion, Refused, RoomCell},
@@ -58,7 +58,8 @@ impl Session {
                 return Ok(self.wait_for(removed, meanwhile).await?.map_err(Rejected::from));
             }
             Order::AskToMute { target } => {
-                return Ok(cell.ask_to_mute(&self.client, target).map_err(Rejected::from));
+                let asked = cell.ask_to_mute(&self.client, target).map_err(Rejected::from);
+                return Ok(asked.and_then(|away| self.forward(cell, away, Some(target))));
             }
             Order::Admit { target } => Command::Admit { by, target, banned: Vec::new() },
             Order::Deny { target } => Command::Deny { by, target },
@@ -133,6 +134,7 @@ impl From<Refused> for Rejected {
             Refused::Denied(denied) => denied.into(),
             Refused::Banned(ban) => banned(&ban),
             Refused::Ending | Refused::CellClosed => not_in_room(),
+            Refused::Unavailable => unavailable(),
         }
     }
 }

@@ -3,14 +3,13 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
-    time::SystemTime,
 };
 
-use super::{Session, banned, not_in_room};
+use super::{Session, banned, unavailable};
 use crate::{
     hub::{
         cell::{Arrival, Motion, Refused, RoomCell},
-        directory::TooManyRooms,
+        fleet::NotHeld,
         rate::milliseconds,
     },
     id::RoomId,
@@ -38,7 +37,9 @@ impl Session {
                 (Err(NotTaken::Unchecked), Some(password)) => password,
                 (Err(not_taken), _) => return Ok(Err(not_taken.into())),
             };
-            let cell = self.hub().find(&request.room_id);
+            let hub = Arc::clone(self.hub());
+            let cell = self.wait_for(hub.find(&request.room_id), meanwhile).await?;
+            let Ok(cell) = cell else { return Ok(Err(unavailable())) };
             let looked_at = match cell.and_then(|cell| cell.password()) {
                 Some(kept) => self.verify(password, kept, meanwhile).await?,
                 None => self.hash(password, meanwhile).await?.map(Proof::New),
@@ -78,7 +79,7 @@ impl Session {
         });
         let allowed = match &again {
             Some(cell) => self.may_change(cell).map_err(NotTaken::from),
-            None => self.ask(room_id, &arrival, proof.clone()),
+            None => self.ask(room_id, &arrival, proof.clone(), meanwhile).await?,
         };
         if allowed.is_err() {
             return Ok(allowed);
@@ -103,9 +104,9 @@ impl Session {
     ) -> Result<Result<(), NotTaken>, E> {
         loop {
             let hub = Arc::clone(self.hub());
-            let cell = match hub.cell(room_id) {
+            let cell = match self.wait_for(hub.cell(room_id), meanwhile).await? {
                 Ok(cell) => cell,
-                Err(TooManyRooms) => return Ok(Err(too_many_rooms().into())),
+                Err(not_held) => return Ok(Err(Rejected::from(not_held).into())),
             };
             // Before it is asked whether the connection is at its end: whoever ends it finds the seat.
             self.client.publish_seat(Some(&cell));
@@ -119,35 +120,60 @@ impl Session {
             match refused {
                 // Its last member left meanwhile, and took the room along.
                 Refused::CellClosed => {}
-                Refused::Ending => return Ok(Err(not_in_room().into())),
-                Refused::Banned(ban) => return Ok(Err(banned(&ban).into())),
                 Refused::Denied(denied) => return Ok(Err(self.denied(denied, &cell, arrival))),
+                Refused::Ending | Refused::Banned(_) | Refused::Unavailable => {
+                    return Ok(Err(Rejected::from(refused).into()));
+                }
             }
         }
     }
 
     /// Whether the room would let this client in now.
-    fn ask(&self, room_id: &RoomId, arrival: &Arrival, proof: Proof) -> Result<(), NotTaken> {
-        let (hub, now) = (self.hub(), SystemTime::now());
-        let Some(cell) = hub.find(room_id) else {
-            let address = self.client.address;
-            if let Some(ban) = hub.bans.against(Some(room_id), arrival.who(), address, now) {
-                return Err(banned(&ban).into());
-            }
-            return match proof {
-                _ if !hub.directory.has_space() => Err(too_many_rooms().into()),
-                Proof::None | Proof::New(_) => Ok(()),
-                Proof::Unchecked | Proof::Right(_) => Err(NotTaken::Unchecked),
-            };
+    async fn ask<E>(
+        &mut self,
+        room_id: &RoomId,
+        arrival: &Arrival,
+        proof: Proof,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<(), NotTaken>, E> {
+        let hub = Arc::clone(self.hub());
+        let found = match self.wait_for(hub.find(room_id), meanwhile).await? {
+            Ok(found) => found,
+            Err(not_held) => return Ok(Err(Rejected::from(not_held).into())),
         };
-        self.may_change(&cell)?;
-        let answer = cell.ask(hub, arrival, proof, now);
-        answer.map_err(|denied| self.denied(denied, &cell, arrival))
+        Ok(match found {
+            Some(cell) => self.ask_in(&cell, arrival, proof),
+            None => self.ask_for_a_room(room_id, arrival, &proof),
+        })
+    }
+
+    fn ask_in(&self, cell: &RoomCell, arrival: &Arrival, proof: Proof) -> Result<(), NotTaken> {
+        self.may_change(cell)?;
+        let answer = cell.ask(self.hub(), arrival, proof, self.hub().now());
+        answer.map_err(|denied| self.denied(denied, cell, arrival))
+    }
+
+    /// The same of a room that does not exist.
+    fn ask_for_a_room(
+        &self,
+        room_id: &RoomId,
+        arrival: &Arrival,
+        proof: &Proof,
+    ) -> Result<(), NotTaken> {
+        let (hub, address) = (self.hub(), self.client.address);
+        if let Some(ban) = hub.bans.against(Some(room_id), arrival.who(), address, hub.now()) {
+            return Err(banned(&ban).into());
+        }
+        match proof {
+            _ if !hub.directory.has_space() => Err(too_many_rooms().into()),
+            Proof::None | Proof::New(_) => Ok(()),
+            Proof::Unchecked | Proof::Right(_) => Err(NotTaken::Unchecked),
+        }
     }
 
     /// Says a room's refusal in words for people: those of the ban, where it is one.
     fn denied(&self, denied: Denied, cell: &RoomCell, arrival: &Arrival) -> NotTaken {
-        let (hub, now) = (self.hub(), SystemTime::now());
+        let (hub, now) = (self.hub(), self.hub().now());
         if denied == Denied::PasswordUnchecked {
             return NotTaken::Unchecked;
         }
@@ -180,8 +206,7 @@ impl Session {
     /// Gives up the seat, whatever comes of it.
     pub(super) fn forsake(&mut self, reason: LeaveReason) {
         let Some((cell, leave)) = self.departure(reason) else { return };
-        // It is never refused.
-        let _ = cell.put(self.hub(), leave, SystemTime::now());
+        cell.owe(self.hub(), leave);
         self.gave_up(&cell);
     }
 
@@ -226,6 +251,15 @@ impl From<NotTaken> for Rejected {
         match not_taken {
             NotTaken::Unchecked => Denied::PasswordUnchecked.into(),
             NotTaken::Rejected(rejected) => rejected,
+        }
+    }
+}
+
+impl From<NotHeld> for Rejected {
+    fn from(not_held: NotHeld) -> Self {
+        match not_held {
+            NotHeld::TooMany => too_many_rooms(),
+            NotHeld::Unavailable => unavailable(),
         }
     }
 }

@@ -18,8 +18,7 @@ use crate::{
 
 /// What the log has of `change`, which was decided at `at`; `word` is for those whom it unseats.
 pub fn entry(cause: &Cause, at: SystemTime, change: &Change, word: Option<&Word>) -> Vec<u8> {
-    let word = word.map(|Word { code, text, ends }| pb::Word {
-        code: code.clone(),
+    let word = word.map(|Word { text, ends }| pb::Word {
         text: text.as_ref().map(ToString::to_string),
         ends: *ends,
     });
@@ -33,9 +32,9 @@ pub fn entry(cause: &Cause, at: SystemTime, change: &Change, word: Option<&Word>
 /// [`StoredError`], if they tell of no change.
 pub fn read_entry(bytes: &[u8]) -> Result<StoredEntry<Change>, StoredError> {
     let pb::RoomEntry { at, cause, change, word } = message(bytes)?;
-    let word = word.map(|pb::Word { code, text, ends }| {
+    let word = word.map(|pb::Word { text, ends }| {
         let text = text.map(Arc::from);
-        Word { code, text, ends }
+        Word { text, ends }
     });
     let what = change.ok_or(StoredError::NewerRelease("a kind of change"))?;
     Ok(StoredEntry {
