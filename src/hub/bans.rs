@@ -94,7 +94,8 @@ impl Hub {
     ) -> Result<(), NotBanned> {
         match &self.fleet {
             None => Ok(self.bans.commit(self, command, cause, SystemTime::now())?),
-            Some(fleet) => self.commit_shared_bans(fleet, command, cause).await,
+            // In a box: most servers stand alone.
+            Some(fleet) => Box::pin(self.commit_shared_bans(fleet, command, cause)).await,
         }
     }
 

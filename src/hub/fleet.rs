@@ -171,10 +171,10 @@ impl Hub {
     pub(super) async fn run_fleet(self: &Arc<Self>) {
         let Some(fleet) = &self.fleet else { return pending().await };
         tokio::join!(
-            self.follow(fleet),
-            self.live(fleet),
+            Box::pin(self.follow(fleet)),
+            Box::pin(self.live(fleet)),
             self.work(fleet),
-            self.end_what_is_due_in_the_fleet(fleet)
+            Box::pin(self.end_what_is_due_in_the_fleet(fleet))
         );
     }
 
@@ -208,7 +208,7 @@ impl Hub {
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,
             Job::Move { from, to } => self.move_seats(from, to).await,
-            Job::Answer { to, question } => self.answer(fleet, to, question).await,
+            Job::Answer { to, question } => self.answer(fleet, to, question),
         }
     }
 }

@@ -117,7 +117,7 @@ impl Hub {
         Ok(())
     }
 
-    pub(super) async fn answer(&self, fleet: &Fleet, to: Incarnation, question: Question) {
+    pub(super) fn answer(&self, fleet: &Fleet, to: Incarnation, question: Question) {
         let Question { id, what } = question;
         let clients = match what {
             Asked::ToEveryone(pb::ToEveryone { text, but }) => {
@@ -149,7 +149,7 @@ impl Hub {
         let Some(fleet) = &self.fleet else { return 0 };
         let but = but.iter().map(|id| u128::from(*id).to_be_bytes().to_vec()).collect();
         let what = Asked::ToEveryone(pb::ToEveryone { text: frame.as_str().to_owned(), but });
-        let answers = fleet.ask_all(what).await;
+        let answers = Box::pin(fleet.ask_all(what)).await;
         answers.into_iter().map(|answer| usize::try_from(answer.clients).unwrap_or(0)).sum()
     }
 }
