@@ -37,7 +37,10 @@ mod running;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod admin;
 mod breaks;
 mod browsers;
 mod deaths;
+mod hosts;
 mod races;
+mod tutorial;
