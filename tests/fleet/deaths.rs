@@ -3,18 +3,14 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use serde_json::json;
-use signalpost::admin::pb::{
-    CreateRoomRequest, Event, WatchEventsRequest, admin_service_client::AdminServiceClient,
-    event::What, watch_events_request::Start, watch_events_response,
-};
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, transport::Channel};
 
 use crate::{
     fleet::{Fleet, LEASE, ids, in_time},
     redis::Kind,
     support::{Client, within},
+    watching::{Watcher, come_and_go, end},
 };
 
 on_both_kinds![
@@ -49,7 +45,7 @@ async fn what_a_killed_node_seated_is_free_within_its_lease_and_all_are_told_onc
     let enough = CancellationToken::new();
     let mut churn = JoinSet::new();
     for node in [0, 0, 1, 1] {
-        churn.spawn(come_and_go(fleet.client(node).await, enough.clone()));
+        churn.spawn(come_and_go(fleet.client(node).await, 0, enough.clone()));
     }
 
     let killed = Instant::now();
@@ -79,8 +75,7 @@ async fn what_a_killed_node_seated_is_free_within_its_lease_and_all_are_told_onc
 
     let (ended, mut follower) = within(losing).await.unwrap();
     assert!(ended.is_err(), "its node died");
-    let end = CreateRoomRequest { room_id: "end".into(), ..Default::default() };
-    fleet.admin(1).await.create_room(end).await.unwrap();
+    end(&fleet).await;
     follower.follow(&mut fleet.admin(0).await).await.unwrap();
     let (ended, steady) = within(watching).await.unwrap();
     ended.unwrap();
@@ -102,46 +97,6 @@ async fn lost(member: &mut Client, count: usize) -> BTreeSet<String> {
         assert!(lost.insert(news["clientId"].as_str().unwrap().to_owned()), "twice: {news}");
     }
     lost
-}
-
-async fn come_and_go(mut client: Client, enough: CancellationToken) {
-    while !enough.is_cancelled() {
-        client.join("churn").await;
-        client.ask(json!({"type": "leave", "roomId": "churn"})).await;
-    }
-}
-
-/// An administrator's program that keeps its cursor.
-#[derive(Default)]
-struct Watcher {
-    seen: Vec<Event>,
-    cursor: String,
-}
-
-impl Watcher {
-    async fn stands_before_everything(&mut self, admin: &mut AdminServiceClient<Channel>) {
-        let watched = admin.watch_events(WatchEventsRequest::default());
-        let mut events = within(watched).await.unwrap().into_inner();
-        self.cursor = within(events.message()).await.unwrap().unwrap().cursor;
-    }
-
-    /// Goes on where it stood, until room `end` is made or the stream breaks.
-    async fn follow(&mut self, admin: &mut AdminServiceClient<Channel>) -> Result<(), Status> {
-        let start = Some(Start::Cursor(self.cursor.clone()));
-        let request = WatchEventsRequest { start, ..Default::default() };
-        let mut events = within(admin.watch_events(request)).await?.into_inner();
-        loop {
-            let told = within(events.message()).await?.expect("it ends with a status");
-            self.cursor = told.cursor;
-            if let Some(watch_events_response::What::Event(event)) = told.what {
-                let ends = event.room_id == "end" && matches!(event.what, Some(What::Created(_)));
-                self.seen.push(event);
-                if ends {
-                    return Ok(());
-                }
-            }
-        }
-    }
 }
 
 async fn a_node_that_stood_still_for_longer_than_its_lease_has_no_ghosts(kind: Kind) {

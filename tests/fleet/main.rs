@@ -44,3 +44,4 @@ mod deaths;
 mod hosts;
 mod races;
 mod tutorial;
+mod watching;
