@@ -111,6 +111,9 @@ async fn outage(kind: Kind, with_data: bool) {
         said += 1;
     }
     within(refused).await.unwrap();
+    for node in &fleet.nodes {
+        assert!(!node.is_ready().await);
+    }
     if !with_data {
         fleet.redis.forget();
     }
@@ -119,6 +122,7 @@ async fn outage(kind: Kind, with_data: bool) {
     let mut newcomers = Vec::new();
     for node in 0..3 {
         newcomers.push(seated_again(&fleet, node).await);
+        assert!(fleet.nodes[node].is_ready().await);
     }
     let sitting = in_time(LEASE * 10, async || settled(&fleet, &newcomers, &gone).await).await;
     for (mut member, name) in [(a, "a"), (b, "b"), (c, "c"), (d, "d")] {

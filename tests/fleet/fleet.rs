@@ -10,6 +10,8 @@ use std::{
 use signalpost::admin::pb::{GetRoomRequest, Room, admin_service_client::AdminServiceClient};
 use tempfile::TempDir;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
     sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
     task::JoinSet,
     time::{sleep, timeout},
@@ -157,6 +159,18 @@ impl Node {
     pub(crate) async fn admin(&self) -> AdminServiceClient<Channel> {
         let url = format!("http://{}", self.running.admin());
         within(AdminServiceClient::connect(url)).await.unwrap()
+    }
+
+    /// What it tells orchestrators.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let mut stream = TcpStream::connect(self.running.admin()).await.unwrap();
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        within(stream.read_to_string(&mut answer)).await.unwrap();
+        answer.starts_with("HTTP/1.1 200")
     }
 
     /// Stands still until it [goes on](Node::go_on), as a virtual machine does that is moved.
