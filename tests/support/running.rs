@@ -5,9 +5,10 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Lines},
+    fs::File,
+    io::{self, BufRead, BufReader, Lines, Read},
     net::{SocketAddr, TcpStream},
-    process::{Child, ChildStderr, Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 pub fn signalpost() -> Command {
@@ -25,15 +26,25 @@ pub fn anywhere() -> Command {
 pub struct Running {
     pub child: Child,
     pub greeting: Vec<String>,
-    log: Lines<BufReader<ChildStderr>>,
+    log: Lines<BufReader<Box<dyn Read + Send>>>,
 }
 
 impl Running {
     pub fn start(command: &mut Command) -> Self {
-        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Box::new(child.stderr.take().unwrap());
+        Self::greeted(child, log)
+    }
+
+    /// Its log goes to a file, and fills no pipe where nobody reads it.
+    pub fn logging_to(file: File, command: &mut Command) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(file).spawn().unwrap();
+        Self::greeted(child, Box::new(io::empty()))
+    }
+
+    fn greeted(mut child: Child, log: Box<dyn Read + Send>) -> Self {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = BufReader::new(log).lines();
         Self { child, greeting: lines.take(5).map(Result::unwrap).collect(), log }
     }
 

@@ -54,9 +54,9 @@ export async function startServer(args = [], address = "127.0.0.1:0", adminAddre
 
 /**
  * One server and one browser for all tests of a file. A page of open() goes after its test, and must not have complained.
- * @param {{ args?: string[], launch?: () => Promise<Browser> }} options
+ * @param {{ args?: string[], start?: () => Promise<Server>, launch?: () => Promise<Browser> }} options
  */
-export function useServerAndBrowser({ args = [], launch = launchBrowser } = {}) {
+export function useServerAndBrowser({ args = [], start = () => startServer(args), launch = launchBrowser } = {}) {
   /** @typedef {Awaited<ReturnType<typeof openPage>>} Opened */
   const setup = {
     server: /** @type {Server} */ ({}),
@@ -71,7 +71,7 @@ export function useServerAndBrowser({ args = [], launch = launchBrowser } = {}) 
   };
   before(async () => {
     // One after the other: a browser that nobody knows of would keep the process alive where the server does not start.
-    setup.server = await startServer(args);
+    setup.server = await start();
     setup.browser = await launch();
   });
   after(async () => {

@@ -1,32 +1,9 @@
-//! What the tutorial's server does, message by message, over real sockets.
-
-#![allow(
-    clippy::too_many_lines,
-    clippy::unwrap_used,
-    clippy::wildcard_enum_match_arm,
-    reason = "a test lists its cases, and panics where it fails"
-)]
-
-mod support;
+//! What the tutorial's server does, message by message, over real sockets: of one server, or of the nodes of a fleet,
+//! whichever [`Servers`] the module around this one has.
 
 use serde_json::{Value, json};
-use support::{Client, TestServer};
 
-#[tokio::test]
-async fn a_client_is_welcomed_under_a_name_of_its_own() {
-    let servers = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&servers, "turn:ann:secret@turn.example.org").unwrap();
-    let file = servers.path().display();
-    let server = TestServer::with(&format!("--ice-server-file {file} --ping-seconds 7"));
-    let (a, b) = (server.client().await, Client::connect(&server.url("/ws")).await);
-    assert_ne!(a.id, b.id);
-    let turn =
-        json!({"urls": ["turn:turn.example.org"], "username": "ann", "credential": "secret"});
-    assert_eq!(
-        a.welcome,
-        json!({"type": "welcome", "clientId": a.id, "protocol": 1, "heartbeatMs": 7000, "iceServers": [turn]})
-    );
-}
+use super::Servers;
 
 /// Later versions add fields, which the tutorial's clients ignore; what they know is as it was.
 fn assert_holds(message: &Value, expected: &Value) {
@@ -40,7 +17,7 @@ fn assert_holds(message: &Value, expected: &Value) {
 
 #[tokio::test]
 async fn joining_shows_who_is_there_in_join_order_and_tells_them() {
-    let server = TestServer::start();
+    let server = Servers::start().await;
     let mut a = server.client().await;
     a.say(json!({"type": "register", "userId": "ann", "displayName": "Ann"})).await;
     assert_eq!(a.hear().await, json!({"type": "registered", "userId": "ann"}));
@@ -66,7 +43,7 @@ async fn joining_shows_who_is_there_in_join_order_and_tells_them() {
 
 #[tokio::test]
 async fn payloads_arrive_byte_for_byte() {
-    let server = TestServer::start();
+    let server = Servers::start().await;
     let (mut a, mut b) = (server.member("r").await, server.member("r").await);
     a.hear_of("user-joined").await;
     let sdp = format!(r#"{{"type":"offer","sdp":"v=0\r\n{}"}}"#, "a=x\\r\\n".repeat(12_000));
@@ -93,7 +70,7 @@ async fn payloads_arrive_byte_for_byte() {
 
 #[tokio::test]
 async fn a_message_goes_to_the_room_without_its_sender_or_to_one() {
-    let server = TestServer::start();
+    let server = Servers::start().await;
     let (mut a, mut b) = (server.member("r").await, server.member("r").await);
     let (mut c, mut stranger) = (server.member("r").await, server.member("other").await);
     a.hear_of("user-joined").await;
@@ -118,7 +95,7 @@ async fn a_message_goes_to_the_room_without_its_sender_or_to_one() {
 
 #[tokio::test]
 async fn registering_again_shows_in_later_messages_and_to_room_mates() {
-    let server = TestServer::start();
+    let server = Servers::start().await;
     let (mut a, mut b) = (server.member("r").await, server.member("r").await);
     a.hear_of("user-joined").await;
     for (request, user_id, name) in [
@@ -143,7 +120,7 @@ async fn registering_again_shows_in_later_messages_and_to_room_mates() {
 
 #[tokio::test]
 async fn ten_seats_then_room_is_full_and_a_freed_seat_can_be_taken_at_once() {
-    let server = TestServer::start();
+    let server = Servers::start().await;
     let mut members = Vec::new();
     for _ in 0..10 {
         members.push(server.member("r").await);
@@ -166,7 +143,7 @@ async fn ten_seats_then_room_is_full_and_a_freed_seat_can_be_taken_at_once() {
 
 #[tokio::test]
 async fn joining_elsewhere_leaves_and_a_refusal_changes_nothing() {
-    let server = TestServer::with("--max-members 2");
+    let server = Servers::with("--max-members 2").await;
     let (mut a, mut b) = (server.member("first").await, server.member("first").await);
     a.hear_of("user-joined").await;
     let (_c, _d) = (server.member("full").await, server.member("full").await);
@@ -189,7 +166,7 @@ async fn joining_elsewhere_leaves_and_a_refusal_changes_nothing() {
 
 #[tokio::test]
 async fn joining_the_same_room_again_takes_a_new_seat() {
-    let server = TestServer::start();
+    let server = Servers::start().await;
     let (mut a, mut b) = (server.member("r").await, server.member("r").await);
     a.hear_of("user-joined").await;
     a.say(json!({"type": "join", "roomId": "r", "metadata": 2})).await;
@@ -203,7 +180,7 @@ async fn joining_the_same_room_again_takes_a_new_seat() {
 
 #[tokio::test]
 async fn leaving_a_room_that_one_is_not_in_is_ignored() {
-    let server = TestServer::start();
+    let server = Servers::start().await;
     let mut a = server.client().await;
     a.say(json!({"type": "leave", "roomId": "r"})).await;
     a.hears_nothing().await;
@@ -216,7 +193,7 @@ async fn leaving_a_room_that_one_is_not_in_is_ignored() {
 
 #[tokio::test]
 async fn however_a_connection_ends_the_others_hear_of_it() {
-    let server = TestServer::start();
+    let server = Servers::start().await;
     let mut a = server.member("r").await;
     let (mut orderly, abrupt) = (server.member("r").await, server.member("r").await);
     a.hear_of("user-joined").await;

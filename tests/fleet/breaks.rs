@@ -1,0 +1,170 @@
+//! Connections to Redis that break, and Redis itself that goes and comes back.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::{
+    task::{JoinHandle, JoinSet},
+    time::{Instant, interval},
+};
+
+use crate::{
+    fleet::{Fleet, LEASE, ids, in_time},
+    redis::Kind,
+    support::{Client, within},
+};
+
+on_both_kinds![
+    numbered_messages_pass_while_all_connections_to_redis_break,
+    redis_comes_back_with_its_data,
+    redis_comes_back_without_its_data,
+];
+
+/// Every 200 ms each connection to Redis is cut, while each of three members counts aloud to the others.
+async fn numbered_messages_pass_while_all_connections_to_redis_break(kind: Kind) {
+    const CUTS: usize = 40;
+    let fleet = Fleet::alone(kind).await;
+    let mut members = Vec::new();
+    for node in 0..3 {
+        members.push(fleet.member(node, "r").await);
+    }
+    let all: Vec<_> = members.iter().map(|member| member.id.clone()).collect();
+    for (nth, member) in members.iter_mut().enumerate() {
+        for _ in nth + 1..3 {
+            member.hear_of("user-joined").await;
+        }
+    }
+    let counting: JoinSet<_> =
+        members.into_iter().map(|member| count(member, all.clone(), CUTS * 20)).collect();
+    let mut time = interval(Duration::from_millis(200));
+    for _ in 0..CUTS {
+        time.tick().await;
+        fleet.redis.cut_connections().await;
+    }
+    // They sit there until all have heard everything.
+    let members = within(counting.join_all()).await;
+    assert_eq!(ids(&fleet.room(0, "r").await), all);
+    drop(members);
+}
+
+/// Says the numbers up to `last`, one each 10 ms, to all and to each by itself, and hears those of the others.
+async fn count(mut member: Client, all: Vec<String>, last: usize) -> Client {
+    let mut time = interval(Duration::from_millis(10));
+    let others: Vec<_> = all.into_iter().filter(|id| *id != member.id).collect();
+    // Of each other one: the next number that it says to all, and to this one.
+    let mut due = vec![[0; 2]; others.len()];
+    let mut next = 0;
+    while next < last || due.iter().flatten().any(|due| *due < last) {
+        tokio::select! {
+            _ = time.tick(), if next < last => {
+                member.say(json!({"type": "message", "content": [0, next]})).await;
+                for id in &others {
+                    let content = json!([1, next]);
+                    member.say(json!({"type": "message", "targetId": id, "content": content})).await;
+                }
+                next += 1;
+            }
+            news = member.hear() => {
+                assert_eq!(news["type"], "message", "{news}");
+                let from = others.iter().position(|id| news["fromId"] == **id).unwrap();
+                let stream = usize::try_from(news["content"][0].as_u64().unwrap()).unwrap();
+                assert_eq!(news["content"][1], due[from][stream], "{news}");
+                due[from][stream] += 1;
+            }
+        }
+    }
+    member
+}
+
+async fn redis_comes_back_with_its_data(kind: Kind) {
+    outage(kind, true).await;
+}
+
+async fn redis_comes_back_without_its_data(kind: Kind) {
+    outage(kind, false).await;
+}
+
+async fn outage(kind: Kind, with_data: bool) {
+    const OUTAGE: Duration = Duration::from_secs(5);
+    let mut fleet = Fleet::mortal(kind).await;
+    let (mut a, mut b) = (fleet.member(0, "r").await, fleet.member(0, "r").await);
+    let (c, d) = (fleet.member(1, "r").await, fleet.member(2, "r").await);
+    let leaver = fleet.member(0, "r").await;
+    while a.hear_of("user-joined").await["clientId"] != leaver.id {}
+    while b.hear_of("user-joined").await["clientId"] != leaver.id {}
+
+    fleet.redis.stop().await;
+    let stopped = Instant::now();
+    let refused = asked_in_vain(fleet.client(1).await);
+    let gone = leaver.id.clone();
+    leaver.vanish();
+    for member in [&mut a, &mut b] {
+        let left = member.hear().await;
+        assert_eq!((&left["type"], &left["clientId"]), (&json!("user-left"), &json!(gone)));
+    }
+    let mut said = 0;
+    while stopped.elapsed() < OUTAGE {
+        a.say(json!({"type": "offer", "targetId": b.id, "sdp": said})).await;
+        assert_eq!(b.hear().await["sdp"], said);
+        b.say(json!({"type": "message", "content": said})).await;
+        assert_eq!(a.hear().await["content"], said);
+        said += 1;
+    }
+    within(refused).await.unwrap();
+    for node in &fleet.nodes {
+        assert!(!node.is_ready().await);
+    }
+    if !with_data {
+        fleet.redis.forget();
+    }
+    fleet.redis.start_again().await;
+
+    let mut newcomers = Vec::new();
+    for node in 0..3 {
+        newcomers.push(seated_again(&fleet, node).await);
+        assert!(fleet.nodes[node].is_ready().await);
+    }
+    let sitting = in_time(LEASE * 10, async || settled(&fleet, &newcomers, &gone).await).await;
+    for (mut member, name) in [(a, "a"), (b, "b"), (c, "c"), (d, "d")] {
+        if sitting.contains(&member.id) {
+            newcomers[0].say(json!({"type": "offer", "targetId": member.id, "sdp": "still"})).await;
+            assert_eq!(member.hear_of("offer").await["fromId"], newcomers[0].id, "{name}");
+        } else {
+            assert_eq!(member.hear_of("removed").await["code"], "node-lost", "{name}");
+        }
+    }
+}
+
+/// A change cannot be made now: the client hears so, and when to ask again.
+fn asked_in_vain(mut client: Client) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let answer = client.ask(json!({"type": "join", "roomId": "r"})).await;
+        assert_eq!(answer["code"], "unavailable", "{answer}");
+        assert!(answer["retryAfterMs"].as_u64().is_some_and(|ms| ms > 0), "{answer}");
+    })
+}
+
+/// A newcomer to room `r`, which asks again for as long as it is told that this cannot be now.
+async fn seated_again(fleet: &Fleet, node: usize) -> Client {
+    let mut client = fleet.client(node).await;
+    in_time(LEASE * 15, async || {
+        let answer: Value = client.ask(json!({"type": "join", "roomId": "r"})).await;
+        assert!(answer["type"] == "joined" || answer["code"] == "unavailable", "{answer}");
+        (answer["type"] == "joined").then_some(())
+    })
+    .await;
+    client
+}
+
+/// Who sits in room `r`, once all nodes say the same: all newcomers, and not who went in the meantime.
+async fn settled(fleet: &Fleet, newcomers: &[Client], gone: &str) -> Option<Vec<String>> {
+    let mut shown = Vec::new();
+    for node in 0..3 {
+        let room = fleet.try_room(node, "r").await.ok()?;
+        shown.push(ids(&room).into_iter().map(str::to_owned).collect::<Vec<_>>());
+    }
+    let first = shown.pop().unwrap();
+    let whole = newcomers.iter().all(|newcomer| first.contains(&newcomer.id));
+    let agreed = shown.iter().all(|other| *other == first);
+    (agreed && whole && first.iter().all(|id| id != gone)).then_some(first)
+}

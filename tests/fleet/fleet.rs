@@ -1,0 +1,202 @@
+//! Three nodes and their Redis.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use signalpost::admin::pb::{GetRoomRequest, Room, admin_service_client::AdminServiceClient};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::{RwLock, RwLockReadGuard, RwLockWriteGuard},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tonic::{Response, Status, transport::Channel};
+
+use crate::{
+    redis::{Kind, Redis},
+    running::{Running, anywhere},
+    support::{Client, within},
+};
+
+/// How long a node's seats outlive it.
+pub(crate) const LEASE: Duration = Duration::from_secs(1);
+
+/// Tests that measure time, or take all that the machine has, have it for themselves.
+static MACHINE: RwLock<()> = RwLock::const_new(());
+
+#[expect(dead_code, reason = "held, not read")]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+/// Nodes are asked for by their place: 0, 1, 2. All is killed when dropped, and what the nodes logged is shown where
+/// the test failed.
+pub(crate) struct Fleet {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) redis: Redis,
+    folder: TempDir,
+    _turn: Turn,
+}
+
+impl Fleet {
+    pub(crate) async fn start(kind: Kind) -> Self {
+        Self::with(kind, "").await
+    }
+
+    pub(crate) async fn with(kind: Kind, flags: &str) -> Self {
+        Self::of(Turn::Shared(MACHINE.read().await), kind, flags).await
+    }
+
+    /// While nobody else uses the machine.
+    pub(crate) async fn alone(kind: Kind) -> Self {
+        Self::of(Turn::Alone(MACHINE.write().await), kind, "").await
+    }
+
+    /// Likewise; its nodes' seats outlive them by [`LEASE`] only.
+    pub(crate) async fn mortal(kind: Kind) -> Self {
+        let flags = format!("--node-lease-seconds {}", LEASE.as_secs());
+        Self::of(Turn::Alone(MACHINE.write().await), kind, &flags).await
+    }
+
+    async fn of(turn: Turn, kind: Kind, flags: &str) -> Self {
+        let (redis, folder) = (Redis::start(kind).await, tempfile::tempdir().unwrap());
+        let mut fleet = Self { nodes: Vec::new(), redis, folder, _turn: turn };
+        for name in ["a", "b", "c"] {
+            let log = fleet.folder.path().join(name);
+            fleet.nodes.push(Node::start(&log, &fleet.redis, flags));
+        }
+        fleet
+    }
+
+    pub(crate) async fn client(&self, node: usize) -> Client {
+        Client::connect(&self.nodes[node].url()).await
+    }
+
+    /// So many at one node.
+    pub(crate) async fn clients(&self, node: usize, count: usize) -> Vec<Client> {
+        let url = self.nodes[node].url();
+        let connect = |_| {
+            let url = url.clone();
+            async move { Client::connect(&url).await }
+        };
+        within((0..count).map(connect).collect::<JoinSet<_>>().join_all()).await
+    }
+
+    /// A client of this node that sits in `room` already.
+    pub(crate) async fn member(&self, node: usize, room: &str) -> Client {
+        let mut client = self.client(node).await;
+        client.join(room).await;
+        client
+    }
+
+    pub(crate) async fn admin(&self, node: usize) -> AdminServiceClient<Channel> {
+        self.nodes[node].admin().await
+    }
+
+    /// The room as each node shows it, by its place.
+    pub(crate) async fn room(&self, node: usize, name: &str) -> Room {
+        self.try_room(node, name).await.unwrap()
+    }
+
+    pub(crate) async fn try_room(&self, node: usize, name: &str) -> Result<Room, Status> {
+        let request = GetRoomRequest { room_id: name.to_owned() };
+        within(self.admin(node).await.get_room(request)).await.map(Response::into_inner)
+    }
+
+    /// On every node the same sit in the room, in the same order.
+    pub(crate) async fn agrees_on(&self, name: &str, members: &[&Client]) {
+        let expected: Vec<_> = members.iter().map(|member| &*member.id).collect();
+        for node in 0..self.nodes.len() {
+            let room = self.room(node, name).await;
+            assert_eq!(ids(&room), expected, "{name} on node {node}");
+        }
+    }
+}
+
+impl Drop for Fleet {
+    #[expect(clippy::print_stdout, reason = "as part of what a failed test says")]
+    fn drop(&mut self) {
+        if thread::panicking() {
+            for node in &self.nodes {
+                let log = fs::read_to_string(&node.log).unwrap_or_default();
+                let lines: Vec<_> = log.lines().collect();
+                println!("{}:", node.log.display());
+                println!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+            }
+        }
+    }
+}
+
+/// A process of its own.
+pub(crate) struct Node {
+    running: Running,
+    log: PathBuf,
+}
+
+impl Node {
+    fn start(log: &Path, redis: &Redis, flags: &str) -> Self {
+        let mut command = anywhere();
+        command.args(["--rate-limit", "0", "--max-connections-per-address", "10000"]);
+        command.args(redis.flags()).args(flags.split_whitespace());
+        let running = Running::logging_to(File::create(log).unwrap(), &mut command);
+        if running.greeting.len() < 5 {
+            panic!("a node does not start: {}", fs::read_to_string(log).unwrap());
+        }
+        Self { running, log: log.to_owned() }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}/", self.running.http())
+    }
+
+    pub(crate) async fn admin(&self) -> AdminServiceClient<Channel> {
+        let url = format!("http://{}", self.running.admin());
+        within(AdminServiceClient::connect(url)).await.unwrap()
+    }
+
+    /// What it tells orchestrators.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let mut stream = TcpStream::connect(self.running.admin()).await.unwrap();
+        stream
+            .write_all(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        within(stream.read_to_string(&mut answer)).await.unwrap();
+        answer.starts_with("HTTP/1.1 200")
+    }
+
+    /// Stands still until it [goes on](Node::go_on), as a virtual machine does that is moved.
+    pub(crate) fn pause(&self) {
+        self.running.signal("-STOP");
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.running.signal("-CONT");
+    }
+}
+
+/// Those who sit there, in join order.
+pub(crate) fn ids(room: &Room) -> Vec<&str> {
+    room.members.iter().map(|member| &*member.client_id).collect()
+}
+
+/// What only time brings, such as the end of an outage: asks anew until there is an answer.
+pub(crate) async fn in_time<T>(limit: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(limit, asking).await.expect("it does not come about")
+}

@@ -1,0 +1,164 @@
+//! Redis as processes of its own: one server, or a Cluster of three masters. They end when dropped.
+
+use std::{fs, io::ErrorKind, net::TcpListener, process::Stdio};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+
+use crate::support::within;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Standalone,
+    Cluster,
+}
+
+pub(crate) struct Redis {
+    kind: Kind,
+    servers: Vec<Server>,
+}
+
+impl Redis {
+    pub(crate) async fn start(kind: Kind) -> Self {
+        let mut servers = Vec::new();
+        for _ in 0..if kind == Kind::Cluster { 3 } else { 1 } {
+            servers.push(Server::anywhere(kind).await);
+        }
+        let mut redis = Self { kind, servers };
+        if kind == Kind::Cluster {
+            let addresses = redis.servers.iter().map(|server| format!("127.0.0.1:{}", server.port));
+            let make = ["--cluster-yes", "--cluster", "create"].map(str::to_owned);
+            cli(make.into_iter().chain(addresses)).await;
+            redis.is_whole().await;
+        }
+        redis
+    }
+
+    /// What a node needs to find it.
+    pub(crate) fn flags(&self) -> Vec<String> {
+        let url = format!("redis://127.0.0.1:{}", self.servers[0].port);
+        let mut flags = vec!["--redis-url".to_owned(), url];
+        if self.kind == Kind::Cluster {
+            flags.push("--redis-cluster".to_owned());
+        }
+        flags
+    }
+
+    /// Stops it as an operator would: everything is on its disk then.
+    pub(crate) async fn stop(&mut self) {
+        for server in &mut self.servers {
+            let id = server.process.id().unwrap().to_string();
+            let told = Command::new("kill").args(["-TERM", &id]).status().await;
+            assert!(told.unwrap().success());
+        }
+        for server in &mut self.servers {
+            within(server.process.wait()).await.unwrap();
+        }
+    }
+
+    /// Removes what it knew, while it is stopped. A Cluster still knows its masters.
+    pub(crate) fn forget(&mut self) {
+        for server in &self.servers {
+            fs::remove_dir_all(server.folder.path().join("appendonlydir")).unwrap();
+        }
+    }
+
+    /// After a stop.
+    pub(crate) async fn start_again(&mut self) {
+        for server in &mut self.servers {
+            (server.process, server.log) = spawn(self.kind, server.port, &server.folder);
+            assert!(server.says("Ready to accept connections").await, "it does not start again");
+        }
+        if self.kind == Kind::Cluster {
+            self.is_whole().await;
+        }
+    }
+
+    /// Ends every connection to it.
+    pub(crate) async fn cut_connections(&self) {
+        for server in &self.servers {
+            let kill = format!("-p {} CLIENT KILL TYPE normal SKIPME yes", server.port);
+            cli(kill.split(' ').map(str::to_owned)).await;
+        }
+    }
+
+    async fn is_whole(&mut self) {
+        for server in &mut self.servers {
+            assert!(server.says("Cluster state changed: ok").await, "the cluster is not whole");
+        }
+    }
+}
+
+struct Server {
+    port: u16,
+    folder: TempDir,
+    process: Child,
+    log: Lines<BufReader<ChildStdout>>,
+}
+
+impl Server {
+    async fn anywhere(kind: Kind) -> Self {
+        // Somebody else may take the port in between.
+        for _ in 0..10 {
+            let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+            let (process, log) = spawn(kind, port, &folder);
+            let mut server = Self { port, folder, process, log };
+            if server.says("Ready to accept connections").await {
+                return server;
+            }
+        }
+        panic!("redis-server does not start on any of ten free ports; run it by hand to see why");
+    }
+
+    /// Waits until it logs these words. False: it ended before it did.
+    async fn says(&mut self, words: &str) -> bool {
+        while let Some(line) = within(self.log.next_line()).await.unwrap() {
+            if line.contains(words) {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+fn spawn(kind: Kind, port: u16, folder: &TempDir) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut command = Command::new("redis-server");
+    command.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
+    command.args(["--appendonly", "yes", "--save", "", "--dir"]).arg(folder.path());
+    if kind == Kind::Cluster {
+        command.args(["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]);
+    }
+    let spawned = command.stdout(Stdio::piped()).kill_on_drop(true).spawn();
+    let mut process = spawned.unwrap_or_else(|error| panic!("{}", missing(&error)));
+    let log = BufReader::new(process.stdout.take().unwrap()).lines();
+    (process, log)
+}
+
+async fn cli(arguments: impl Iterator<Item = String>) {
+    let output = within(Command::new("redis-cli").args(arguments).output()).await;
+    let output = output.unwrap_or_else(|error| panic!("{}", missing(&error)));
+    assert!(output.status.success(), "{output:?}");
+}
+
+fn missing(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            "redis-server and redis-cli are missing: install redis-server, 7 or \
+                                newer; tests/all.sh does so"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// One that is free, as is the one of a Cluster's own talk, 10,000 above. Both are below those that the system gives
+/// to connections.
+fn free_port() -> u16 {
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(10_000..22_000))
+        .find(|port| free(port) && free(&(port + 10_000)))
+        .unwrap()
+}
