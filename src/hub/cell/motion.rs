@@ -166,6 +166,11 @@ impl Word {
         Self { code, text: text.map(Into::into), ending: None }
     }
 
+    /// For whom others gave up the seat, since this server was away from its fleet.
+    pub(super) fn node_lost() -> Self {
+        Self::new(Code::NodeLost, None).and(Ending::NodeLost)
+    }
+
     pub(in crate::hub) fn text(&self) -> Option<Arc<str>> {
         self.text.clone()
     }
