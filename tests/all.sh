@@ -48,6 +48,7 @@ install_missing() {
   command -v chromium >/dev/null || packages+=(chromium)
   command -v valgrind >/dev/null || packages+=(valgrind)
   command -v turnserver >/dev/null || packages+=(coturn)
+  command -v redis-server >/dev/null || packages+=(redis-server)
   # Where it is often no part of the PATH.
   [ -x /usr/sbin/nginx ] || packages+=(nginx)
   [ -x /usr/sbin/haproxy ] || packages+=(haproxy)

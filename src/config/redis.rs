@@ -26,8 +26,9 @@ const USUAL_PORT: u16 = 6379;
 #[expect(missing_docs, reason = "a text here would take the place of the command's own in --help")]
 #[derive(Debug, Clone, Args)]
 pub struct RedisFlags {
-    /// The Redis (7 or newer, or Valkey) through which servers share their rooms: redis://[USER@]HOST[:PORT][/NUMBER],
-    /// or rediss:// for TLS. All that name the same one and the same prefix are one fleet.
+    /// The Redis (7 or newer, or Valkey) through which servers share their rooms:
+    /// `redis://[USER@]HOST[:PORT][/NUMBER]`, or rediss:// for TLS. All that name the same one and the same prefix are
+    /// one fleet.
     ///
     /// Default: none. The server stands alone.
     #[arg(long, env = "SIGNALPOST_REDIS_URL", value_name = "URL", value_parser = Unrepeated)]

@@ -11,7 +11,10 @@ local settles, entries = tonumber(ARGV[7]), tonumber(ARGV[8])
 local written, deleted = tonumber(ARGV[9]), tonumber(ARGV[10])
 
 local known = redis.call('HMGET', meta, 'epoch', 'head')
-if known[1] ~= ARGV[1] or redis.call('EXISTS', lease) == 0 then
+if known[1] ~= ARGV[1] then
+    return {'other-epoch'}
+end
+if redis.call('EXISTS', lease) == 0 then
     return {'not-live'}
 end
 local version = redis.call('HGET', state, 'v') or '0-0'
@@ -39,25 +42,25 @@ for _ = 1, entries do
 end
 redis.call('HSET', meta, 'head', head)
 
+-- Lua unpacks no more than some thousand at once.
+local function in_parts(command, first, last)
+    for part = first, last, 2000 do
+        redis.call(command, state, unpack(ARGV, part, math.min(part + 1999, last)))
+    end
+end
 if exists then
-    redis.call('HSET', state, 'v', version)
-    if settles > 0 then
-        redis.call('HSET', state, 's', reply[settles + 1])
-    end
-    for _ = 1, written do
-        redis.call('HSET', state, ARGV[at], ARGV[at + 1])
-        at = at + 2
-    end
-    for _ = 1, deleted do
-        redis.call('HDEL', state, ARGV[at])
-        at = at + 1
-    end
+    local settled = settles > 0 and {'s', reply[settles + 1]} or {}
+    redis.call('HSET', state, 'v', version, unpack(settled))
+    in_parts('HSET', at, at + 2 * written - 1)
+    in_parts('HDEL', at + 2 * written, at + 2 * written + deleted - 1)
 else
     redis.call('DEL', state)
-    at = at + 2 * written + deleted
 end
-if room ~= '' then
-    redis.call(exists and 'ZADD' or 'ZREM', names, unpack(exists and {0, room} or {room}))
+at = at + 2 * written + deleted
+if room ~= '' and not exists then
+    redis.call('ZREM', names, room)
+elseif room ~= '' and ARGV[2] == '0-0' then
+    redis.call('ZADD', names, 0, room)
 end
 for server = 6, #KEYS do
     redis.call(ARGV[at] == '1' and 'SADD' or 'SREM', KEYS[server], room)

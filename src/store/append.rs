@@ -54,8 +54,10 @@ pub enum Appended {
     At(Vec<Position>),
     /// Nothing was done: this is the version by now.
     Conflict(Position),
-    /// Nothing was done: whoever appends has no lease, or knows an older epoch.
+    /// Nothing was done: whoever appends has no lease.
     NotLive,
+    /// Nothing was done: it is not the log that whoever appends knows. [`Store::reopen`] looks at it anew.
+    OtherEpoch,
 }
 
 impl Store {
@@ -98,6 +100,7 @@ impl Store {
             (Some("at"), _) => Ok(Appended::At(positions)),
             (Some("conflict"), [version]) => Ok(Appended::Conflict(*version)),
             (Some("not-live"), []) => Ok(Appended::NotLive),
+            (Some("other-epoch"), []) => Ok(Appended::OtherEpoch),
             _ => Err(strange()),
         }
     }

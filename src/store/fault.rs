@@ -22,7 +22,9 @@ pub enum StartError {
     #[error(transparent)]
     Password(#[from] BadRedisPassword),
     /// It does not answer.
-    #[error("--redis-url {url}: {why}; is Redis there, and reachable from here?")]
+    #[error(
+        "--redis-url {url}: {why}; is Redis there, reachable from here, and with TLS only where it is rediss://?"
+    )]
     Unreachable {
         /// The setting.
         url: RedisUrl,

@@ -3,7 +3,15 @@
 
 mod slots;
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::select_ok;
 use parking_lot::Mutex;
@@ -32,8 +40,15 @@ pub(crate) struct Link {
     tls: bool,
     timeout: Duration,
     /// None where one server has all.
-    slots: Option<tokio::sync::Mutex<Slots>>,
+    cluster: Option<Cluster>,
     lines: Mutex<HashMap<Server, Arc<Line>>>,
+}
+
+#[derive(Default)]
+struct Cluster {
+    /// Looked up by one at a time, for all who wait.
+    slots: tokio::sync::Mutex<Slots>,
+    is_stale: AtomicBool,
 }
 
 /// A script for Redis, which servers know by a hash.
@@ -72,7 +87,7 @@ impl Link {
             login,
             tls: url.tls,
             timeout,
-            slots: is_cluster.then(tokio::sync::Mutex::default),
+            cluster: is_cluster.then(Cluster::default),
             lines: Mutex::default(),
         }
     }
@@ -131,7 +146,7 @@ impl Link {
     /// # Errors
     /// [`StoreError`].
     pub(crate) async fn dedicated(&self, key: &str) -> Result<Dedicated, StoreError> {
-        self.look_up_anew().await;
+        self.look_up_anew();
         let server = self.server_of(key, Instant::now() + self.timeout).await?;
         Ok(Dedicated::connect(&self.info(&server), self.timeout).await?)
     }
@@ -145,20 +160,20 @@ impl Link {
                 Err(Fault::Refused(error)) => error,
                 Err(fault) => {
                     // Another one may have taken its place.
-                    self.look_up_anew().await;
+                    self.look_up_anew();
                     return Err(fault);
                 }
             };
             // Whoever refuses has done nothing.
             match Elsewhere::of(&error, &server) {
                 Some(Elsewhere::Moved(other)) => {
-                    self.look_up_anew().await;
+                    self.look_up_anew();
                     (server, asking) = (other, false);
                 }
                 Some(Elsewhere::Moving(other)) => (server, asking) = (other, true),
                 Some(Elsewhere::Soon) if Instant::now() + AGAIN < deadline => {
                     sleep(AGAIN).await;
-                    self.look_up_anew().await;
+                    self.look_up_anew();
                     (server, asking) = (self.server_of(key, deadline).await?, false);
                 }
                 _ => return Err(Fault::Refused(error)),
@@ -166,18 +181,20 @@ impl Link {
         }
     }
 
-    async fn look_up_anew(&self) {
-        if let Some(slots) = &self.slots {
-            *slots.lock().await = Slots::default();
+    fn look_up_anew(&self) {
+        if let Some(cluster) = &self.cluster {
+            cluster.is_stale.store(true, Ordering::Relaxed);
         }
     }
 
     async fn server_of(&self, key: &str, deadline: Instant) -> Result<Server, Fault> {
-        let Some(slots) = &self.slots else { return Ok(self.seed.clone()) };
+        let Some(cluster) = &self.cluster else { return Ok(self.seed.clone()) };
         let found = async {
-            let mut slots = slots.lock().await;
-            if slots.master_of(key).is_none() {
-                *slots = self.slots_now(deadline).await?;
+            let mut slots = cluster.slots.lock().await;
+            let is_stale = cluster.is_stale.swap(false, Ordering::Relaxed);
+            if is_stale || slots.master_of(key).is_none() {
+                let now = self.slots_now(deadline).await;
+                *slots = now.inspect_err(|_| self.look_up_anew())?;
             }
             let nobody = || Fault::NotSent("no server of the Redis Cluster has the key".into());
             slots.master_of(key).cloned().ok_or_else(nobody)

@@ -16,6 +16,7 @@ use super::{
 use crate::config::{RedisFlags, RedisUrl};
 
 static OPEN: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("open.lua")));
+static EPOCH: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("epoch.lua")));
 
 /// What is kept, and how. Releases that keep things in another way have another number.
 const FORMAT: u32 = 1;
@@ -70,6 +71,21 @@ impl Store {
                 Err(StoreError::Unavailable("another program has its keys now".into()))
             }
         }
+    }
+
+    /// Gives the log another [epoch](Store::epoch), for whoever sees that it has lost what was in it. Where another server
+    /// has done so since `seen`, that counts. Returns the one that it has now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn renew_epoch(&self, seen: u64) -> Result<u64, StoreError> {
+        let Shared { link, keys, epoch, .. } = &*self.0;
+        let fresh = fastrand::u64(1..);
+        let add = |command: &mut redis::Cmd| _ = command.arg(seen).arg(fresh);
+        let now: Option<u64> = link.run(&EPOCH, &[&keys.meta], add).await?;
+        let Some(now) = now else { return self.reopen().await };
+        epoch.store(now, Ordering::Relaxed);
+        Ok(now)
     }
 
     async fn look(&self) -> Result<Kept, StoreError> {
