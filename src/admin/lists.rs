@@ -36,7 +36,7 @@ const BAN_FIELDS: &[Field] =
     &[("room_id", Kind::Text), ("user_id", Kind::Text), ("address", Kind::Text)];
 
 impl Service {
-    pub(super) fn list_of_rooms(
+    pub(super) async fn list_of_rooms(
         &self,
         request: &pb::ListRoomsRequest,
     ) -> Result<pb::ListRoomsResponse, Problem> {
@@ -46,7 +46,8 @@ impl Service {
         let Wanted { pages, max, after, filter } = wanted;
         let begins = filter.equal("room_id").or_else(|| filter.prefix_of("room_id"));
         let keep = |room: &Summary| filter.matches(|field| room_field(room, field));
-        let (rooms, more) = self.hub.rooms(after.as_ref(), max, begins.unwrap_or(""), keep);
+        let rooms = self.hub.rooms(after.as_ref(), max, begins.unwrap_or(""), keep);
+        let (rooms, more) = rooms.await?;
         Ok(pb::ListRoomsResponse {
             next_page_token: more.map(|last| pages.token(&last)).unwrap_or_default(),
             rooms: rooms.iter().map(|room| room::room(room, self.etags)).collect(),

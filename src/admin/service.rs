@@ -51,7 +51,7 @@ impl AdminService for Service {
         &self,
         request: Request<pb::ListRoomsRequest>,
     ) -> Answer<pb::ListRoomsResponse> {
-        self.answer(self.list_of_rooms(request.get_ref())?)
+        self.answer(self.list_of_rooms(request.get_ref()).await?)
     }
 
     async fn get_room(&self, request: Request<pb::GetRoomRequest>) -> Answer<pb::Room> {
@@ -197,6 +197,7 @@ impl AdminService for Service {
     ) -> Answer<Self::WatchEventsStream> {
         let place = self.watchers.take(1);
         let too_many = || Problem::new(Reason::TooManyWatchers, "too many watchers");
+        self.watching.reach(request.get_ref()).await?;
         let stream = self.watching.events(request.get_ref(), place.ok_or_else(too_many)?)?;
         Ok(Response::new(Box::pin(stream)))
     }

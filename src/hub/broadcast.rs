@@ -79,7 +79,7 @@ impl Hub {
         frame: Frame,
         excluded: &BTreeSet<ClientId>,
     ) -> Result<usize, NotFound> {
-        let cell = self.find(room_id).await?.ok_or(NotFound::Room)?;
+        let cell = self.find_now(room_id).await?.ok_or(NotFound::Room)?;
         let (here, away) = cell.announce(frame, |id| excluded.contains(&id))?;
         let Some(away) = away else { return Ok(here) };
         let whom = Whom { but: Some(excluded), ..Whom::default() };

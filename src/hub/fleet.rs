@@ -6,6 +6,7 @@ mod follow;
 mod hold;
 mod letters;
 mod life;
+mod rooms;
 
 use std::{
     collections::HashMap,

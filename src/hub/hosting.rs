@@ -38,6 +38,7 @@ impl Hub {
     /// # Errors
     /// [`NotFound::Room`].
     pub async fn waiting(&self, room_id: &RoomId) -> Result<Vec<Waiter>, NotFound> {
+        self.catch_up().await?;
         let cell = self.find(room_id).await?.ok_or(NotFound::Room)?;
         cell.waiting().ok_or(NotFound::Room)
     }
