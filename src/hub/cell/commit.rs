@@ -114,7 +114,8 @@ impl Inner {
             return former.outbox.end(Ending::TakenOver);
         }
         let lost = (reason == LeaveReason::NodeLost).then(Word::node_lost);
-        let Some(Word { code, text, ending }) = lost.as_ref().or(word.filter(|_| reason.is_others()))
+        let Some(Word { code, text, ending }) =
+            lost.as_ref().or(word.filter(|_| reason.is_others()))
         else {
             return;
         };
