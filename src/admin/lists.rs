@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ban::{Ban, BanId, Subject},
-    hub::Report,
+    hub::{Listed, Report},
     id::{ClientId, RoomId},
     room::Summary,
 };
@@ -54,7 +54,7 @@ impl Service {
         })
     }
 
-    pub(super) fn list_of_clients(
+    pub(super) async fn list_of_clients(
         &self,
         request: &pb::ListClientsRequest,
     ) -> Result<pb::ListClientsResponse, Problem> {
@@ -63,10 +63,11 @@ impl Service {
             Wanted::read("ListClients", CLIENT_FIELDS, *page_size, page_token, filter)?;
         let Wanted { pages, max, after, filter } = wanted;
         let keep = |client: &Report| filter.matches(|field| client_field(client, field));
-        let (clients, more) = self.hub.clients(after, max, keep);
+        let Listed { clients, more, silent } = self.hub.clients_anywhere(after, max, keep).await?;
         Ok(pb::ListClientsResponse {
             next_page_token: more.map(|last| pages.token(&last)).unwrap_or_default(),
             clients: clients.iter().map(client::client).collect(),
+            unanswered_nodes: silent.iter().map(ToString::to_string).collect(),
         })
     }
 

@@ -92,11 +92,11 @@ impl AdminService for Service {
         &self,
         request: Request<pb::ListClientsRequest>,
     ) -> Answer<pb::ListClientsResponse> {
-        self.answer(self.list_of_clients(request.get_ref())?)
+        self.answer(self.list_of_clients(request.get_ref()).await?)
     }
 
     async fn get_client(&self, request: Request<pb::GetClientRequest>) -> Answer<pb::Client> {
-        Ok(Response::new(self.client(request.get_ref())?))
+        Ok(Response::new(self.client(request.get_ref()).await?))
     }
 
     async fn disconnect_client(

@@ -2,11 +2,14 @@
 
 mod anew;
 mod bans;
+mod clients;
 mod drive;
 mod follow;
 mod hold;
 mod letters;
 mod life;
+mod questions;
+mod report;
 mod rooms;
 
 use std::{
@@ -34,6 +37,7 @@ use crate::{
     store::{Entry, Loaded, Store, StoreError, Subject},
 };
 pub use bans::NotBanned;
+pub use clients::Listed;
 use life::Life;
 pub(super) use {
     hold::{Held, NotHeld},
@@ -226,7 +230,7 @@ impl Hub {
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,
             Job::Move { from, to } => self.move_seats(from, to).await,
-            Job::Answer { to, question } => self.answer(fleet, to, question),
+            Job::Answer { to, question } => self.answer(fleet, to, question).await,
         }
     }
 }

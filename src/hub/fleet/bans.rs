@@ -160,7 +160,7 @@ impl Hub {
         if ban.host.is_none() {
             self.enforce(by, ban, |client| client.is_met_by(ban)).await;
         }
-        fleet.reply(waits, stored::pb::Answer { id: question, clients: 0 });
+        fleet.reply(waits, stored::pb::Answer { id: question, ..Default::default() });
     }
 
     /// Ends the bans that hosts of a room made which has ended by this cause.
