@@ -115,11 +115,8 @@ impl Inner {
             return former.outbox.end(Ending::TakenOver);
         }
         let lost = (reason == LeaveReason::NodeLost).then(Word::node_lost);
-        let Some(Word { code, text, ending }) =
-            lost.as_ref().or(word.filter(|_| reason.is_others()))
-        else {
-            return;
-        };
+        let given = word.filter(|_| reason.is_others());
+        let Some(Word { code, text, ending }) = lost.as_ref().or(given) else { return };
         let word = Entry::Frame(removed(*code, text.as_deref(), Some(self.room.id())));
         let heard = match ending {
             // Under the room's lock, so that it takes no other seat first.
