@@ -332,13 +332,18 @@ async fn accept(listener: TcpListener, entrance: Entrance, http: Arc<Http>) {
     }
 }
 
-/// Balancers send nobody to a server that is being drained.
+/// Balancers send nobody to a server that is being drained, or cannot reach what its fleet shares.
 async fn show_health(hub: Arc<Hub>, health: Health) {
-    let mut drain = hub.draining();
-    // The hub outlives this.
-    while drain.changed().await.is_ok() {
+    let (mut drain, mut in_reach) = (hub.draining(), hub.fleet_in_reach());
+    loop {
+        tokio::select! {
+            Ok(()) = drain.changed() => {}
+            Ok(()) = in_reach.changed() => {}
+            else => return,
+        }
         let stage = drain.borrow_and_update().stage;
-        health.set(matches!(stage, Stage::Serving | Stage::Cancelled)).await;
+        let takes_clients = matches!(stage, Stage::Serving | Stage::Cancelled);
+        health.set(takes_clients && *in_reach.borrow_and_update()).await;
     }
 }
 

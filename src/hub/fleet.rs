@@ -6,6 +6,7 @@ mod follow;
 mod hold;
 mod letters;
 mod life;
+mod reach;
 
 use std::{
     collections::HashMap,
@@ -46,6 +47,8 @@ pub struct Fleet {
     life: RwLock<Arc<Life>>,
     /// What it is called, for those who wait for another name.
     names: watch::Sender<Incarnation>,
+    /// Whether Redis answers.
+    in_reach: watch::Sender<bool>,
     /// How far the log was followed.
     followed: watch::Sender<Position>,
     /// What Redis' clock is ahead of this one, in nanoseconds.
@@ -101,6 +104,7 @@ impl Fleet {
             store,
             lease,
             names: watch::Sender::new(life.node),
+            in_reach: watch::Sender::new(true),
             life: RwLock::new(Arc::new(life)),
             followed: watch::Sender::new(head),
             ahead: AtomicI64::new(0),

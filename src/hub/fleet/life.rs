@@ -57,14 +57,21 @@ impl Fleet {
         let mut heart = interval(self.lease / HEARTBEATS);
         heart.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut well_since = Instant::now();
+        let mut renewed_at = Instant::now();
         loop {
             heart.tick().await;
             match self.store.renew(node, self.lease).await {
-                Ok(true) => {}
+                Ok(true) => {
+                    renewed_at = Instant::now();
+                    self.is_reached(true);
+                }
                 Ok(false) => return,
                 Err(error) => {
                     tracing::debug!(%error, "the lease was not renewed");
                     well_since = Instant::now();
+                    if renewed_at.elapsed() >= self.lease {
+                        self.is_reached(false);
+                    }
                 }
             }
             // Where Redis was away, all leases are over, and all servers are about to take others.
@@ -107,10 +114,15 @@ impl Hub {
             let next = loop {
                 match Life::begin(&fleet.store, fleet.lease).await {
                     Ok(next) => break Arc::new(next),
-                    Err(error) => tracing::debug!(%error, "no other lease yet"),
+                    Err(error) => {
+                        tracing::debug!(%error, "no other lease yet");
+                        fleet.is_reached(false);
+                    }
                 }
                 sleep(BACK_OFF).await;
             };
+            // Before anybody can come in.
+            fleet.is_reached(true);
             let (from, to) = (life.node, next.node);
             *fleet.life.write() = next;
             fleet.names.send_replace(to);
