@@ -249,12 +249,19 @@ impl Server {
             // Others run these tasks: what they have to say of the seats is not said yet.
             let _ = timeout(drain / 10, http.tasks.wait()).await;
         }
+        let left = || drain.saturating_sub(begun.elapsed()).max(drain / 10);
+        if timeout(left() / 2, hub.settle_with_fleet()).await.is_err() {
+            tracing::warn!("Redis did not take in time who left; others free these seats");
+        }
         // Watchers last, so that they see everyone leave. What they have not read by the end is lost for good.
         hub.end_empty();
         watching.cancel();
-        let left = drain.saturating_sub(begun.elapsed()).max(drain / 10);
-        if timeout(left, administering.join_next()).await.is_err() {
+        if timeout(left(), administering.join_next()).await.is_err() {
             tracing::warn!("some admin calls did not end in time");
+        }
+        parts.shutdown().await;
+        if !matches!(timeout(left(), hub.leave_fleet()).await, Ok(Ok(()))) {
+            tracing::warn!("Redis did not take the lease back; others wait for its end");
         }
     }
 }

@@ -6,6 +6,7 @@ mod follow;
 mod hold;
 mod letters;
 mod life;
+mod parting;
 mod reach;
 
 use std::{

@@ -22,7 +22,7 @@ use crate::{
 /// A server shows itself so often within the time of its lease.
 const HEARTBEATS: u32 = 5;
 /// How long to wait before Redis is asked again for another lease.
-const BACK_OFF: Duration = Duration::from_millis(100);
+pub(super) const BACK_OFF: Duration = Duration::from_millis(100);
 /// Rooms in which the seats of one server are freed at once.
 const REAPED_AT_ONCE: usize = 256;
 
@@ -169,6 +169,12 @@ impl Hub {
     /// Whether nothing of it is left.
     async fn reap_once(&self, fleet: &Fleet, node: Incarnation) -> Result<bool, StoreError> {
         let rooms = fleet.store.rooms_of(node).await?;
+        self.free_seats_in(fleet, node, &rooms).await;
+        fleet.store.buried(node).await
+    }
+
+    /// Frees what seats of a server are left in these rooms, once they have decided what was put before them earlier.
+    pub(super) async fn free_seats_in(&self, fleet: &Fleet, node: Incarnation, rooms: &[String]) {
         for some in rooms.chunks(REAPED_AT_ONCE) {
             let mut freed = Vec::with_capacity(some.len());
             for name in some {
@@ -180,6 +186,5 @@ impl Hub {
                 let _ = room.await;
             }
         }
-        fleet.store.buried(node).await
     }
 }
