@@ -2,6 +2,7 @@
 
 mod bans;
 mod drive;
+mod figures;
 mod follow;
 mod hold;
 mod letters;
@@ -34,6 +35,7 @@ use crate::{
     store::{Entry, Loaded, Store, StoreError, Subject},
 };
 pub use bans::NotBanned;
+use figures::Figures;
 use life::Life;
 pub(super) use {
     hold::{Held, NotHeld},
@@ -50,6 +52,7 @@ pub struct Fleet {
     names: watch::Sender<Incarnation>,
     /// Whether Redis answers.
     in_reach: watch::Sender<bool>,
+    figures: Figures,
     /// How far the log was followed.
     followed: watch::Sender<Position>,
     /// What Redis' clock is ahead of this one, in nanoseconds.
@@ -106,6 +109,7 @@ impl Fleet {
             lease,
             names: watch::Sender::new(life.node),
             in_reach: watch::Sender::new(true),
+            figures: Figures::default(),
             life: RwLock::new(Arc::new(life)),
             followed: watch::Sender::new(head),
             ahead: AtomicI64::new(0),

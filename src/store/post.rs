@@ -97,6 +97,11 @@ impl Post {
         Ok(())
     }
 
+    /// How many letters were taken.
+    pub fn taken(&self) -> u64 {
+        self.queues.lock().last_number
+    }
+
     /// What was lost so far, and will be.
     pub fn lost(&self) -> watch::Receiver<Lost> {
         self.lost.subscribe()

@@ -30,6 +30,7 @@ impl Hub {
         loop {
             match tail.next().await {
                 Ok(entries) => {
+                    fleet.figures.log_read();
                     for entry in entries {
                         if entry.log_prev != last {
                             tracing::warn!(?last, next = ?entry.position, "the log has a gap");

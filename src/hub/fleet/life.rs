@@ -124,7 +124,11 @@ impl Hub {
             // Before anybody can come in.
             fleet.is_reached(true);
             let (from, to) = (life.node, next.node);
-            *fleet.life.write() = next;
+            {
+                let mut life = fleet.life.write();
+                fleet.figures.lease_lost(&life.post);
+                *life = next;
+            }
             fleet.names.send_replace(to);
             fleet.do_soon(Job::Move { from, to });
         }
@@ -155,6 +159,7 @@ impl Hub {
         while since.elapsed().unwrap_or_default() < fleet.lease {
             match self.reap_once(fleet, node).await {
                 Ok(true) => {
+                    fleet.figures.reaped();
                     return tracing::info!(%node, "freed the seats of a server that is gone");
                 }
                 Ok(false) => {}
