@@ -140,11 +140,23 @@ impl Motion {
         matches!(self.command, Command::Join { .. } | Command::Create { .. })
     }
 
+    /// Whose departure it is, and why.
+    pub(super) fn leaves(&self) -> Option<(ClientId, LeaveReason)> {
+        if let Command::Leave { client_id, reason } = self.command {
+            Some((client_id, reason))
+        } else {
+            None
+        }
+    }
+
     /// Whether it is a departure, which the log has to have sooner or later.
     pub(super) fn is_owed(&self) -> bool {
         matches!(
             self.command,
-            Command::Leave { .. } | Command::NodeLost { .. } | Command::Move { .. }
+            Command::Leave { .. }
+                | Command::NodeLost { .. }
+                | Command::Move { .. }
+                | Command::Restore { .. }
         )
     }
 

@@ -93,14 +93,6 @@ impl Fleet {
 }
 
 impl Hub {
-    /// The log is not the one that was followed: Redis has lost it, and another one is begun.
-    pub(super) async fn begin_anew(&self, fleet: &Fleet) {
-        if let Err(error) = fleet.store.reopen().await {
-            tracing::debug!(%error, "no other log yet");
-            sleep(BACK_OFF).await;
-        }
-    }
-
     /// Lives one life after the other, for as long as it is polled.
     pub(super) async fn live(self: &Arc<Self>, fleet: &Fleet) {
         loop {
@@ -130,6 +122,8 @@ impl Hub {
                 *life = next;
             }
             fleet.names.send_replace(to);
+            // What there is now may not be what there was.
+            self.begin_anew(fleet).await;
             fleet.do_soon(Job::Move { from, to });
         }
     }
