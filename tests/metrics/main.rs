@@ -237,7 +237,8 @@ async fn moved_by_tokens() -> BTreeSet<String> {
 }
 
 async fn tell(hub: &Hub, audience: &Audience, content: &RawValue) {
-    assert_eq!(hub.broadcast(audience, &BTreeSet::new(), content).await.unwrap().clients, 1);
+    let reached = hub.broadcast(audience, &BTreeSet::new(), content).await.unwrap();
+    assert_eq!(reached.clients, 1);
 }
 
 /// What comes of an administrator's bans, and of a ping's answer.
