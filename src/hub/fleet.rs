@@ -3,10 +3,13 @@
 mod anew;
 mod bans;
 mod drive;
+mod figures;
 mod follow;
 mod hold;
 mod letters;
 mod life;
+mod parting;
+mod reach;
 
 use std::{
     collections::HashMap,
@@ -33,6 +36,7 @@ use crate::{
     store::{Entry, Loaded, Store, StoreError, Subject},
 };
 pub use bans::NotBanned;
+use figures::Figures;
 use life::Life;
 pub(super) use {
     hold::{Held, NotHeld},
@@ -47,6 +51,9 @@ pub struct Fleet {
     life: RwLock<Arc<Life>>,
     /// What it is called, for those who wait for another name.
     names: watch::Sender<Incarnation>,
+    /// Whether Redis answers.
+    in_reach: watch::Sender<bool>,
+    figures: Figures,
     /// How far the log was followed.
     followed: watch::Sender<Position>,
     /// What Redis' clock is ahead of this one, in nanoseconds.
@@ -106,6 +113,8 @@ impl Fleet {
         let fleet = Self {
             lease,
             names: watch::Sender::new(life.node),
+            in_reach: watch::Sender::new(true),
+            figures: Figures::default(),
             life: RwLock::new(Arc::new(life)),
             followed: watch::Sender::new(head),
             ahead: AtomicI64::new(0),
