@@ -7,6 +7,7 @@ mod announce;
 mod arrival;
 mod catch_up;
 mod commit;
+mod draft;
 mod motion;
 mod replica;
 mod say;
@@ -32,8 +33,9 @@ use arrival::Knocker;
 use replica::Replica;
 pub(super) use {
     arrival::Arrival,
+    draft::{Draft, Planned},
     motion::{Commander, Done, Motion, Refused, Word},
-    replica::{Draft, Planned, Told},
+    replica::Told,
     say::{Away, Said, Unroutable},
 };
 

@@ -4,11 +4,14 @@ mod anew;
 mod bans;
 mod clients;
 mod drive;
+mod figures;
 mod follow;
 mod hold;
 mod letters;
 mod life;
+mod parting;
 mod questions;
+mod reach;
 mod report;
 mod rooms;
 
@@ -38,6 +41,7 @@ use crate::{
 };
 pub use bans::NotBanned;
 pub use clients::Listed;
+use figures::Figures;
 use life::Life;
 pub(super) use {
     hold::{Held, NotHeld},
@@ -52,6 +56,9 @@ pub struct Fleet {
     life: RwLock<Arc<Life>>,
     /// What it is called, for those who wait for another name.
     names: watch::Sender<Incarnation>,
+    /// Whether Redis answers.
+    in_reach: watch::Sender<bool>,
+    figures: Figures,
     /// How far the log was followed.
     followed: watch::Sender<Position>,
     /// What Redis' clock is ahead of this one, in nanoseconds.
@@ -111,6 +118,8 @@ impl Fleet {
         let fleet = Self {
             lease,
             names: watch::Sender::new(life.node),
+            in_reach: watch::Sender::new(true),
+            figures: Figures::default(),
             life: RwLock::new(Arc::new(life)),
             followed: watch::Sender::new(head),
             ahead: AtomicI64::new(0),

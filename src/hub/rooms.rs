@@ -274,8 +274,11 @@ impl Hub {
         Ok(())
     }
 
-    /// Ends the rooms in which nobody sits, as the server stops: those who mirror them see them go.
+    /// Ends the rooms in which nobody sits, as the server stops: those who mirror them see them go. A fleet's rooms stay.
     pub fn end_empty(&self) {
+        if self.fleet.is_some() {
+            return;
+        }
         let mut last = None;
         loop {
             let cells = self.directory.page(last.as_ref(), "", EXPIRED_AT_ONCE);

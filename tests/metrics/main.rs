@@ -6,9 +6,12 @@
     reason = "a test panics where it fails"
 )]
 
+mod fleet;
 #[path = "../support/issuer.rs"]
 mod issuer;
 mod passwords;
+#[path = "../support/redis.rs"]
+mod redis_server;
 mod scrape;
 #[path = "../support/mod.rs"]
 mod support;
@@ -23,6 +26,7 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use issuer::Issuer;
+use redis_server::Shared;
 use scrape::{Family, ask, parsed, scrape, shown, value};
 use serde_json::{json, value::RawValue};
 use signalpost::{
@@ -49,7 +53,9 @@ const DOCUMENT: &str = include_str!("../../docs/metrics.md");
 #[tokio::test]
 async fn every_metric_is_documented_as_it_is() {
     let server = TestServer::start();
-    let families = scrape(&server).await;
+    let mut families = scrape(&server).await;
+    assert!(!families.keys().any(|name| name.starts_with("signalpost_fleet_")), "it stands alone");
+    families.extend(shown(&fleet::hub(&Shared::standalone()).await));
     let rows = DOCUMENT
         .lines()
         .filter(|line| line.starts_with("| `signalpost_") || line.starts_with("| `process_"));
@@ -230,8 +236,9 @@ async fn moved_by_tokens() -> BTreeSet<String> {
     moved(&families)
 }
 
-fn tell(hub: &Hub, audience: &Audience, content: &RawValue) {
-    assert_eq!(hub.broadcast(audience, &BTreeSet::new(), content).unwrap().clients, 1);
+async fn tell(hub: &Hub, audience: &Audience, content: &RawValue) {
+    let reached = hub.broadcast(audience, &BTreeSet::new(), content).await.unwrap();
+    assert_eq!(reached.clients, 1);
 }
 
 /// What comes of an administrator's bans, and of a ping's answer.
@@ -297,7 +304,9 @@ async fn moved_in_a_hub() -> BTreeSet<String> {
     assert_eq!(value(&families, "signalpost_outbox_pressed", &[]), 0.0);
     let content = serde_json::value::to_raw_value(&"x".repeat(1000)).unwrap();
     let (told, audience) = (800, Audience::Client(session.client().id));
-    (0..told).for_each(|_| tell(&hub, &audience, &content));
+    for _ in 0..told {
+        tell(&hub, &audience, &content).await;
+    }
     let watcher = hub.metrics.watcher(Position(0));
     let wish = session.receive(r#"{"type":"join","roomId":"r"}"#).unwrap();
     session.carry_out(wish).await;
@@ -366,7 +375,9 @@ async fn a_slow_consumer_is_counted() {
     let audience = Audience::Client(deaf.client().id);
     tokio::spawn(ws::run(served, Vec::new(), deaf));
     let content = serde_json::value::to_raw_value(&"x".repeat(200_000)).unwrap();
-    (0..4).for_each(|_| tell(&hub, &audience, &content));
+    for _ in 0..4 {
+        tell(&hub, &audience, &content).await;
+    }
     sleep(Duration::from_secs(15)).await;
     let families = shown(&hub);
     assert_eq!(value(&families, "signalpost_closings_total", &["slow-consumer"]), 1.0);

@@ -15,6 +15,8 @@ use signalpost::{
     room::{Change, Event, LeaveReason, Room, Rules, Settings, WaitingEnd},
 };
 
+use super::ready;
+
 /// All that the log tells of rooms and bans, up to some entry of it.
 pub(crate) struct Told {
     pub(crate) rooms: BTreeMap<RoomId, Room>,
@@ -113,7 +115,7 @@ impl Told {
             told.map(|r| shown(&r)).collect::<Vec<_>>()
         );
         for room in rooms {
-            let (room, told) = (hub.room(&room.id).unwrap(), &self.rooms[&room.id]);
+            let (room, told) = (ready(hub.room(&room.id)).unwrap(), &self.rooms[&room.id]);
             assert!(room.members().eq(told.members()) && room.waiting().eq(told.waiting()));
         }
         let seated: usize = self.rooms.values().map(|room| room.members().len()).sum();

@@ -10,7 +10,7 @@ use signalpost::{
     room::{Member, Role, Room, Rules, Settings, Standing},
 };
 
-use super::{MAX_MEMBERS, Play};
+use super::{MAX_MEMBERS, Play, ready};
 
 impl Play {
     /// Everything that can be seen is as the model has it.
@@ -45,7 +45,7 @@ impl Play {
         self.replay();
         for (name, modelled) in &self.rooms {
             let id = name.parse().unwrap();
-            let room = self.hub.room(&id).unwrap();
+            let room = ready(self.hub.room(&id)).unwrap();
             let sits = |member: &Arc<Member>| {
                 let Standing { role, acting, .. } = member.standing;
                 (member.client_id.to_string(), role == Role::Host, acting)

@@ -110,15 +110,13 @@ impl Inner {
     /// Whoever lost its seat by the will of others hears so, and whose seat goes to another connection is gone.
     fn part(&self, hub: &Hub, former: &Arc<Client>, reason: LeaveReason, occasion: Occasion<'_>) {
         let Occasion { arrival, word, .. } = occasion;
-        if arrival.is_some_and(|arrival| arrival.client.id != former.id) {
+        let by_itself = arrival.is_some_and(|arrival| arrival.client.id == former.id);
+        if reason == LeaveReason::Rejoined && !by_itself {
             return former.outbox.end(Ending::TakenOver);
         }
         let lost = (reason == LeaveReason::NodeLost).then(Word::node_lost);
-        let Some(Word { code, text, ending }) =
-            lost.as_ref().or(word.filter(|_| reason.is_others()))
-        else {
-            return;
-        };
+        let given = word.filter(|_| reason.is_others());
+        let Some(Word { code, text, ending }) = lost.as_ref().or(given) else { return };
         let word = Entry::Frame(removed(*code, text.as_deref(), Some(self.room.id())));
         let heard = match ending {
             // Under the room's lock, so that it takes no other seat first.

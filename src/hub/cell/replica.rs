@@ -1,7 +1,7 @@
 //! A room that other servers of a fleet hold too. What is put before it waits here, is decided in batches, and changes
 //! the room only when the log brings it: to every server in the same order.
 
-use std::{collections::VecDeque, sync::Arc, time::SystemTime};
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::{Notify, oneshot, watch};
 
@@ -14,10 +14,9 @@ use super::{
 };
 use crate::{
     config::limits,
-    event::{self, Cause, Position},
+    event::Position,
     hub::Hub,
-    id::Incarnation,
-    room::{Change, Command, Denied, Event, Room},
+    room::{Change, Event, Room},
     store::BatchId,
 };
 
@@ -29,9 +28,9 @@ pub(super) struct Replica {
     /// What the log told of it before it was loaded.
     early: Vec<Told>,
     pub(super) queue: VecDeque<Pending>,
-    flight: Option<Flight>,
+    pub(super) flight: Option<Flight>,
     /// Whether somebody loads it, and appends what waits.
-    driven: bool,
+    pub(super) driven: bool,
     /// Whoever needs it for a while.
     holds: usize,
     /// Where those here see another room than the log has.
@@ -51,12 +50,12 @@ pub(super) struct Pending {
 
 /// A batch on its way into the log.
 #[derive(Debug)]
-struct Flight {
-    id: BatchId,
+pub(super) struct Flight {
+    pub(super) id: BatchId,
     /// Each with what was decided: whether it changes anything.
-    decided: Vec<(Pending, Result<bool, Refused>)>,
+    pub(super) decided: Vec<(Pending, Result<bool, Refused>)>,
     /// How many of its entries the log has not brought yet.
-    missing: usize,
+    pub(super) missing: usize,
 }
 
 /// An entry of the log about a room.
@@ -66,26 +65,6 @@ pub(in crate::hub) struct Told {
     pub(in crate::hub) batch: BatchId,
     /// Which motion of the batch it comes of.
     pub(in crate::hub) order: u32,
-    pub(in crate::hub) word: Option<Word>,
-}
-
-/// A batch that is to be appended.
-#[derive(Debug)]
-pub(in crate::hub) struct Draft {
-    pub(in crate::hub) id: BatchId,
-    pub(in crate::hub) before: Room,
-    /// As it will be, but for the positions.
-    pub(in crate::hub) after: Room,
-    pub(in crate::hub) entries: Vec<Planned>,
-}
-
-/// A change that is to be appended.
-#[derive(Debug)]
-pub(in crate::hub) struct Planned {
-    pub(in crate::hub) order: u32,
-    pub(in crate::hub) at: SystemTime,
-    pub(in crate::hub) cause: Cause,
-    pub(in crate::hub) change: Change,
     pub(in crate::hub) word: Option<Word>,
 }
 
@@ -207,19 +186,6 @@ impl RoomCell {
         self.inner.lock().told(hub, told)
     }
 
-    /// Decides what waits. None: there is nothing, and the room is driven no more.
-    pub(in crate::hub) fn draft(&self, hub: &Hub, node: Incarnation) -> Option<Draft> {
-        let mut inner = self.inner.lock();
-        let replica = inner.replica();
-        if replica.queue.is_empty() {
-            replica.driven = false;
-            return None;
-        }
-        let most = replica.queue.len().min(limits::MOTIONS_AT_ONCE);
-        let waiting: Vec<_> = replica.queue.drain(..most).collect();
-        Some(inner.decide_all(hub, waiting, node))
-    }
-
     /// Whether a batch of this room is on its way into the log.
     pub(in crate::hub) fn is_in_flight(&self) -> bool {
         self.inner.lock().replica().flight.is_some()
@@ -281,55 +247,6 @@ impl Inner {
 
     pub(super) fn replica(&mut self) -> &mut Replica {
         self.replica.as_mut().expect("a fleet's rooms are replicas")
-    }
-
-    fn decide_all(&mut self, hub: &Hub, waiting: Vec<Pending>, node: Incarnation) -> Draft {
-        let id = *uuid::Uuid::new_v4().as_bytes();
-        let before = self.truth().clone();
-        let shown = std::mem::replace(&mut self.room, before.clone());
-        let (mut entries, mut decided) = (Vec::new(), Vec::with_capacity(waiting.len()));
-        let now = hub.now();
-        for (order, pending) in (0..).zip(waiting) {
-            let outcome = self.decide(hub, &pending.motion, node, now).map(|changes| {
-                let changed = !changes.is_empty();
-                for change in changes {
-                    let Motion { cause, word, .. } = &pending.motion;
-                    // Each next motion sees what those before it lead to; the log gives the positions.
-                    let prev = self.room.version();
-                    let position = Position(prev.0 + 1);
-                    let event =
-                        event::Event { position, prev, at: now, cause: cause.clone(), change };
-                    self.room.apply(&event);
-                    let event::Event { at, cause, change, .. } = event;
-                    entries.push(Planned { order, at, cause, change, word: word.clone() });
-                }
-                changed
-            });
-            decided.push((pending, outcome));
-        }
-        let after = std::mem::replace(&mut self.room, shown);
-        self.replica().flight = Some(Flight { id, decided, missing: entries.len() });
-        Draft { id, before, after, entries }
-    }
-
-    fn decide(
-        &self,
-        hub: &Hub,
-        motion: &Motion,
-        node: Incarnation,
-        now: SystemTime,
-    ) -> Result<Vec<Change>, Refused> {
-        if motion.arrival.as_ref().is_some_and(|arrival| arrival.client.outbox.is_ending()) {
-            return Err(Refused::Ending);
-        }
-        let (command, ban) = hub.bans.during(|bans| self.beside_these(bans, motion, now));
-        let command = command.seated_by(node);
-        let is_of_names = matches!(command, Command::Rename { .. });
-        match self.room.decide(command, now) {
-            // Whoever lost its seat a moment ago has nobody to tell.
-            Err(Denied::NotAMember) if is_of_names => Ok(Vec::new()),
-            decided => decided.map_err(|denied| Refused::of(denied, ban)),
-        }
     }
 
     fn told(&mut self, hub: &Hub, told: Told) -> bool {

@@ -87,7 +87,9 @@ impl Hub {
                 due: None,
                 seats: Vec::new(),
             };
-            match fleet.store.append(&batch).await {
+            let appended = fleet.store.append(&batch).await;
+            fleet.figures.append(&appended);
+            match appended {
                 Ok(Appended::At(positions)) => {
                     if let Some(last) = positions.last() {
                         self.bans_reach(fleet, *last).await;

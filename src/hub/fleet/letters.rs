@@ -83,6 +83,7 @@ impl Hub {
         let mut inbox = life.inbox.lock().await;
         while let Ok(letters) = inbox.next().await {
             for letter in letters {
+                fleet.figures.letter_received();
                 if let Err(error) = self.read_letter(fleet, letter) {
                     tracing::error!(%error, "a letter of another server cannot be read");
                 }

@@ -129,7 +129,7 @@ async fn a_room_that_ended_with_a_lost_seat_is_made_anew() {
     unseat(&hub, &loser);
     assert_eq!(ask(&mut loser, join("r")).await, [joined("r")]);
     assert!(!Arc::ptr_eq(&ended, &loser.client.seat().unwrap()));
-    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().members().len(), 1);
+    assert_eq!(hub.room(&"r".parse().unwrap()).await.unwrap().members().len(), 1);
 }
 
 #[tokio::test]

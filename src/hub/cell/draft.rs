@@ -1,0 +1,103 @@
+//! How what waits before a room that other servers hold too becomes a batch for the log, in which each next motion sees
+//! what those before it lead to.
+
+use std::time::SystemTime;
+
+use super::{
+    Inner, RoomCell,
+    motion::{Motion, Refused, Word},
+    replica::{Flight, Pending},
+};
+use crate::{
+    config::limits,
+    event::{Cause, Position},
+    hub::Hub,
+    id::Incarnation,
+    room::{Change, Command, Denied, Event, Room},
+    store::BatchId,
+};
+
+/// A batch that is to be appended.
+#[derive(Debug)]
+pub(in crate::hub) struct Draft {
+    pub(in crate::hub) id: BatchId,
+    pub(in crate::hub) before: Room,
+    /// As it will be, but for the positions.
+    pub(in crate::hub) after: Room,
+    pub(in crate::hub) entries: Vec<Planned>,
+}
+
+/// A change that is to be appended.
+#[derive(Debug)]
+pub(in crate::hub) struct Planned {
+    pub(in crate::hub) order: u32,
+    pub(in crate::hub) at: SystemTime,
+    pub(in crate::hub) cause: Cause,
+    pub(in crate::hub) change: Change,
+    pub(in crate::hub) word: Option<Word>,
+}
+
+impl RoomCell {
+    /// Decides what waits. None: there is nothing, and the room is driven no more.
+    pub(in crate::hub) fn draft(&self, hub: &Hub, node: Incarnation) -> Option<Draft> {
+        let mut inner = self.inner.lock();
+        let replica = inner.replica();
+        if replica.queue.is_empty() {
+            replica.driven = false;
+            return None;
+        }
+        let most = replica.queue.len().min(limits::MOTIONS_AT_ONCE);
+        let waiting: Vec<_> = replica.queue.drain(..most).collect();
+        Some(inner.decide_all(hub, waiting, node))
+    }
+}
+
+impl Inner {
+    fn decide_all(&mut self, hub: &Hub, waiting: Vec<Pending>, node: Incarnation) -> Draft {
+        let id = *uuid::Uuid::new_v4().as_bytes();
+        let before = self.truth().clone();
+        let shown = std::mem::replace(&mut self.room, before.clone());
+        let (mut entries, mut decided) = (Vec::new(), Vec::with_capacity(waiting.len()));
+        let now = hub.now();
+        for (order, pending) in (0..).zip(waiting) {
+            let outcome = self.decide(hub, &pending.motion, node, now).map(|changes| {
+                let changed = !changes.is_empty();
+                for change in changes {
+                    let Motion { cause, word, .. } = &pending.motion;
+                    // As if it was in the log already, which gives the positions.
+                    let prev = self.room.version();
+                    let position = Position(prev.0 + 1);
+                    let event = Event { position, prev, at: now, cause: cause.clone(), change };
+                    self.room.apply(&event);
+                    let Event { at, cause, change, .. } = event;
+                    entries.push(Planned { order, at, cause, change, word: word.clone() });
+                }
+                changed
+            });
+            decided.push((pending, outcome));
+        }
+        let after = std::mem::replace(&mut self.room, shown);
+        self.replica().flight = Some(Flight { id, decided, missing: entries.len() });
+        Draft { id, before, after, entries }
+    }
+
+    fn decide(
+        &self,
+        hub: &Hub,
+        motion: &Motion,
+        node: Incarnation,
+        now: SystemTime,
+    ) -> Result<Vec<Change>, Refused> {
+        if motion.arrival.as_ref().is_some_and(|arrival| arrival.client.outbox.is_ending()) {
+            return Err(Refused::Ending);
+        }
+        let (command, ban) = hub.bans.during(|bans| self.beside_these(bans, motion, now));
+        let command = command.seated_by(node);
+        let is_of_names = matches!(command, Command::Rename { .. });
+        match self.room.decide(command, now) {
+            // Whoever lost its seat a moment ago has nobody to tell.
+            Err(Denied::NotAMember) if is_of_names => Ok(Vec::new()),
+            decided => decided.map_err(|denied| Refused::of(denied, ban)),
+        }
+    }
+}
