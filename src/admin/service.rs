@@ -206,7 +206,11 @@ impl AdminService for Service {
         &self,
         _: Request<pb::GetServerInfoRequest>,
     ) -> Answer<pb::ServerInfo> {
-        Ok(Response::new(self.info()))
+        Ok(Response::new(self.info().await))
+    }
+
+    async fn list_nodes(&self, _: Request<pb::ListNodesRequest>) -> Answer<pb::ListNodesResponse> {
+        self.answer(self.list_of_nodes().await?)
     }
 
     type DrainStream = Streamed<pb::DrainResponse>;

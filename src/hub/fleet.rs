@@ -9,6 +9,7 @@ mod follow;
 mod hold;
 mod letters;
 mod life;
+mod nodes;
 mod parting;
 mod questions;
 mod reach;
@@ -43,6 +44,7 @@ pub use bans::NotBanned;
 pub use clients::Listed;
 use figures::Figures;
 use life::Life;
+pub use nodes::Node;
 pub(super) use {
     hold::{Held, NotHeld},
     letters::Whom,

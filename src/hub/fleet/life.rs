@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::{Fleet, Job};
+use super::{Fleet, Job, nodes};
 use crate::{
     event::Cause,
     hub::{Hub, cell::Motion},
@@ -38,7 +38,7 @@ impl Life {
     pub(super) async fn begin(store: &Store, lease: Duration) -> Result<Self, StoreError> {
         let node = Incarnation::random();
         let inbox = store.open_inbox(node, lease).await?;
-        store.enter(node, &[], lease).await?;
+        store.enter(node, &nodes::info(), lease).await?;
         let post = Post::new(store.clone(), node);
         Ok(Self { node, post, inbox: Mutex::new(inbox) })
     }
