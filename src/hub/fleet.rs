@@ -35,7 +35,7 @@ use tokio::{
 use super::{Hub, cell::RoomCell};
 use crate::{
     ban::Ban,
-    event::{Administrator, Cause, Position},
+    event::{Cause, Position},
     id::{Incarnation, RoomId},
     journal::{Journal, stored::pb},
     store::{Entry, Loaded, Store, StoreError, Subject},
@@ -192,6 +192,11 @@ impl Hub {
         }
         hub.load_bans(bans);
         hub
+    }
+
+    /// Whether its rooms are those of other servers too.
+    pub(super) fn is_shared(&self) -> bool {
+        self.fleet.is_some()
     }
 
     /// What time it is, for whatever has its time.

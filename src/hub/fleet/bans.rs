@@ -8,7 +8,7 @@ use super::{Fleet, Job};
 use crate::{
     ban::{self, Ban, Bans, Change, Command, Event},
     config::limits,
-    event::{Administrator, Cause, Position},
+    event::{Cause, Position},
     hub::Hub,
     id::{Incarnation, RoomId},
     journal::{self, stored},
