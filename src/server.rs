@@ -249,12 +249,19 @@ impl Server {
             // Others run these tasks: what they have to say of the seats is not said yet.
             let _ = timeout(drain / 10, http.tasks.wait()).await;
         }
+        let left = || drain.saturating_sub(begun.elapsed()).max(drain / 10);
+        if timeout(left() / 2, hub.settle_with_fleet()).await.is_err() {
+            tracing::warn!("Redis did not take in time who left; others free these seats");
+        }
         // Watchers last, so that they see everyone leave. What they have not read by the end is lost for good.
         hub.end_empty();
         watching.cancel();
-        let left = drain.saturating_sub(begun.elapsed()).max(drain / 10);
-        if timeout(left, administering.join_next()).await.is_err() {
+        if timeout(left(), administering.join_next()).await.is_err() {
             tracing::warn!("some admin calls did not end in time");
+        }
+        parts.shutdown().await;
+        if !matches!(timeout(left(), hub.leave_fleet()).await, Ok(Ok(()))) {
+            tracing::warn!("Redis did not take the lease back; others wait for its end");
         }
     }
 }
@@ -332,13 +339,18 @@ async fn accept(listener: TcpListener, entrance: Entrance, http: Arc<Http>) {
     }
 }
 
-/// Balancers send nobody to a server that is being drained.
+/// Balancers send nobody to a server that is being drained, or cannot reach what its fleet shares.
 async fn show_health(hub: Arc<Hub>, health: Health) {
-    let mut drain = hub.draining();
-    // The hub outlives this.
-    while drain.changed().await.is_ok() {
+    let (mut drain, mut in_reach) = (hub.draining(), hub.fleet_in_reach());
+    loop {
+        tokio::select! {
+            Ok(()) = drain.changed() => {}
+            Ok(()) = in_reach.changed() => {}
+            else => return,
+        }
         let stage = drain.borrow_and_update().stage;
-        health.set(matches!(stage, Stage::Serving | Stage::Cancelled)).await;
+        let takes_clients = matches!(stage, Stage::Serving | Stage::Cancelled);
+        health.set(takes_clients && *in_reach.borrow_and_update()).await;
     }
 }
 

@@ -51,7 +51,7 @@ impl AdminService for Service {
         &self,
         request: Request<pb::ListRoomsRequest>,
     ) -> Answer<pb::ListRoomsResponse> {
-        self.answer(self.list_of_rooms(request.get_ref())?)
+        self.answer(self.list_of_rooms(request.get_ref()).await?)
     }
 
     async fn get_room(&self, request: Request<pb::GetRoomRequest>) -> Answer<pb::Room> {
@@ -92,11 +92,11 @@ impl AdminService for Service {
         &self,
         request: Request<pb::ListClientsRequest>,
     ) -> Answer<pb::ListClientsResponse> {
-        self.answer(self.list_of_clients(request.get_ref())?)
+        self.answer(self.list_of_clients(request.get_ref()).await?)
     }
 
     async fn get_client(&self, request: Request<pb::GetClientRequest>) -> Answer<pb::Client> {
-        Ok(Response::new(self.client(request.get_ref())?))
+        Ok(Response::new(self.client(request.get_ref()).await?))
     }
 
     async fn disconnect_client(
@@ -197,6 +197,7 @@ impl AdminService for Service {
     ) -> Answer<Self::WatchEventsStream> {
         let place = self.watchers.take(1);
         let too_many = || Problem::new(Reason::TooManyWatchers, "too many watchers");
+        self.watching.reach(request.get_ref()).await?;
         let stream = self.watching.events(request.get_ref(), place.ok_or_else(too_many)?)?;
         Ok(Response::new(Box::pin(stream)))
     }
@@ -205,7 +206,11 @@ impl AdminService for Service {
         &self,
         _: Request<pb::GetServerInfoRequest>,
     ) -> Answer<pb::ServerInfo> {
-        Ok(Response::new(self.info()))
+        Ok(Response::new(self.info().await))
+    }
+
+    async fn list_nodes(&self, _: Request<pb::ListNodesRequest>) -> Answer<pb::ListNodesResponse> {
+        self.answer(self.list_of_nodes().await?)
     }
 
     type DrainStream = Streamed<pb::DrainResponse>;

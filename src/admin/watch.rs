@@ -20,10 +20,13 @@ pub(super) use wire::Response;
 
 use super::{
     etag::Etags,
-    pb,
+    pb::{self, watch_events_request::Start as From},
     quota::{Quota, Share},
 };
-use crate::{config::limits, hub::Hub};
+use crate::{
+    config::limits,
+    hub::{Hub, NotFound},
+};
 use cursor::Cursors;
 use filter::{Filter, Start, Wish};
 use rooms::Rooms;
@@ -65,6 +68,17 @@ impl Watching {
             shelf: Shelf::new(),
             closing,
         })
+    }
+
+    /// Waits until this server knows as much as the one that gave out the cursor of `request`.
+    pub(super) async fn reach(&self, request: &pb::WatchEventsRequest) -> Result<(), NotFound> {
+        let Some(From::Cursor(cursor)) = &request.start else { return Ok(()) };
+        let is_ahead = |place| place > self.hub.journal().head();
+        if self.cursors.place(cursor).is_ok_and(is_ahead) {
+            self.hub.catch_up().await
+        } else {
+            Ok(())
+        }
     }
 
     /// What `request` asks for. The stream holds `place`, and ends with an error.

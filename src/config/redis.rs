@@ -35,32 +35,32 @@ pub struct RedisFlags {
     pub redis_url: Option<RedisUrl>,
 
     /// A file that holds the password for it, on one line. Without one, the variable SIGNALPOST_REDIS_PASSWORD may.
-    #[arg(long, env = "SIGNALPOST_REDIS_PASSWORD_FILE", value_name = "FILE")]
+    #[arg(long, env = "SIGNALPOST_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis_url")]
     pub redis_password_file: Option<PathBuf>,
 
     /// It is a Redis Cluster, of which --redis-url names one server; the others are found by it.
     #[arg(
-        long, env = "SIGNALPOST_REDIS_CLUSTER", value_name = "true|false",
+        long, env = "SIGNALPOST_REDIS_CLUSTER", value_name = "true|false", requires = "redis_url",
         default_value_t = false, default_missing_value = "true", num_args = 0..=1,
         require_equals = true, hide_possible_values = true, action = ArgAction::Set,
         value_parser = BoolishValueParser::new())]
     pub redis_cluster: bool,
 
     /// What the names of all keys begin with, so that several fleets can share a Redis: letters, digits and - _ .
-    #[arg(long, env = "SIGNALPOST_REDIS_PREFIX", value_name = "NAME", default_value = "signalpost", value_parser = prefix)]
+    #[arg(long, env = "SIGNALPOST_REDIS_PREFIX", value_name = "NAME", requires = "redis_url", default_value = "signalpost", value_parser = prefix)]
     pub redis_prefix: String,
 
     /// How long Redis may take to answer. What it has not answered by then is refused, and may be tried again.
-    #[arg(long = "redis-timeout-ms", env = "SIGNALPOST_REDIS_TIMEOUT_MS", value_name = "MILLISECONDS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(limits::REDIS_MILLISECONDS))]
+    #[arg(long = "redis-timeout-ms", env = "SIGNALPOST_REDIS_TIMEOUT_MS", value_name = "MILLISECONDS", requires = "redis_url", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(limits::REDIS_MILLISECONDS))]
     pub redis_timeout_ms: u64,
 
     /// About how many events Redis keeps, for servers and watchers that were away.
-    #[arg(long, env = "SIGNALPOST_REDIS_LOG_EVENTS", value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(limits::REDIS_LOG_EVENTS..))]
+    #[arg(long, env = "SIGNALPOST_REDIS_LOG_EVENTS", value_name = "N", requires = "redis_url", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(limits::REDIS_LOG_EVENTS..))]
     pub redis_log_events: u64,
 
     /// How long the others wait for a server that is silent before they give up its seats. It shows itself five times
     /// as often.
-    #[arg(long, env = "SIGNALPOST_NODE_LEASE_SECONDS", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(limits::NODE_LEASE_SECONDS))]
+    #[arg(long, env = "SIGNALPOST_NODE_LEASE_SECONDS", value_name = "SECONDS", requires = "redis_url", default_value_t = 10, value_parser = clap::value_parser!(u64).range(limits::NODE_LEASE_SECONDS))]
     pub node_lease_seconds: u64,
 }
 

@@ -179,6 +179,11 @@ impl RoomCell {
         self.inner.lock().room.seat_of(client_id).is_some()
     }
 
+    /// How many clients of this server sit here.
+    pub(super) fn seated_here(&self) -> usize {
+        self.inner.lock().here().count()
+    }
+
     /// Whether this client may do what is for hosts.
     pub(super) fn may_host(&self, client_id: ClientId) -> Result<(), Denied> {
         self.inner.lock().room.may(By::Client(client_id))

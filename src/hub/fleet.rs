@@ -2,11 +2,19 @@
 
 mod anew;
 mod bans;
+mod clients;
 mod drive;
+mod figures;
 mod follow;
 mod hold;
 mod letters;
 mod life;
+mod nodes;
+mod parting;
+mod questions;
+mod reach;
+mod report;
+mod rooms;
 
 use std::{
     collections::HashMap,
@@ -33,7 +41,10 @@ use crate::{
     store::{Entry, Loaded, Store, StoreError, Subject},
 };
 pub use bans::NotBanned;
+pub use clients::Listed;
+use figures::Figures;
 use life::Life;
+pub use nodes::Node;
 pub(super) use {
     hold::{Held, NotHeld},
     letters::Whom,
@@ -47,6 +58,9 @@ pub struct Fleet {
     life: RwLock<Arc<Life>>,
     /// What it is called, for those who wait for another name.
     names: watch::Sender<Incarnation>,
+    /// Whether Redis answers.
+    in_reach: watch::Sender<bool>,
+    figures: Figures,
     /// How far the log was followed.
     followed: watch::Sender<Position>,
     /// What Redis' clock is ahead of this one, in nanoseconds.
@@ -106,6 +120,8 @@ impl Fleet {
         let fleet = Self {
             lease,
             names: watch::Sender::new(life.node),
+            in_reach: watch::Sender::new(true),
+            figures: Figures::default(),
             life: RwLock::new(Arc::new(life)),
             followed: watch::Sender::new(head),
             ahead: AtomicI64::new(0),
@@ -225,7 +241,7 @@ impl Hub {
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,
             Job::Move { from, to } => self.move_seats(from, to).await,
-            Job::Answer { to, question } => self.answer(fleet, to, question),
+            Job::Answer { to, question } => self.answer(fleet, to, question).await,
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct KeepOut {
 }
 
 /// Why a client is not removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotRemoved {
     /// It is not there.
     #[error(transparent)]
@@ -82,7 +82,9 @@ impl Hub {
         reason: Option<&str>,
         keep_out: Option<KeepOut>,
     ) -> Result<Vec<Arc<Ban>>, NotRemoved> {
-        let client = self.clients.find(id).ok_or(NotFound::Client)?;
+        let Some(client) = self.clients.find(id) else {
+            return Box::pin(self.disconnect_elsewhere(by, id, reason, keep_out)).await;
+        };
         let Some(keep_out) = keep_out else {
             self.disconnect(by, &client, Ending::Removed, reason).await;
             return Ok(Vec::new());
@@ -135,10 +137,10 @@ impl Hub {
         room_id: Option<&RoomId>,
         reason: Option<&str>,
     ) -> Result<(), NotRemoved> {
-        let client = self.clients.find(id).ok_or(NotFound::Client)?;
-        let is_meant = |cell: &Arc<RoomCell>| room_id.is_none_or(|id| cell.id() == id);
         // It may have moved to another room meanwhile.
-        while let Some(cell) = self.seat_of(&client).filter(is_meant) {
+        while let Some(its) = self.room_of(id, room_id).await?
+            && let Some(cell) = self.find_now(&its).await?.filter(|cell| cell.seats(id))
+        {
             let cause = Cause::Administrator(by.clone());
             if self.unseat(cause, id, &cell, LeaveReason::Removed, reason).await {
                 return Ok(());

@@ -6,9 +6,12 @@
     reason = "a test panics where it fails"
 )]
 
+mod fleet;
 #[path = "../support/issuer.rs"]
 mod issuer;
 mod passwords;
+#[path = "../support/redis.rs"]
+mod redis_server;
 mod scrape;
 #[path = "../support/mod.rs"]
 mod support;
@@ -23,6 +26,7 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use issuer::Issuer;
+use redis_server::Shared;
 use scrape::{Family, ask, parsed, scrape, shown, value};
 use serde_json::{json, value::RawValue};
 use signalpost::{
@@ -49,7 +53,9 @@ const DOCUMENT: &str = include_str!("../../docs/metrics.md");
 #[tokio::test]
 async fn every_metric_is_documented_as_it_is() {
     let server = TestServer::start();
-    let families = scrape(&server).await;
+    let mut families = scrape(&server).await;
+    assert!(!families.keys().any(|name| name.starts_with("signalpost_fleet_")), "it stands alone");
+    families.extend(shown(&fleet::hub(&Shared::standalone()).await));
     let rows = DOCUMENT
         .lines()
         .filter(|line| line.starts_with("| `signalpost_") || line.starts_with("| `process_"));

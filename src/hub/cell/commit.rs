@@ -119,7 +119,8 @@ impl Inner {
     /// Whoever lost its seat by the will of others hears so, and whose seat goes to another connection is gone.
     fn part(&self, hub: &Hub, former: &Arc<Client>, reason: LeaveReason, occasion: Occasion<'_>) {
         let Occasion { arrival, word, .. } = occasion;
-        if arrival.is_some_and(|arrival| arrival.client.id != former.id) {
+        let by_itself = arrival.is_some_and(|arrival| arrival.client.id == former.id);
+        if reason == LeaveReason::Rejoined && !by_itself {
             return former.outbox.end(Ending::TakenOver);
         }
         let lost = (reason == LeaveReason::NodeLost).then(Word::node_lost);

@@ -87,7 +87,9 @@ impl Hub {
                 due: None,
                 seats: Vec::new(),
             };
-            match fleet.store.append(&batch).await {
+            let appended = fleet.store.append(&batch).await;
+            fleet.figures.append(&appended);
+            match appended {
                 Ok(Appended::At(positions)) => {
                     if let Some(last) = positions.last() {
                         self.bans_reach(fleet, *last).await;
@@ -160,7 +162,7 @@ impl Hub {
         if ban.host.is_none() {
             self.enforce(by, ban, |client| client.is_met_by(ban)).await;
         }
-        fleet.reply(waits, stored::pb::Answer { id: question, clients: 0 });
+        fleet.reply(waits, stored::pb::Answer { id: question, ..Default::default() });
     }
 
     /// Ends the bans that hosts of a room made which has ended by this cause.

@@ -33,7 +33,9 @@ impl Hub {
             }
             let node = fleet.node();
             let Some(draft) = cell.draft(self, node) else { break };
-            match fleet.store.append(&batch(cell, &draft, node)).await {
+            let appended = fleet.store.append(&batch(cell, &draft, node)).await;
+            fleet.figures.append(&appended);
+            match appended {
                 Ok(Appended::At(_)) => {
                     (conflicts, back_off) = (0, BACK_OFF[0]);
                     if draft.entries.is_empty() {

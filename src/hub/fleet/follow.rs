@@ -31,6 +31,7 @@ impl Hub {
         loop {
             match tail.next().await {
                 Ok(entries) => {
+                    fleet.figures.log_read();
                     for entry in entries {
                         // Another epoch begins where its log was then.
                         let follows = mem::replace(&mut epoch, fleet.epoch()) == fleet.epoch();

@@ -1,16 +1,21 @@
 //! What servers of a fleet write to each other: signals to clients of the other, and what only the other can do.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message;
 use tokio::{sync::mpsc, time::timeout};
 
-use super::{Fleet, Job, life::Life};
+use super::{
+    Fleet, Job,
+    life::Life,
+    questions::{PATIENCE, named},
+    report::client_id,
+};
 use crate::{
     event::Position,
     hub::{
-        Hub,
+        Hub, NotFound,
         cell::{Away, Refused, Said},
         outbox::Entry,
     },
@@ -23,13 +28,11 @@ use crate::{
     store::Received,
 };
 
-/// How long others may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-
 /// What another server asks.
 pub(in crate::hub) struct Question {
-    id: u64,
-    what: Asked,
+    pub(super) id: u64,
+    pub(super) at: Position,
+    pub(super) what: Asked,
 }
 
 /// Who of those who are meant hears something.
@@ -59,13 +62,12 @@ impl Hub {
         whom: Whom<'_>,
     ) -> Result<(), Refused> {
         let Some(fleet) = &self.fleet else { return Ok(()) };
-        let id = |id: ClientId| u128::from(id).to_be_bytes().to_vec();
         let said = pb::Said {
             room_id: room_id.as_str().to_owned(),
             at: away.at.0,
-            from: whom.from.map(id).unwrap_or_default(),
-            to: whom.to.map(id).unwrap_or_default(),
-            but: whom.but.into_iter().flatten().copied().map(id).collect(),
+            from: whom.from.map(named).unwrap_or_default(),
+            to: whom.to.map(named).unwrap_or_default(),
+            but: whom.but.into_iter().flatten().copied().map(named).collect(),
             text: away.frame.as_str().to_owned(),
         };
         let letter: Bytes = pb::Letter { what: Some(What::Said(said)) }.encode_to_vec().into();
@@ -81,6 +83,7 @@ impl Hub {
         let mut inbox = life.inbox.lock().await;
         while let Ok(letters) = inbox.next().await {
             for letter in letters {
+                fleet.figures.letter_received();
                 if let Err(error) = self.read_letter(fleet, letter) {
                     tracing::error!(%error, "a letter of another server cannot be read");
                 }
@@ -102,9 +105,12 @@ impl Hub {
                     cell.deliver(said);
                 }
             }
-            What::Question(pb::Question { id, what }) => {
+            What::Question(pb::Question { id, at, what }) => {
                 let what = what.ok_or(StoredError::NewerRelease("a kind of question"))?;
-                fleet.do_soon(Job::Answer { to: from, question: Question { id, what } });
+                fleet.do_soon(Job::Answer {
+                    to: from,
+                    question: Question { id, at: Position(at), what },
+                });
             }
             What::Answer(answer) => {
                 let asked = fleet.asked.lock().get(&answer.id).cloned();
@@ -115,17 +121,6 @@ impl Hub {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn answer(&self, fleet: &Fleet, to: Incarnation, question: Question) {
-        let Question { id, what } = question;
-        let clients = match what {
-            Asked::ToEveryone(pb::ToEveryone { text, but }) => {
-                let but: BTreeSet<_> = but.iter().filter_map(|id| client_id(id)).collect();
-                self.say_to_all(&Frame::of_other(text), &but)
-            }
-        };
-        fleet.reply(to, pb::Answer { id, clients: clients as u64 });
     }
 
     /// Says something to every client that is connected here, and counts them.
@@ -141,16 +136,20 @@ impl Hub {
     }
 
     /// Says something to every client of the other servers, and counts those of servers that answer in time.
+    ///
+    /// # Errors
+    /// [`NotFound::Unavailable`], if it is not known which servers there are.
     pub(in crate::hub) async fn say_elsewhere(
         &self,
         frame: &Frame,
         but: &BTreeSet<ClientId>,
-    ) -> usize {
-        let Some(fleet) = &self.fleet else { return 0 };
-        let but = but.iter().map(|id| u128::from(*id).to_be_bytes().to_vec()).collect();
+    ) -> Result<usize, NotFound> {
+        let Some(fleet) = &self.fleet else { return Ok(0) };
+        let but = but.iter().copied().map(named).collect();
         let what = Asked::ToEveryone(pb::ToEveryone { text: frame.as_str().to_owned(), but });
-        let answers = Box::pin(fleet.ask_all(what)).await;
-        answers.into_iter().map(|answer| usize::try_from(answer.clients).unwrap_or(0)).sum()
+        let answers = Box::pin(self.ask_others(fleet, what, |_| false)).await?;
+        let counts = answers.given.iter().map(|(_, answer)| answer.clients);
+        Ok(usize::try_from(counts.sum::<u64>()).unwrap_or(usize::MAX))
     }
 }
 
@@ -160,20 +159,6 @@ impl Fleet {
         if self.life().post.send(to, letter.into()).is_err() {
             tracing::warn!(%to, "an answer was not written: too much waits already");
         }
-    }
-
-    async fn ask_all(&self, what: Asked) -> Vec<pb::Answer> {
-        let id = fastrand::u64(..);
-        let (life, others) = (self.life(), self.others().await);
-        let mut answers = self.expect_answers(id);
-        for other in &others {
-            let question = pb::Question { id, what: Some(what.clone()) };
-            let letter = pb::Letter { what: Some(What::Question(question)) }.encode_to_vec();
-            let _ = life.post.send(*other, letter.into());
-        }
-        let answered = self.answers_of(&mut answers, others).await;
-        self.forget_question(id);
-        answered
     }
 
     pub(super) fn forget_question(&self, id: u64) {
@@ -234,8 +219,4 @@ impl Said {
             frame: Frame::of_other(said.text),
         })
     }
-}
-
-fn client_id(bytes: &[u8]) -> Option<ClientId> {
-    Some(u128::from_be_bytes(bytes.try_into().ok()?).into())
 }
