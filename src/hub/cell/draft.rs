@@ -91,8 +91,8 @@ impl Inner {
         if motion.arrival.as_ref().is_some_and(|arrival| arrival.client.outbox.is_ending()) {
             return Err(Refused::Ending);
         }
-        let (command, ban) = hub.bans.during(|bans| self.beside_these(bans, motion, now));
-        let command = command.seated_by(node);
+        let (ban, who_wait) = hub.bans.during(|bans| self.met_by(bans, motion, now));
+        let command = motion.command.clone().beside_bans(ban.is_some(), who_wait).seated_by(node);
         let is_of_names = matches!(command, Command::Rename { .. });
         match self.room.decide(command, now) {
             // Whoever lost its seat a moment ago has nobody to tell.

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, oneshot, watch};
 use super::{
     Inner, RoomCell,
     commit::Occasion,
-    motion::{Done, Motion, Refused, Word},
+    motion::{Done, Motion, Refused, Word, publish_names},
     say::Said,
     split::Split,
 };
@@ -316,7 +316,8 @@ impl Inner {
         for (pending, outcome) in decided {
             let answer = outcome.map(|changed| {
                 // Not before the log has them.
-                pending.motion.publish_names();
+                let Motion { client, names, .. } = &pending.motion;
+                publish_names(client.as_ref(), names.clone());
                 let room = pending.motion.is_shown().then(|| self.room.summary());
                 Done { changed, room: room.flatten().map(Box::new) }
             });

@@ -9,11 +9,16 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    ban::{BanId, Subject},
     config::Config,
     event::{Administrator, Cause},
-    hub::{Due, KeepOut, cell::Motion},
-    id::RoomId,
-    room::Identity,
+    hub::{
+        Due, KeepOut,
+        cell::{Motion, Refused},
+    },
+    id::{RoomId, UserId},
+    protocol::UserIdJson,
+    room::{Identity, Role},
 };
 
 fn hub() -> Arc<Hub> {
@@ -119,6 +124,31 @@ async fn who_lost_its_seat_leaves_nothing_by_going_elsewhere_or_away() {
     assert_eq!(ask(&mut mover, join("elsewhere")).await, [joined("elsewhere")]);
     goer.end(LeaveReason::Disconnected);
     assert_eq!(heard(&other), [Value::Null; 0]);
+}
+
+#[tokio::test]
+async fn who_lost_its_seat_while_it_asked_for_a_banned_name_does_not_get_it() {
+    let hub = hub();
+    let (_other, loser) = (member(&hub, "r").await, member(&hub, "r").await);
+    let user_id: UserId = "ann".parse().unwrap();
+    let identity = Identity { user_id: Some(user_id.clone()), display_name: None };
+    let names = Arc::new(Names { identity, user_id: UserIdJson::from(&user_id), pass: None });
+    let rename = || Motion::rename(&loser.client, &names, None, Role::Member);
+    let cell = loser.client.seat().unwrap();
+    unseat(&hub, &loser);
+    let ban = Ban {
+        id: BanId::random(),
+        room_id: None,
+        subject: Subject::User(user_id),
+        reason: None,
+        created_at: SystemTime::now(),
+        expires_at: None,
+        host: None,
+    };
+    hub.ban(&Administrator::default(), vec![Arc::new(ban)]).await.unwrap();
+    let renamed = cell.put(&hub, rename(), SystemTime::now());
+    assert!(matches!(renamed, Err(Refused::Banned(_))));
+    assert!(loser.client.names().is_none());
 }
 
 #[tokio::test]
