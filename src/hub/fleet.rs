@@ -92,7 +92,7 @@ pub(super) enum Job {
     /// Load a room and append what is put before it.
     Drive(Arc<RoomCell>),
     /// Send away whom another server's ban meets here, and tell that server when that is done.
-    Enforce { ban: Arc<Ban>, by: Administrator, waits: Incarnation, question: u64 },
+    Enforce { ban: Arc<Ban>, cause: Cause, waits: Incarnation, question: u64 },
     /// End the bans that hosts of a room made.
     EndBansOf { room_id: RoomId, cause: Cause },
     /// Put back the bans that a lost log had.
@@ -237,8 +237,8 @@ impl Hub {
         let Some(fleet) = &self.fleet else { return };
         match job {
             Job::Drive(cell) => self.drive(fleet, &cell).await,
-            Job::Enforce { ban, by, waits, question } => {
-                self.enforce_for(fleet, &ban, &by, (waits, question)).await;
+            Job::Enforce { ban, cause, waits, question } => {
+                self.enforce_for(fleet, &ban, cause, (waits, question)).await;
             }
             Job::EndBansOf { room_id, cause } => self.end_bans_of(fleet, room_id, cause).await,
             Job::RestoreBans => self.restore_bans(fleet).await,

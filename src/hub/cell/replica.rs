@@ -16,7 +16,7 @@ use crate::{
     config::limits,
     event::Position,
     hub::Hub,
-    room::{Change, Event, Room},
+    room::{Change, Event, Room, WaitingEnd},
     store::BatchId,
 };
 
@@ -297,7 +297,9 @@ impl Inner {
         if is_whole {
             self.settle(hub);
         }
-        debug_assert!(self.is_in_step(), "clients stand as their members do");
+        // Whoever was admitted still stands among those who wait, until its join follows.
+        let admitted = matches!(event.change, Change::WaitingEnded { reason, .. } if reason == WaitingEnd::Admitted);
+        debug_assert!(admitted || self.is_in_step(), "clients stand as their members do");
         self.replica().moved.notify_one();
     }
 
