@@ -2,6 +2,7 @@
 
 mod anew;
 mod bans;
+mod calls;
 mod clients;
 mod drive;
 mod figures;
@@ -41,6 +42,7 @@ use crate::{
     store::{Entry, Loaded, Store, StoreError, Subject},
 };
 pub use bans::NotBanned;
+pub use calls::{Claim, Claimed, NotClaimed};
 pub use clients::Listed;
 use figures::Figures;
 use life::Life;
@@ -101,6 +103,8 @@ pub(super) enum Job {
     Reap(Incarnation),
     /// Take over what the server does under its new name.
     Move { from: Incarnation, to: Incarnation },
+    /// Let others make a call that this server did not finish.
+    ForgetCall(String),
     /// Answer another server's question.
     Answer { to: Incarnation, question: letters::Question },
 }
@@ -246,6 +250,7 @@ impl Hub {
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,
             Job::Move { from, to } => self.move_seats(from, to).await,
+            Job::ForgetCall(name) => fleet.forget_call(&name).await,
             Job::Answer { to, question } => self.answer(fleet, to, question).await,
         }
     }
