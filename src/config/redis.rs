@@ -35,7 +35,12 @@ pub struct RedisFlags {
     pub redis_url: Option<RedisUrl>,
 
     /// A file that holds the password for it, on one line. Without one, the variable SIGNALPOST_REDIS_PASSWORD may.
-    #[arg(long, env = "SIGNALPOST_REDIS_PASSWORD_FILE", value_name = "FILE", requires = "redis_url")]
+    #[arg(
+        long,
+        env = "SIGNALPOST_REDIS_PASSWORD_FILE",
+        value_name = "FILE",
+        requires = "redis_url"
+    )]
     pub redis_password_file: Option<PathBuf>,
 
     /// It is a Redis Cluster, of which --redis-url names one server; the others are found by it.
