@@ -48,7 +48,7 @@ pub use client::{Client, Link, Origin};
 pub use clients::Report;
 pub use drain::{NotDraining, Progress, Stage};
 pub use ending::Ending;
-pub use fleet::{Beginning, Fleet, Listed, Node, NotBanned};
+pub use fleet::{Beginning, Claim, Claimed, Fleet, Listed, Node, NotBanned, NotClaimed};
 pub use hosting::NotHosted;
 pub use look::{Counts, Holdings, Limits};
 pub use outbox::{Due, Entry, Outbox};

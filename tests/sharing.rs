@@ -15,7 +15,10 @@ use std::{net::SocketAddr, time::Duration};
 use redis_server::{Redis, Shared};
 use serde_json::json;
 use signalpost::{
-    admin::pb::{CreateRoomRequest, GetRoomRequest},
+    admin::pb::{
+        Ban, CreateBanRequest, CreateRoomRequest, GetRoomRequest, ListRoomsRequest,
+        LockRoomRequest, ban::Subject,
+    },
     config::limits,
     server::Server,
 };
@@ -30,6 +33,8 @@ use tonic_health::{
     ServingStatus,
     pb::{HealthCheckRequest, HealthCheckResponse, health_client::HealthClient},
 };
+
+const SECURITY: &str = include_str!("../docs/security.md");
 
 /// Nobody's lease ends meanwhile.
 const LONG: &str = "--node-lease-seconds 300";
@@ -144,4 +149,45 @@ async fn a_redis_that_will_not_do_is_refused_before_anything_is_served() {
     }
     std::fs::write(&file, "hunter2\n").unwrap();
     TestServer::of_fleet(&with).await.stop().await;
+}
+
+/// Whoever may do only what the document says: Redis keeps a list of what it refused.
+#[tokio::test]
+async fn the_documented_user_may_do_all_that_servers_do() {
+    let user = SECURITY.split("```redis\n").nth(1).unwrap().split("\n```").next().unwrap();
+    for shared in [Shared::standalone(), Shared::cluster()] {
+        let mut acl = redis::Cmd::new();
+        user.split(' ').for_each(|word| _ = acl.arg(word));
+        shared.ask_all(acl.arg(">hunter2"));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        std::fs::write(&file, "hunter2\n").unwrap();
+        let flags = shared.arguments().join(" ").replace("://", "://signalpost@");
+        let flags =
+            format!("{flags} --redis-password-file {} --node-lease-seconds 1", file.display());
+        let (one, other) = (TestServer::of_fleet(&flags).await, TestServer::of_fleet(&flags).await);
+        let mut admin = one.admin().await;
+        let dies = TestServer::of_fleet(&flags).await;
+        let (mut ann, bob) = (one.member("r").await, other.member("r").await);
+        ann.say(json!({"type": "message", "content": 1})).await;
+        let subject = Some(Subject::UserId("eve".into()));
+        let ban = Ban { subject, ..Default::default() };
+        let ban = CreateBanRequest { ban: Some(ban), ..Default::default() };
+        admin.create_ban(ban).await.unwrap();
+        let locked = LockRoomRequest { room_id: "r".into(), locked: true, ..Default::default() };
+        admin.lock_room(locked).await.unwrap();
+        admin.list_rooms(ListRoomsRequest::default()).await.unwrap();
+        let _lost = dies.member("s").await;
+        let mut left_behind = one.member("s").await;
+        dies.kill();
+        assert_eq!(left_behind.hear_of("user-left").await["reason"], "node-lost");
+        bob.vanish();
+        ann.hear_of("user-left").await;
+        other.stop().await;
+        one.stop().await;
+        for server in &shared.servers {
+            let refused: Vec<redis::Value> = server.ask(redis::cmd("ACL").arg("LOG")).unwrap();
+            assert!(refused.is_empty(), "{refused:?}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use super::{
     pb,
     problem::{Faults, Problem, Reason},
     quota::Quota,
-    request_ids::{RequestId, RequestIds},
+    request_ids::{RequestId, RequestIds, once_in_fleet},
     served::admin_service_server::AdminService,
     watch::{self, Watching},
 };
@@ -64,7 +64,7 @@ impl AdminService for Service {
         let made = async {
             let id = request_id(audit.by(), &text, || self.read_new_room(&request))?;
             let acting = self.make_room(audit.by(), &request);
-            self.request_ids.once("CreateRoom", &id, &request, acting).await
+            self.once("CreateRoom", &id, &request, acting).await
         };
         let result = made.await;
         audit.end(result)
@@ -108,7 +108,7 @@ impl AdminService for Service {
         let ended = async {
             let id = request_id(audit.by(), &text, || client::ending(&request))?;
             let acting = self.end_client(audit.by(), &request);
-            self.request_ids.once("DisconnectClient", &id, &request, acting).await
+            self.once("DisconnectClient", &id, &request, acting).await
         };
         let result = ended.await;
         audit.end(result)
@@ -162,7 +162,7 @@ impl AdminService for Service {
         let made = async {
             let id = request_id(audit.by(), &text, || ban::new_ban(&request, SystemTime::now()))?;
             let acting = self.keep_out(audit.by(), &request);
-            self.request_ids.once("CreateBan", &id, &request, acting).await
+            self.once("CreateBan", &id, &request, acting).await
         };
         let result = made.await;
         audit.end(result)
@@ -183,7 +183,7 @@ impl AdminService for Service {
         let said = async {
             let id = request_id(audit.by(), &text, || self.read_broadcast(&request))?;
             let acting = self.say(&request);
-            self.request_ids.once("Broadcast", &id, &request, acting).await
+            self.once("Broadcast", &id, &request, acting).await
         };
         let result = said.await;
         audit.end(result)
@@ -232,6 +232,18 @@ impl AdminService for Service {
 type Streamed<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
 
 impl Service {
+    /// The answer of `act`, or the one that the same call with the same `id` had, here or at another server.
+    async fn once<A: Message + Default>(
+        &self,
+        method: &'static str,
+        id: &RequestId,
+        request: &impl Message,
+        act: impl Future<Output = Result<A, Status>>,
+    ) -> Result<A, Status> {
+        let acting = once_in_fleet(&self.hub, method, id, request, act);
+        self.request_ids.once(method, id, request, acting).await
+    }
+
     /// An answer that may be long: it takes a share until its caller took it.
     fn answer<M: Message>(&self, message: M) -> Answer<M> {
         let share = self.answers.for_answer(&message)?;

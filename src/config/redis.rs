@@ -259,6 +259,11 @@ mod tests {
         command.map(|command| command.redis).map_err(|fault| fault.to_string())
     }
 
+    /// Beside an address.
+    fn beside(words: &str) -> Result<RedisFlags, String> {
+        flags(&format!("--redis-url redis://a {words}"))
+    }
+
     #[test]
     fn defaults_are_those_of_the_help() {
         let flags = flags("").unwrap();
@@ -313,7 +318,7 @@ mod tests {
         let file = folder.path().join("password");
         let of_file = |held: &str| {
             std::fs::write(&file, held).unwrap();
-            let flags = flags(&format!("--redis-password-file {}", file.display())).unwrap();
+            let flags = beside(&format!("--redis-password-file {}", file.display())).unwrap();
             flags.password(|_| None)
         };
         for held in ["hunter2", "hunter2\n", "hunter2\r\n"] {
@@ -334,17 +339,33 @@ mod tests {
         let alone = flags("").unwrap();
         assert_eq!(alone.password(variable).unwrap().unwrap().as_str(), "hunter2");
         assert!(alone.password(|_| Some("".into())).unwrap().is_none());
-        let both = flags(&format!("--redis-password-file {}", file.display())).unwrap();
+        let both = beside(&format!("--redis-password-file {}", file.display())).unwrap();
         assert!(matches!(both.password(variable), Err(BadRedisPassword::Both)));
     }
 
     #[test]
     fn a_prefix_has_nothing_that_redis_reads_something_into() {
-        assert_eq!(flags("--redis-prefix a-B_9.x").unwrap().redis_prefix, "a-B_9.x");
+        assert_eq!(beside("--redis-prefix a-B_9.x").unwrap().redis_prefix, "a-B_9.x");
         for other in ["{a}", "a:b", "", "ä", &"a".repeat(65)] {
-            assert!(flags(&format!("--redis-prefix={other}")).is_err(), "{other}");
+            assert!(beside(&format!("--redis-prefix={other}")).is_err(), "{other}");
         }
-        assert!(flags("--node-lease-seconds 301").is_err());
-        assert!(flags("--node-lease-seconds 0").is_err());
+        assert!(beside("--node-lease-seconds 301").is_err());
+        assert!(beside("--node-lease-seconds 0").is_err());
+    }
+
+    #[test]
+    fn what_is_said_of_redis_is_refused_where_there_is_none() {
+        for words in [
+            "--redis-password-file a",
+            "--redis-cluster",
+            "--redis-prefix a",
+            "--redis-timeout-ms 100",
+            "--redis-log-events 100000",
+            "--node-lease-seconds 2",
+        ] {
+            let fault = flags(words).unwrap_err();
+            assert!(fault.contains("--redis-url"), "{fault}");
+            beside(words).unwrap();
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod anew;
 mod bans;
+mod calls;
 mod clients;
 mod drive;
 mod figures;
@@ -35,12 +36,13 @@ use tokio::{
 use super::{Hub, cell::RoomCell};
 use crate::{
     ban::Ban,
-    event::{Administrator, Cause, Position},
+    event::{Cause, Position},
     id::{Incarnation, RoomId},
     journal::{Journal, stored::pb},
     store::{Entry, Loaded, Store, StoreError, Subject},
 };
 pub use bans::NotBanned;
+pub use calls::{Claim, Claimed, NotClaimed};
 pub use clients::Listed;
 use figures::Figures;
 use life::Life;
@@ -90,7 +92,7 @@ pub(super) enum Job {
     /// Load a room and append what is put before it.
     Drive(Arc<RoomCell>),
     /// Send away whom another server's ban meets here, and tell that server when that is done.
-    Enforce { ban: Arc<Ban>, by: Administrator, waits: Incarnation, question: u64 },
+    Enforce { ban: Arc<Ban>, cause: Cause, waits: Incarnation, question: u64 },
     /// End the bans that hosts of a room made.
     EndBansOf { room_id: RoomId, cause: Cause },
     /// Put back the bans that a lost log had.
@@ -101,6 +103,8 @@ pub(super) enum Job {
     Reap(Incarnation),
     /// Take over what the server does under its new name.
     Move { from: Incarnation, to: Incarnation },
+    /// Let others make a call that this server did not finish.
+    ForgetCall(String),
     /// Answer another server's question.
     Answer { to: Incarnation, question: letters::Question },
 }
@@ -194,6 +198,11 @@ impl Hub {
         hub
     }
 
+    /// Whether its rooms are those of other servers too.
+    pub(super) fn is_shared(&self) -> bool {
+        self.fleet.is_some()
+    }
+
     /// What time it is, for whatever has its time.
     pub(super) fn now(&self) -> SystemTime {
         self.fleet.as_ref().map_or_else(SystemTime::now, Fleet::now)
@@ -233,14 +242,15 @@ impl Hub {
         let Some(fleet) = &self.fleet else { return };
         match job {
             Job::Drive(cell) => self.drive(fleet, &cell).await,
-            Job::Enforce { ban, by, waits, question } => {
-                self.enforce_for(fleet, &ban, &by, (waits, question)).await;
+            Job::Enforce { ban, cause, waits, question } => {
+                self.enforce_for(fleet, &ban, cause, (waits, question)).await;
             }
             Job::EndBansOf { room_id, cause } => self.end_bans_of(fleet, room_id, cause).await,
             Job::RestoreBans => self.restore_bans(fleet).await,
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,
             Job::Move { from, to } => self.move_seats(from, to).await,
+            Job::ForgetCall(name) => fleet.forget_call(&name).await,
             Job::Answer { to, question } => self.answer(fleet, to, question).await,
         }
     }

@@ -70,6 +70,11 @@ impl TestServer {
         within(self.running).await.unwrap();
     }
 
+    /// Ends it as a power cut does, as far as others see it.
+    pub fn kill(self) {
+        self.running.abort();
+    }
+
     /// Asks it to stop; [`TestServer::stop`] waits.
     pub fn begin_stop(&mut self) {
         drop(self.stop.take());

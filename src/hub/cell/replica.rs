@@ -16,7 +16,7 @@ use crate::{
     config::limits,
     event::Position,
     hub::Hub,
-    room::{Change, Event, Room},
+    room::{Change, Event, Room, WaitingEnd},
     store::BatchId,
 };
 
@@ -25,6 +25,8 @@ use crate::{
 pub(super) struct Replica {
     /// Whether the room is as it was at some moment; until then it is not looked at.
     loaded: watch::Sender<bool>,
+    /// How far the log was when it was loaded: what happened until then is part of it.
+    loaded_at: Position,
     /// What the log told of it before it was loaded.
     early: Vec<Told>,
     pub(super) queue: VecDeque<Pending>,
@@ -72,6 +74,7 @@ impl Replica {
     pub(super) fn new() -> Self {
         Self {
             loaded: watch::Sender::new(false),
+            loaded_at: Position::ZERO,
             early: Vec::new(),
             queue: VecDeque::new(),
             flight: None,
@@ -166,8 +169,10 @@ impl RoomCell {
         let mut inner = self.inner.lock();
         inner.take_in(hub, room);
         let early = std::mem::take(&mut inner.replica().early);
-        inner.replica().loaded.send_replace(true);
-        for told in early.into_iter().filter(|told| told.event.position > head) {
+        let replica = inner.replica();
+        replica.loaded_at = head;
+        replica.loaded.send_replace(true);
+        for told in early {
             inner.told(hub, told);
         }
         inner.hand_on_kept();
@@ -256,7 +261,7 @@ impl Inner {
             replica.early.push(told);
             return false;
         }
-        if told.event.position <= version {
+        if told.event.position <= version.max(replica.loaded_at) {
             return false;
         }
         if told.event.prev != version {
@@ -297,7 +302,9 @@ impl Inner {
         if is_whole {
             self.settle(hub);
         }
-        debug_assert!(self.is_in_step(), "clients stand as their members do");
+        // Whoever was admitted still stands among those who wait, until its join follows.
+        let admitted = matches!(event.change, Change::WaitingEnded { reason, .. } if reason == WaitingEnd::Admitted);
+        debug_assert!(admitted || self.is_in_step(), "clients stand as their members do");
         self.replica().moved.notify_one();
     }
 

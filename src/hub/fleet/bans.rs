@@ -8,7 +8,7 @@ use super::{Fleet, Job};
 use crate::{
     ban::{self, Ban, Bans, Change, Command, Event},
     config::limits,
-    event::{Administrator, Cause, Position},
+    event::{Cause, Position},
     hub::Hub,
     id::{Incarnation, RoomId},
     journal::{self, stored},
@@ -130,10 +130,8 @@ impl Hub {
         }
         let waits = server_of(batch);
         if let (Change::Created(ban), true) = (&event.change, waits != fleet.node()) {
-            let by =
-                if let Cause::Administrator(by) = cause { by } else { Administrator::default() };
             let (ban, question) = (Arc::clone(ban), question_of(batch));
-            fleet.do_soon(Job::Enforce { ban, by, waits, question });
+            fleet.do_soon(Job::Enforce { ban, cause, waits, question });
         }
     }
 
@@ -155,12 +153,14 @@ impl Hub {
         &self,
         fleet: &Fleet,
         ban: &Ban,
-        by: &Administrator,
+        cause: Cause,
         (waits, question): (Incarnation, u64),
     ) {
-        // Whom a host's ban meets is for that host's server to say.
-        if ban.host.is_none() {
-            self.enforce(by, ban, |client| client.is_met_by(ban)).await;
+        match cause {
+            Cause::Client(host) => self.enforce_by_host(ban, host).await,
+            Cause::Administrator(by) => self.enforce(&by, ban, |c| c.is_met_by(ban)).await,
+            // Whom it meets was sent away when it was made.
+            Cause::Server | Cause::Timer => {}
         }
         fleet.reply(waits, stored::pb::Answer { id: question, ..Default::default() });
     }

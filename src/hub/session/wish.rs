@@ -10,10 +10,10 @@ use std::{
     time::Instant,
 };
 
-use super::{Session, names::Register};
+use super::{Session, names::Register, unavailable};
 use crate::{
     hub::{
-        Asker, Busy,
+        Asker, Busy, NotFound,
         cell::{Done, Motion, Refused, RoomCell},
     },
     metrics::Message,
@@ -130,6 +130,16 @@ impl Session {
         let password = password.clone();
         let hashed = async move { hub.hash_password(asker, &password).await };
         Ok(self.wait_for(hashed, meanwhile).await?.map_err(Rejected::from))
+    }
+
+    /// Waits until what others have done is known here too.
+    pub(super) async fn catch_up<E>(
+        &mut self,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<(), Rejected>, E> {
+        let hub = Arc::clone(self.hub());
+        let caught_up = self.wait_for(async move { hub.catch_up().await }, meanwhile).await?;
+        Ok(caught_up.map_err(|_: NotFound| unavailable()))
     }
 
     /// Puts something before a room.
