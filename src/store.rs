@@ -13,6 +13,7 @@ mod post;
 mod presence;
 mod read;
 mod tail;
+mod wire;
 
 use std::{
     sync::{
@@ -30,6 +31,7 @@ pub use post::{Full, Lost, Post};
 pub use presence::NodeRecord;
 pub use read::Loaded;
 pub use tail::Tail;
+pub use wire::Wire;
 
 use self::{keys::Keys, link::Link};
 use crate::id::RoomId;
