@@ -128,6 +128,10 @@ pub struct Config {
     #[command(flatten)]
     pub ice: IceFlags,
 
+    /// The Redis through which servers share their rooms.
+    #[command(flatten)]
+    pub redis: RedisFlags,
+
     /// The path below which a reverse proxy shows the page, such as /chat. It may strip it from requests, or not;
     /// what has no such prefix is answered as well.
     #[arg(long, env = "SIGNALPOST_BASE_PATH", value_name = "PATH", default_value = "/")]
@@ -374,9 +378,7 @@ mod tests {
     #[test]
     fn an_outbox_holds_two_rosters_or_two_messages() {
         let large = config("--max-members 1000");
-        assert_eq!(large.check(), Ok(()));
-        assert_eq!(large.outbox_limits().bytes, 2 * 1000 * (2048 + 300));
-
+        assert_eq!((large.check(), large.outbox_limits().bytes), (Ok(()), 2 * 1000 * (2048 + 300)));
         for (flags, least) in [
             ("--max-members 1000 --outbox-bytes 1000000", "--outbox-bytes 4696000"),
             ("--max-message-bytes 3000000 --outbox-bytes 1000000", "--outbox-bytes 6004096"),

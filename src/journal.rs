@@ -92,6 +92,12 @@ impl Journal {
         log.note(Record::new(log_prev, entry));
     }
 
+    /// The log that this one mirrors begins anew: what it had is not shown any more.
+    pub fn begin_anew(&self, epoch: u64) {
+        let Self::Memory(log) = self;
+        log.begin_anew(epoch);
+    }
+
     /// Names the log's life: another one each time that it begins anew.
     pub fn epoch(&self) -> u64 {
         let Self::Memory(log) = self;

@@ -58,7 +58,7 @@ fn main() -> ExitCode {
 async fn serve(config: Config) -> ExitCode {
     let hangups = signal(SignalKind::hangup()).expect("SIGHUP can be handled");
     let base_path = config.base_path.clone();
-    let server = match Server::bind(config) {
+    let server = match Server::start(config).await {
         Ok(server) => server,
         Err(fault) => return refuse(&fault.to_string()),
     };

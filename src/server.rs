@@ -22,9 +22,10 @@ use tokio::{
 use crate::{
     admin::{Admin, Health, TokenFile, TokenFileError},
     auth::{Authority, KeyError},
-    config::{Config, Contradiction},
+    config::{Config, Contradiction, RedisUrl},
     http::Http,
-    hub::{Hub, Stage},
+    hub::{Beginning, Fleet, Hub, Stage},
+    store::{self, Store, StoreError},
     turn::{IceServers, IceServersError},
 };
 use admin_stream::AdminStream;
@@ -92,43 +93,59 @@ pub enum StartError {
     /// A folder that is not there.
     #[error("--client-dir {0:?} holds no index.html; name the folder of the browser client")]
     ClientDir(String),
+    /// A Redis that will not do.
+    #[error(transparent)]
+    Store(#[from] store::StartError),
+    /// A Redis that was there, and then did not do what a server needs of it.
+    #[error(
+        "--redis-url {url}: {error}; see that it answers, and that its user may use all keys of --redis-prefix"
+    )]
+    Join {
+        /// The setting.
+        url: RedisUrl,
+        /// What became of it.
+        error: StoreError,
+    },
 }
 
 impl Server {
-    /// Checks the settings and binds the sockets.
+    /// Checks the settings, binds the sockets, and comes to the fleet where there is to be one.
     ///
     /// # Errors
     /// [`StartError`], before anything is served.
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
-    pub fn bind(config: Config) -> Result<Self, StartError> {
-        config.check()?;
-        if let Some(folder) = &config.client_dir
-            && !folder.join("index.html").is_file()
-        {
-            return Err(StartError::ClientDir(folder.display().to_string()));
-        }
-        let certificate = Certificate::of(&config)?;
-        let admin_certificate = Certificate::of_admin(&config)?;
-        let token_file = TokenFile::of(&config)?;
-        let ice_servers = IceServers::of(&config)?;
-        let authority = Authority::of(&config.auth_flags)?.map(Arc::new);
-        let listeners = listener::bind_all(&config)?;
-        let admin_listener = listener::bind("--admin-listen", config.admin_listen)?;
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let bound = Bound::new(&config)?;
+        let beginning = join(&config).await?;
+        Ok(Self::new(config, bound, beginning))
+    }
 
-        let fits = config.capacity().clients;
-        if fits < config.max_connections {
-            tracing::warn!(
-                fits,
-                "--max-connections {}: not so many fit the limit of open files; raise it with ulimit -n, or \
-                 LimitNOFILE in a unit file",
-                config.max_connections
-            );
-        }
+    /// Checks the settings and binds the sockets of a server that stands alone.
+    ///
+    /// # Errors
+    /// [`StartError`], before anything is served.
+    ///
+    /// # Panics
+    /// Outside of a Tokio runtime, and where `--redis-url` is given: that is for [`Server::start`].
+    pub fn bind(config: Config) -> Result<Self, StartError> {
+        assert!(config.redis.redis_url.is_none(), "this server is to share its rooms");
+        let bound = Bound::new(&config)?;
+        Ok(Self::new(config, bound, None))
+    }
+
+    fn new(config: Config, bound: Bound, beginning: Option<Beginning>) -> Self {
+        let Bound { certificate, admin_certificate, token_file, .. } = bound;
+        let Bound { ice_servers, authority, listeners, admin_listener, .. } = bound;
+        warn_of_capacity(&config);
         let config = Arc::new(config);
         let hub = Hub::new(Arc::clone(&config)).telling_of(ice_servers.clone());
-        let hub = Arc::new(hub.asking(authority.clone()));
+        let hub = hub.asking(authority.clone());
+        let hub = Arc::new(match beginning {
+            Some(beginning) => hub.sharing(beginning),
+            None => hub,
+        });
         let http = Arc::new(Http::new(Arc::clone(&hub), Arc::clone(&config)));
         let refusals = Arc::clone(&http.refusals);
         let admin = Admin::new(Arc::clone(&hub)).exposing(refusals).asking(token_file.clone());
@@ -145,7 +162,7 @@ impl Server {
             admin_secure: admin_certificate.is_some(),
             admin_kept: token_file.is_some(),
         };
-        Ok(Self {
+        Self {
             config,
             hub,
             http,
@@ -157,7 +174,7 @@ impl Server {
             token_file,
             renewal,
             addresses,
-        })
+        }
     }
 
     /// Where it can be reached, with the real ports.
@@ -239,6 +256,57 @@ impl Server {
         if timeout(left, administering.join_next()).await.is_err() {
             tracing::warn!("some admin calls did not end in time");
         }
+    }
+}
+
+/// What a server needs before it can be one.
+struct Bound {
+    certificate: Option<Certificate>,
+    admin_certificate: Option<Certificate>,
+    token_file: Option<TokenFile>,
+    ice_servers: IceServers,
+    authority: Option<Arc<Authority>>,
+    listeners: Vec<TcpListener>,
+    admin_listener: TcpListener,
+}
+
+impl Bound {
+    fn new(config: &Config) -> Result<Self, StartError> {
+        config.check()?;
+        if let Some(folder) = &config.client_dir
+            && !folder.join("index.html").is_file()
+        {
+            return Err(StartError::ClientDir(folder.display().to_string()));
+        }
+        Ok(Self {
+            certificate: Certificate::of(config)?,
+            admin_certificate: Certificate::of_admin(config)?,
+            token_file: TokenFile::of(config)?,
+            ice_servers: IceServers::of(config)?,
+            authority: Authority::of(&config.auth_flags)?.map(Arc::new),
+            listeners: listener::bind_all(config)?,
+            admin_listener: listener::bind("--admin-listen", config.admin_listen)?,
+        })
+    }
+}
+
+/// Comes to the fleet of the flags, if they name one.
+async fn join(config: &Config) -> Result<Option<Beginning>, StartError> {
+    let Some(url) = &config.redis.redis_url else { return Ok(None) };
+    let store = Store::connect(url, &config.redis).await?;
+    let joined = Fleet::join(store, config.redis.lease(), config.log_limits().events).await;
+    joined.map(Some).map_err(|error| StartError::Join { url: url.clone(), error })
+}
+
+fn warn_of_capacity(config: &Config) {
+    let fits = config.capacity().clients;
+    if fits < config.max_connections {
+        tracing::warn!(
+            fits,
+            "--max-connections {}: not so many fit the limit of open files; raise it with ulimit -n, or LimitNOFILE in \
+             a unit file",
+            config.max_connections
+        );
     }
 }
 

@@ -90,6 +90,8 @@ export const OVER_ITS_RATE = 4008;
 const REPLACED = 4002;
 /** And with this one where it wants a token, or a new one. */
 const UNAUTHENTICATED = 4503;
+/** The reason of `removed` where the server lost its seats to others of its fleet: a reconnect brings it back. */
+export const NODE_LOST = "node-lost";
 const TOKEN_EXPIRED = "token-expired";
 
 /** @type {Record<number, string>} */
@@ -104,6 +106,7 @@ const CLOSURES = {
   4000: "timeout",
   4001: "slow-consumer",
   [REPLACED]: "replaced",
+  4003: NODE_LOST,
   4005: "unfinished-message",
   [OVER_ITS_RATE]: "too-many-messages",
   4501: "removed",

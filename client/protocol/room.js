@@ -5,7 +5,7 @@ import { Events } from "./events.js";
 import { Hosting } from "./hosting.js";
 import { Identity } from "./identity.js";
 import { Mates } from "./mates.js";
-import { removalCause } from "./messages.js";
+import { NODE_LOST, removalCause } from "./messages.js";
 import { onNetworkChange } from "./network.js";
 import { Peer } from "./peer.js";
 import { ABILITIES, QUIET, isSayable, readContent } from "./presence.js";
@@ -293,7 +293,8 @@ export class Room extends Events {
         this.#know(message.room);
         return this.emit("room-updated", message.room);
       case "removed":
-        return this.#end(removalCause(message));
+        // The link ends with it, and comes back to the seat.
+        return message.code === NODE_LOST ? undefined : this.#end(removalCause(message));
       case "message":
         return this.#hear(message);
       case "error":

@@ -10,6 +10,7 @@ mod commit;
 mod motion;
 mod replica;
 mod say;
+mod split;
 
 use std::{
     sync::Arc,
@@ -95,8 +96,9 @@ impl RoomCell {
         self.inner.lock().room.summary()
     }
 
-    pub(super) fn version(&self) -> Position {
-        self.inner.lock().room.version()
+    /// The position of the room's last event, as the log has it.
+    pub(super) fn true_version(&self) -> Position {
+        self.inner.lock().truth().version()
     }
 
     pub(super) fn exists(&self) -> bool {

@@ -17,6 +17,8 @@ pub enum Ending {
     RateLimited,
     /// Another connection took the seat over. What is due is dropped.
     TakenOver,
+    /// Others gave up the seat while the server was away from its fleet. What is due is still sent.
+    NodeLost,
     /// The client has shown no token in time. What is due is still sent.
     Unauthenticated,
     /// The client's token has expired. What is due is still sent.
@@ -49,6 +51,7 @@ impl Ending {
             Self::Removed
             | Self::Banned
             | Self::RoomClosed
+            | Self::NodeLost
             | Self::Unauthenticated
             | Self::TokenExpired => Urgency::Firm,
             Self::HeartbeatTimeout
@@ -69,6 +72,7 @@ impl Ending {
             Self::Unfinished => LeaveReason::Timeout,
             Self::RateLimited => LeaveReason::RateLimited,
             Self::TakenOver => LeaveReason::Rejoined,
+            Self::NodeLost => LeaveReason::NodeLost,
             // It had no seat.
             Self::Unauthenticated => LeaveReason::Disconnected,
             Self::TokenExpired => LeaveReason::TokenExpired,

@@ -1,5 +1,6 @@
 //! A server as one of many that share their rooms: what it needs for that, and what it does for as long as it runs.
 
+mod anew;
 mod bans;
 mod drive;
 mod follow;
@@ -12,7 +13,7 @@ use std::{
     future::pending,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -52,6 +53,9 @@ pub struct Fleet {
     ahead: AtomicI64,
     jobs: mpsc::UnboundedSender<Job>,
     todo: Mutex<Option<mpsc::UnboundedReceiver<Job>>>,
+    /// The life of the log that is followed.
+    epoch: AtomicU64,
+    epoch_turn: tokio::sync::Mutex<()>,
     /// One decision about bans at a time.
     bans_turn: tokio::sync::Mutex<()>,
     /// Who waits for the answers to which question.
@@ -75,6 +79,8 @@ pub(super) enum Job {
     Enforce { ban: Arc<Ban>, by: Administrator, waits: Incarnation, question: u64 },
     /// End the bans that hosts of a room made.
     EndBansOf { room_id: RoomId, cause: Cause },
+    /// Put back the bans that a lost log had.
+    RestoreBans,
     /// End what has its time in a room.
     Expire(RoomId),
     /// Free the seats of a server that is gone.
@@ -98,7 +104,6 @@ impl Fleet {
         let head = recent.last().map_or(Position::ZERO, |entry| entry.position);
         let (jobs, todo) = mpsc::unbounded_channel();
         let fleet = Self {
-            store,
             lease,
             names: watch::Sender::new(life.node),
             life: RwLock::new(Arc::new(life)),
@@ -106,8 +111,11 @@ impl Fleet {
             ahead: AtomicI64::new(0),
             jobs,
             todo: Mutex::new(Some(todo)),
+            epoch: AtomicU64::new(store.epoch()),
+            epoch_turn: tokio::sync::Mutex::default(),
             bans_turn: tokio::sync::Mutex::default(),
             asked: Mutex::default(),
+            store,
         };
         Ok(Beginning { fleet, recent, bans })
     }
@@ -115,6 +123,14 @@ impl Fleet {
     /// What this server is called now.
     pub(super) fn node(&self) -> Incarnation {
         self.life().node
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    fn set_epoch(&self, epoch: u64) {
+        self.epoch.store(epoch, Ordering::SeqCst);
     }
 
     fn life(&self) -> Arc<Life> {
@@ -205,6 +221,7 @@ impl Hub {
                 self.enforce_for(fleet, &ban, &by, (waits, question)).await;
             }
             Job::EndBansOf { room_id, cause } => self.end_bans_of(fleet, room_id, cause).await,
+            Job::RestoreBans => self.restore_bans(fleet).await,
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,
             Job::Move { from, to } => self.move_seats(from, to).await,

@@ -277,6 +277,8 @@ pub(super) fn removed(code: Code, reason: Option<&str>, room_id: Option<&RoomId>
             "Banned by an administrator"
         } else if code == Code::RoomClosed {
             CloseCode::RoomClosed.reason()
+        } else if code == Code::NodeLost {
+            CloseCode::NodeLost.reason()
         } else {
             CloseCode::Removed.reason()
         }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,7 +35,7 @@ const SHOWN_BYTES: usize = 256;
 /// See the module.
 #[derive(Debug)]
 pub struct MemoryLog {
-    epoch: u64,
+    epoch: AtomicU64,
     limits: LogLimits,
     kept: Mutex<Kept>,
     grown: Notify,
@@ -163,12 +166,13 @@ impl MemoryLog {
         };
         let head = watch::Sender::new(Position::ZERO);
         let (epoch, _) = Uuid::new_v4().as_u64_pair();
+        let epoch = AtomicU64::new(epoch);
         Self { epoch, limits, kept: Mutex::new(kept), grown: Notify::new(), head }
     }
 
     /// Empty, to be told what another log has.
     pub(super) fn mirror(limits: LogLimits, epoch: u64) -> Self {
-        Self { epoch, ..Self::new(limits) }
+        Self { epoch: AtomicU64::new(epoch), ..Self::new(limits) }
     }
 
     pub(super) fn note(&self, record: Record) {
@@ -181,7 +185,15 @@ impl MemoryLog {
     }
 
     pub(super) fn epoch(&self) -> u64 {
-        self.epoch
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn begin_anew(&self, epoch: u64) {
+        let mut kept = self.kept.lock();
+        self.epoch.store(epoch, Ordering::SeqCst);
+        while kept.give_up_oldest() {}
+        drop(kept);
+        self.grown.notify_one();
     }
 
     pub(super) fn append<C>(
@@ -241,14 +253,22 @@ impl Kept {
         }
         self.records.push_back(record);
         while self.records.len() > limits.events || self.bytes > limits.bytes {
-            let Some(oldest) = self.records.pop_front() else { break };
-            self.bytes -= weight(&oldest);
-            if !self.index.is_empty()
-                && let Some(id) = oldest.room_id()
-            {
-                self.index.trim(id, oldest.position());
+            if !self.give_up_oldest() {
+                break;
             }
         }
+    }
+
+    /// Whether there was one.
+    fn give_up_oldest(&mut self) -> bool {
+        let Some(oldest) = self.records.pop_front() else { return false };
+        self.bytes -= weight(&oldest);
+        if !self.index.is_empty()
+            && let Some(id) = oldest.room_id()
+        {
+            self.index.trim(id, oldest.position());
+        }
+        true
     }
 
     fn read(&self, cursor: Position, max: usize) -> Result<(Vec<Arc<Record>>, Position), Trimmed> {

@@ -86,6 +86,8 @@ label! {
         SlowConsumer = "slow-consumer",
         /// Another connection took its seat over.
         TakenOver = "taken-over",
+        /// The server was away from its fleet for too long.
+        NodeLost = "node-lost",
         /// The client did not finish what it began to say.
         Unfinished = "unfinished",
         /// The client said more than it may.
@@ -184,6 +186,7 @@ impl From<CloseCode> for Closing {
             CloseCode::HeartbeatTimeout => Self::HeartbeatTimeout,
             CloseCode::SlowConsumer => Self::SlowConsumer,
             CloseCode::TakenOver => Self::TakenOver,
+            CloseCode::NodeLost => Self::NodeLost,
             CloseCode::Unfinished => Self::Unfinished,
             CloseCode::RateLimited => Self::RateLimited,
             CloseCode::Removed => Self::Removed,

@@ -38,7 +38,7 @@ pub enum Code {
     Forbidden,
     /// There must be a host.
     LastHost,
-    /// The server takes no more rooms.
+    /// The server takes no more rooms, or the servers of a fleet cannot agree on anything now.
     Unavailable,
     /// The sender sits in no room.
     NotInRoom,
@@ -52,6 +52,8 @@ pub enum Code {
     Removed,
     /// An administrator ended the room, or it ended while the client waited for a seat.
     RoomClosed,
+    /// The server was away from its fleet for so long that others gave up the seat.
+    NodeLost,
     /// A token is needed, or the one that was shown is not taken.
     Unauthenticated,
     /// The token expired while the client was connected.
@@ -60,7 +62,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::BadMessage,
         Self::UnknownType,
         Self::BadRoomId,
@@ -83,6 +85,7 @@ impl Code {
         Self::Banned,
         Self::Removed,
         Self::RoomClosed,
+        Self::NodeLost,
         Self::Unauthenticated,
         Self::TokenExpired,
     ];
@@ -128,6 +131,8 @@ pub enum CloseCode {
     SlowConsumer = 4001,
     /// Another connection took the seat over.
     TakenOver = 4002,
+    /// The server was away from its fleet for so long that others gave up the seat.
+    NodeLost = 4003,
     /// A message was begun and not finished.
     Unfinished = 4005,
     /// The client said more than it may, and went on.
@@ -142,7 +147,7 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::GoingAway,
         Self::Protocol,
         Self::Unsupported,
@@ -151,6 +156,7 @@ impl CloseCode {
         Self::HeartbeatTimeout,
         Self::SlowConsumer,
         Self::TakenOver,
+        Self::NodeLost,
         Self::Unfinished,
         Self::RateLimited,
         Self::Removed,
@@ -172,6 +178,7 @@ impl CloseCode {
             Self::HeartbeatTimeout => "No answer to a ping; reconnect",
             Self::SlowConsumer => "Too many messages were left unread; reconnect",
             Self::TakenOver => "Another connection of yours took the seat over",
+            Self::NodeLost => "The server was out of reach for the others; reconnect",
             Self::Unfinished => "A message was begun and not finished in time; reconnect",
             Self::RateLimited => "Too many messages for too long; reconnect later",
             Self::Removed => "Removed by an administrator",

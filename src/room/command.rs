@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    Entrant, Identity, LeaveReason, PasswordHash, Proof, ReturnKey, Role, Settings, Vouched,
+    Entrant, Identity, LeaveReason, PasswordHash, Proof, ReturnKey, Role, Room, Settings, Vouched,
 };
 use crate::{
     event::Position,
@@ -113,6 +113,16 @@ pub enum Command {
         /// Who.
         clients: Vec<ClientId>,
     },
+    /// Have some sit or wait again who did in a room that a lost log had, with its settings where it is gone. Never refused;
+    /// no change for whoever is there.
+    Restore {
+        /// As it was.
+        lost: Arc<Room>,
+        /// Who.
+        clients: Vec<ClientId>,
+        /// To which node they are connected.
+        node: Incarnation,
+    },
     /// End what has its time: the waiting of who waits for too long, and the room, if it was empty for as long as it
     /// may be. Never refused.
     Expire,
@@ -127,11 +137,13 @@ impl Command {
         )
     }
 
-    /// The same, by a client that is connected to this node, where it takes a seat.
+    /// The same, by a client that is connected to this node, where it takes a seat, or has it again.
     #[must_use]
     pub fn seated_by(mut self, node: Incarnation) -> Self {
-        if let Self::Join { entrant, .. } = &mut self {
-            entrant.node = node;
+        if let Self::Join { entrant: Entrant { node: own, .. }, .. }
+        | Self::Restore { node: own, .. } = &mut self
+        {
+            *own = node;
         }
         self
     }
@@ -161,6 +173,7 @@ impl Command {
             | Self::Close { .. }
             | Self::NodeLost { .. }
             | Self::Move { .. }
+            | Self::Restore { .. }
             | Self::Expire => {}
         }
         self

@@ -79,6 +79,12 @@ impl Change {
         if let Self::Joined(member) = self { Some(member) } else { None }
     }
 
+    /// Who takes a seat by it, or begins to wait for one.
+    pub fn arrives(&self) -> Option<ClientId> {
+        let waits = if let Self::Waiting(waiter) = self { Some(&waiter.member) } else { None };
+        self.joined().or(waits).map(|member| member.client_id)
+    }
+
     /// Who may do more or less by it, and what its role was before.
     pub fn new_role(&self) -> Option<(&Arc<Member>, Role)> {
         if let Self::RoleChanged { member, previous } = self {

@@ -1,10 +1,11 @@
 //! What becomes of a node's seats when it is gone, or goes by another name.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use super::{
     Change, LeaveReason, Member, Room, Waiter, WaitingEnd,
-    decide::{left, no_longer_waits},
+    decide::{joined, left, no_longer_waits},
+    state::MOMENT,
 };
 use crate::id::{ClientId, Incarnation};
 
@@ -44,5 +45,33 @@ impl Room {
             Some(Change::Waiting(Waiter { member: moved(member)?, until: *until }))
         };
         clients.iter().filter_map(change).collect()
+    }
+
+    pub(super) fn decide_restore(
+        &self,
+        lost: &Self,
+        clients: &[ClientId],
+        node: Incarnation,
+    ) -> Vec<Change> {
+        let is_missing = |member: &Member| {
+            let id = member.client_id;
+            clients.contains(&id) && self.member(id).is_none() && self.waiter(id).is_none()
+        };
+        let created = Change::Created { settings: lost.settings().clone() };
+        let mut changes: Vec<_> = (!self.exists()).then_some(created).into_iter().collect();
+        let mut earliest = self.next_joined_at(SystemTime::UNIX_EPOCH);
+        for member in lost.members().filter(|member| is_missing(member)) {
+            let joined_at = member.joined_at.max(earliest);
+            earliest = joined_at + MOMENT;
+            changes.push(joined(Member { node, joined_at, ..Member::clone(member) }));
+        }
+        let mut earliest = self.next_waits_since(SystemTime::UNIX_EPOCH);
+        for Waiter { member, until } in lost.waiting().filter(|waiter| is_missing(&waiter.member)) {
+            let joined_at = member.joined_at.max(earliest);
+            earliest = joined_at + MOMENT;
+            let member = Arc::new(Member { node, joined_at, ..Member::clone(member) });
+            changes.push(Change::Waiting(Waiter { member, until: *until }));
+        }
+        self.settled(changes)
     }
 }

@@ -26,7 +26,7 @@ pub struct NodeRecord {
 }
 
 impl Store {
-    /// Makes a node known, and gives it a lease. What is read until then of that name is as if it had never been.
+    /// Makes a node known, and gives it a lease. Its inbox is open by then.
     ///
     /// # Errors
     /// [`StoreError`]; then a node tries it with another name.

@@ -62,6 +62,7 @@ fn close_code(ending: Ending) -> CloseCode {
         Ending::Unfinished => CloseCode::Unfinished,
         Ending::RateLimited => CloseCode::RateLimited,
         Ending::TakenOver => CloseCode::TakenOver,
+        Ending::NodeLost => CloseCode::NodeLost,
         Ending::Removed | Ending::Banned => CloseCode::Removed,
         Ending::RoomClosed => CloseCode::RoomClosed,
         Ending::Unauthenticated | Ending::TokenExpired => CloseCode::Unauthorized,

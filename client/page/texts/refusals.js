@@ -31,6 +31,7 @@ export const CAUSES = {
   "cause.server-fault": { en: "The server ran into a fault.", zh: "服务器发生故障。" },
   "cause.timeout": { en: "The server lost sight of this page.", zh: "服务器与此页面失去联系。" },
   "cause.slow-consumer": { en: "This page could not keep up with the server.", zh: "此页面处理速度跟不上服务器。" },
+  "cause.node-lost": { en: "The server was out of reach for a while.", zh: "服务器曾一度无法访问。" },
   "cause.replaced": { en: "Your seat was taken again from another page, so this one was closed.", zh: "你的席位已由其他页面接管，此处已关闭。" },
   "cause.unfinished-message": { en: "A message of this page did not reach the server in time.", zh: "此页面的消息未能及时送达服务器。" },
   "cause.too-many-messages": { en: "This page sent too much for too long and was disconnected. It waits up to a minute.", zh: "此页面持续发送过多消息，已被断开，最多等待一分钟。" },

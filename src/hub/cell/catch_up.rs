@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, mem, sync::Arc};
 
-use super::{Inner, arrival::Knocker, commit::Occasion};
+use super::{Arrival, Inner, arrival::Knocker, commit::Occasion};
 use crate::{
     event::{self, Cause},
     hub::Hub,
@@ -14,12 +14,19 @@ use crate::{
 impl Inner {
     /// See the module.
     pub(super) fn become_like(&mut self, hub: &Hub, room: Room) {
+        self.become_like_with(hub, room, &[]);
+    }
+
+    /// The same, where some have come by these.
+    pub(super) fn become_like_with(&mut self, hub: &Hub, room: Room, arrivals: &[Arc<Arrival>]) {
         if self.here().next().is_some()
             || self.waiting.iter().any(|knocker| knocker.arrival.is_some())
         {
             for change in differences(&self.room, &room) {
                 let event = self.now(hub, change);
-                self.happened(hub, &event, Occasion::default());
+                let arrival = event.change.arrives();
+                let arrival = arrivals.iter().find(|known| Some(known.client.id) == arrival);
+                self.happened(hub, &event, Occasion { arrival, ..Occasion::default() });
             }
         }
         let mut here: HashMap<_, _> = mem::take(&mut self.clients)
@@ -45,7 +52,7 @@ impl Inner {
             .collect();
     }
 
-    fn now(&self, hub: &Hub, change: Change) -> Event {
+    pub(super) fn now(&self, hub: &Hub, change: Change) -> Event {
         let version = self.room.version();
         event::Event {
             position: version,

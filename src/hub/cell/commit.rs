@@ -113,7 +113,12 @@ impl Inner {
         if arrival.is_some_and(|arrival| arrival.client.id != former.id) {
             return former.outbox.end(Ending::TakenOver);
         }
-        let Some(Word { code, text, ending }) = word.filter(|_| reason.is_others()) else { return };
+        let lost = (reason == LeaveReason::NodeLost).then(Word::node_lost);
+        let Some(Word { code, text, ending }) =
+            lost.as_ref().or(word.filter(|_| reason.is_others()))
+        else {
+            return;
+        };
         let word = Entry::Frame(removed(*code, text.as_deref(), Some(self.room.id())));
         let heard = match ending {
             // Under the room's lock, so that it takes no other seat first.

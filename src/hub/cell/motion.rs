@@ -140,11 +140,23 @@ impl Motion {
         matches!(self.command, Command::Join { .. } | Command::Create { .. })
     }
 
+    /// Whose departure it is, and why.
+    pub(super) fn leaves(&self) -> Option<(ClientId, LeaveReason)> {
+        if let Command::Leave { client_id, reason } = self.command {
+            Some((client_id, reason))
+        } else {
+            None
+        }
+    }
+
     /// Whether it is a departure, which the log has to have sooner or later.
     pub(super) fn is_owed(&self) -> bool {
         matches!(
             self.command,
-            Command::Leave { .. } | Command::NodeLost { .. } | Command::Move { .. }
+            Command::Leave { .. }
+                | Command::NodeLost { .. }
+                | Command::Move { .. }
+                | Command::Restore { .. }
         )
     }
 
@@ -164,6 +176,11 @@ impl Word {
     /// For whoever is removed, in these words or the usual ones, and stays connected.
     pub(in crate::hub) fn new(code: Code, text: Option<&str>) -> Self {
         Self { code, text: text.map(Into::into), ending: None }
+    }
+
+    /// For whom others gave up the seat, since this server was away from its fleet.
+    pub(super) fn node_lost() -> Self {
+        Self::new(Code::NodeLost, None).and(Ending::NodeLost)
     }
 
     pub(in crate::hub) fn text(&self) -> Option<Arc<str>> {

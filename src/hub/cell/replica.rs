@@ -3,7 +3,6 @@
 
 use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 
-use parking_lot::MutexGuard;
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::{
@@ -11,6 +10,7 @@ use super::{
     commit::Occasion,
     motion::{Done, Motion, Refused, Word},
     say::Said,
+    split::Split,
 };
 use crate::{
     config::limits,
@@ -28,12 +28,14 @@ pub(super) struct Replica {
     loaded: watch::Sender<bool>,
     /// What the log told of it before it was loaded.
     early: Vec<Told>,
-    queue: VecDeque<Pending>,
+    pub(super) queue: VecDeque<Pending>,
     flight: Option<Flight>,
     /// Whether somebody loads it, and appends what waits.
     driven: bool,
     /// Whoever needs it for a while.
     holds: usize,
+    /// Where those here see another room than the log has.
+    pub(super) split: Option<Split>,
     /// What came for members here before the log had brought who says it.
     kept: VecDeque<Said>,
     /// Tells whoever drives it that the log brought something.
@@ -42,8 +44,8 @@ pub(super) struct Replica {
 
 /// A motion that waits for its answer.
 #[derive(Debug)]
-struct Pending {
-    motion: Motion,
+pub(super) struct Pending {
+    pub(super) motion: Motion,
     answer: Option<oneshot::Sender<Result<Done, Refused>>>,
 }
 
@@ -96,6 +98,7 @@ impl Replica {
             flight: None,
             driven: false,
             holds: 0,
+            split: None,
             kept: VecDeque::new(),
             moved: Arc::default(),
         }
@@ -182,7 +185,7 @@ impl RoomCell {
     /// The room is as it was when the log was at `head`.
     pub(in crate::hub) fn load(&self, hub: &Hub, room: Room, head: Position) {
         let mut inner = self.inner.lock();
-        inner.become_like(hub, room);
+        inner.take_in(hub, room);
         let early = std::mem::take(&mut inner.replica().early);
         inner.replica().loaded.send_replace(true);
         for told in early.into_iter().filter(|told| told.event.position > head) {
@@ -223,26 +226,21 @@ impl RoomCell {
     }
 
     /// The version on which it was decided still held: what was refused is refused.
-    pub(in crate::hub) fn confirmed(&self) {
-        self.inner.lock().settle();
+    pub(in crate::hub) fn confirmed(&self, hub: &Hub) {
+        self.inner.lock().settle(hub);
     }
 
-    /// The batch is not in the log: it is decided anew, unless what it asks for is `refused` now. Departures are owed.
-    pub(in crate::hub) fn fell_through(&self, refused: bool) {
-        let mut inner: MutexGuard<'_, Inner> = self.inner.lock();
-        let replica = inner.replica();
-        let Some(Flight { decided, .. }) = replica.flight.take() else { return };
-        for (pending, _) in decided.into_iter().rev() {
-            replica.queue.push_front(pending);
-        }
-        if refused {
-            replica.refuse();
-        }
+    /// The batch is not in the log: it is decided anew.
+    pub(in crate::hub) fn fell_through(&self) {
+        self.inner.lock().fall_back();
     }
 
-    /// Whoever waits for something that may be refused need not wait: the log cannot be reached.
-    pub(in crate::hub) fn refuse(&self) {
-        self.inner.lock().replica().refuse();
+    /// The same where the log cannot be reached: whoever may be refused need not wait, and those here see who has gone.
+    pub(in crate::hub) fn refuse(&self, hub: &Hub) {
+        let mut inner = self.inner.lock();
+        inner.fall_back();
+        inner.replica().refuse();
+        inner.show_departures(hub);
     }
 }
 
@@ -259,6 +257,11 @@ impl Replica {
 }
 
 impl Pending {
+    /// Of nobody who waits for it.
+    pub(super) fn owed(motion: Motion) -> Self {
+        Self { motion, answer: None }
+    }
+
     fn answer(self, answer: Result<Done, Refused>) {
         if let Some(waits) = self.answer {
             // Whoever asked may be gone.
@@ -268,13 +271,22 @@ impl Pending {
 }
 
 impl Inner {
-    fn replica(&mut self) -> &mut Replica {
+    fn fall_back(&mut self) {
+        let replica = self.replica();
+        let Some(Flight { decided, .. }) = replica.flight.take() else { return };
+        for (pending, _) in decided.into_iter().rev() {
+            replica.queue.push_front(pending);
+        }
+    }
+
+    pub(super) fn replica(&mut self) -> &mut Replica {
         self.replica.as_mut().expect("a fleet's rooms are replicas")
     }
 
     fn decide_all(&mut self, hub: &Hub, waiting: Vec<Pending>, node: Incarnation) -> Draft {
         let id = *uuid::Uuid::new_v4().as_bytes();
-        let before = self.room.clone();
+        let before = self.truth().clone();
+        let shown = std::mem::replace(&mut self.room, before.clone());
         let (mut entries, mut decided) = (Vec::new(), Vec::with_capacity(waiting.len()));
         let now = hub.now();
         for (order, pending) in (0..).zip(waiting) {
@@ -295,7 +307,7 @@ impl Inner {
             });
             decided.push((pending, outcome));
         }
-        let after = std::mem::replace(&mut self.room, before.clone());
+        let after = std::mem::replace(&mut self.room, shown);
         self.replica().flight = Some(Flight { id, decided, missing: entries.len() });
         Draft { id, before, after, entries }
     }
@@ -321,7 +333,7 @@ impl Inner {
     }
 
     fn told(&mut self, hub: &Hub, told: Told) -> bool {
-        let version = self.room.version();
+        let version = self.truth().version();
         let replica = self.replica();
         if !replica.is_loaded() {
             replica.early.push(told);
@@ -353,7 +365,9 @@ impl Inner {
             client: motion.and_then(|motion| motion.client.as_ref()),
             word: word.as_ref(),
         };
-        self.happened(hub, event, occasion);
+        if !self.happened_in_truth(event) {
+            self.happened(hub, event, occasion);
+        }
         if let (true, Change::Closed) = (own.is_some(), &event.change) {
             hub.end_bans_of_soon(self.room.id(), &event.cause);
         }
@@ -364,15 +378,17 @@ impl Inner {
         });
         self.replica().flight = flight;
         if is_whole {
-            self.settle();
+            self.settle(hub);
         }
         debug_assert!(self.is_in_step(), "clients stand as their members do");
         self.replica().moved.notify_one();
     }
 
     /// The batch on its way is in the log, or need not be.
-    fn settle(&mut self) {
+    fn settle(&mut self, hub: &Hub) {
         let Some(Flight { decided, .. }) = self.replica().flight.take() else { return };
+        let arrivals = decided.iter().filter_map(|(pending, _)| pending.motion.arrival.clone());
+        self.reconcile(hub, arrivals.collect());
         for (pending, outcome) in decided {
             let answer = outcome.map(|changed| {
                 // Not before the log has them.

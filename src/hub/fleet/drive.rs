@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use super::Fleet;
 use crate::{
@@ -27,7 +27,7 @@ impl Hub {
         let (mut conflicts, mut back_off) = (0, BACK_OFF[0]);
         loop {
             if !cell.is_loaded() && !self.load(fleet, cell).await {
-                cell.refuse();
+                cell.refuse(self);
                 back_off = wait(back_off).await;
                 continue;
             }
@@ -37,27 +37,37 @@ impl Hub {
                 Ok(Appended::At(_)) => {
                     (conflicts, back_off) = (0, BACK_OFF[0]);
                     if draft.entries.is_empty() {
-                        cell.confirmed();
+                        cell.confirmed(self);
                     } else {
                         landed(cell).await;
                     }
                 }
-                Ok(Appended::Conflict(_)) => {
+                Ok(Appended::Conflict(version)) => {
                     conflicts += 1;
-                    cell.fell_through(conflicts >= CONFLICTS);
-                    self.pass(fleet, cell, draft.before.version()).await;
+                    let decided_on = draft.before.version();
+                    if version < decided_on && version != Position::ZERO {
+                        cell.fell_through();
+                        self.lost_writes(fleet).await;
+                        continue;
+                    }
+                    if conflicts >= CONFLICTS {
+                        cell.refuse(self);
+                    } else {
+                        cell.fell_through();
+                    }
+                    self.pass(fleet, cell, decided_on).await;
                 }
                 Ok(Appended::NotLive) => {
-                    cell.fell_through(false);
+                    cell.fell_through();
                     fleet.reborn(node).await;
                 }
                 Ok(Appended::OtherEpoch) => {
-                    cell.fell_through(true);
+                    cell.refuse(self);
                     self.begin_anew(fleet).await;
                 }
                 Err(StoreError::Unavailable(why)) => {
                     tracing::debug!(room = ?cell.id(), %why, "not appended");
-                    cell.fell_through(true);
+                    cell.refuse(self);
                     back_off = wait(back_off).await;
                 }
                 // The log tells: where it has passed all that there was after that, the batch is not in it.
@@ -65,10 +75,14 @@ impl Hub {
                     tracing::debug!(room = ?cell.id(), %why, "perhaps appended");
                     fleet.caught_up().await;
                     if cell.is_in_flight() {
-                        cell.fell_through(true);
+                        cell.fell_through();
                     }
                 }
             }
+        }
+        if let Some(until) = cell.is_split_until() {
+            sleep_until(until).await;
+            cell.reunite(self);
         }
         self.directory.forget_if_idle(cell);
     }
@@ -96,7 +110,7 @@ impl Hub {
     async fn pass(&self, fleet: &Fleet, cell: &RoomCell, version: Position) {
         let moved = cell.moved();
         let gone_on = async {
-            while cell.is_loaded() && cell.version() == version {
+            while cell.is_loaded() && cell.true_version() == version {
                 moved.notified().await;
             }
         };

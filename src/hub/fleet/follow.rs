@@ -1,6 +1,6 @@
 //! The log as it grows: the one way by which changes reach a server of a fleet, its own among them.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -27,12 +27,17 @@ impl Hub {
     pub(super) async fn follow(self: &Arc<Self>, fleet: &Fleet) {
         let mut last = *fleet.followed.borrow();
         let mut tail = fleet.store.tail(last);
+        let mut epoch = fleet.epoch();
         loop {
             match tail.next().await {
                 Ok(entries) => {
                     for entry in entries {
-                        if entry.log_prev != last {
-                            tracing::warn!(?last, next = ?entry.position, "the log has a gap");
+                        // Another epoch begins where its log was then.
+                        let follows = mem::replace(&mut epoch, fleet.epoch()) == fleet.epoch();
+                        if follows && entry.log_prev < last {
+                            self.lost_writes(fleet).await;
+                        } else if follows && entry.log_prev > last {
+                            tracing::warn!(?last, next = ?entry.position, "the log was trimmed");
                             self.load_all_anew(fleet);
                         }
                         last = entry.position;

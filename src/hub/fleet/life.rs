@@ -22,7 +22,7 @@ use crate::{
 /// A server shows itself so often within the time of its lease.
 const HEARTBEATS: u32 = 5;
 /// How long to wait before Redis is asked again for another lease.
-const BACK_OFF: Duration = Duration::from_millis(100);
+pub(super) const BACK_OFF: Duration = Duration::from_millis(100);
 /// Rooms in which the seats of one server are freed at once.
 const REAPED_AT_ONCE: usize = 256;
 
@@ -86,14 +86,6 @@ impl Fleet {
 }
 
 impl Hub {
-    /// The log is not the one that was followed: Redis has lost it, and another one is begun.
-    pub(super) async fn begin_anew(&self, fleet: &Fleet) {
-        if let Err(error) = fleet.store.reopen().await {
-            tracing::debug!(%error, "no other log yet");
-            sleep(BACK_OFF).await;
-        }
-    }
-
     /// Lives one life after the other, for as long as it is polled.
     pub(super) async fn live(self: &Arc<Self>, fleet: &Fleet) {
         loop {
@@ -114,6 +106,8 @@ impl Hub {
             let (from, to) = (life.node, next.node);
             *fleet.life.write() = next;
             fleet.names.send_replace(to);
+            // What there is now may not be what there was.
+            self.begin_anew(fleet).await;
             fleet.do_soon(Job::Move { from, to });
         }
     }

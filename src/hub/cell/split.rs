@@ -1,0 +1,114 @@
+//! Two views of one room, where the log cannot be reached, or has lost what was in it: those here go on with the room
+//! as they know it, while the log has another one. In the end the log is right.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{Arrival, Inner, RoomCell, motion::Motion, replica::Pending};
+use crate::{
+    event::Cause,
+    hub::Hub,
+    id::{ClientId, Incarnation},
+    room::{Change, Command, Event, LeaveReason, Room},
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Split {
+    /// The room as the log has it; none: it is to be loaded.
+    truth: Option<Room>,
+    /// Until when other servers may put into the log what it lost.
+    until: Option<Instant>,
+}
+
+impl RoomCell {
+    /// The log has lost what was in it: the room is loaded anew, and those here sit there again. They go on meanwhile, and
+    /// hear by `until` who does not. Returns whether the room is to be driven.
+    pub(in crate::hub) fn outlive(&self, until: Instant) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.here().next().is_some() {
+            inner.replica().split = Some(Split { truth: None, until: Some(until) });
+        }
+        drop(inner);
+        self.fell_through();
+        self.unload()
+    }
+
+    /// When those here are to see the room as the log has it, if they do not.
+    pub(in crate::hub) fn is_split_until(&self) -> Option<Instant> {
+        self.inner.lock().replica().split.as_ref().and_then(|split| split.until)
+    }
+
+    /// Those here see the room as the log has it.
+    pub(in crate::hub) fn reunite(&self, hub: &Hub) {
+        let mut inner = self.inner.lock();
+        if let Some(split) = &mut inner.replica().split {
+            split.until = None;
+        }
+        inner.reconcile(hub, Vec::new());
+    }
+}
+
+impl Inner {
+    /// The room as the log has it.
+    pub(super) fn truth(&self) -> &Room {
+        let split = self.replica.as_ref().and_then(|replica| replica.split.as_ref());
+        split.and_then(|split| split.truth.as_ref()).unwrap_or(&self.room)
+    }
+
+    /// The room is loaded.
+    pub(super) fn take_in(&mut self, hub: &Hub, room: Room) {
+        let Some(Split { truth, .. }) = &mut self.replica().split else {
+            return self.become_like(hub, room);
+        };
+        *truth = Some(room);
+        let gone: Vec<_> =
+            self.replica().queue.iter().filter_map(|p| Some(p.motion.leaves()?.0)).collect();
+        let clients: Vec<_> = self.people_here().filter(|id| !gone.contains(id)).collect();
+        let (lost, node) = (Arc::new(self.room.clone()), Incarnation::NONE);
+        let restore = Motion::new(Command::Restore { lost, clients, node }, Cause::Server);
+        self.replica().queue.push_front(Pending::owed(restore));
+    }
+
+    /// Whether an event is for the log's view only.
+    pub(super) fn happened_in_truth(&mut self, event: &Event) -> bool {
+        let split = self.replica().split.as_mut();
+        let truth = split.and_then(|split| split.truth.as_mut());
+        truth.map(|truth| truth.apply(event)).is_some()
+    }
+
+    /// Has those here see who has gone from here, though the log does not have it yet.
+    pub(super) fn show_departures(&mut self, hub: &Hub) {
+        let departed = |pending: &Pending| pending.motion.leaves();
+        let departed: Vec<_> = self.replica().queue.iter().filter_map(departed).collect();
+        for (client_id, reason) in departed {
+            self.show_departure(hub, client_id, reason);
+        }
+    }
+
+    fn show_departure(&mut self, hub: &Hub, client_id: ClientId, reason: LeaveReason) {
+        let Some(member) = self.room.member(client_id) else { return };
+        let user_id = member.identity.user_id.clone();
+        if self.replica().split.is_none() {
+            let truth = Some(self.room.clone());
+            self.replica().split = Some(Split { truth, until: None });
+        }
+        let left = self.now(hub, Change::Left { client_id, user_id, reason });
+        self.happened(hub, &left, super::commit::Occasion::default());
+    }
+
+    /// Those here see the room as the log has it, unless others are to add to that. Some may have come by `arrivals`.
+    pub(super) fn reconcile(&mut self, hub: &Hub, arrivals: Vec<Arc<Arrival>>) {
+        let is_time = |split: &mut Split| split.until.is_none() && split.truth.is_some();
+        let Some(Split { truth: Some(truth), .. }) = self.replica().split.take_if(is_time) else {
+            return;
+        };
+        self.become_like_with(hub, truth, &arrivals);
+    }
+
+    fn people_here(&self) -> impl Iterator<Item = ClientId> {
+        let waiting = self.waiting.iter().filter_map(|knocker| knocker.client());
+        self.here().chain(waiting).map(|client| client.id)
+    }
+}
