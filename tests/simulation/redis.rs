@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use redis::Value;
+use ::redis::Value;
 use tokio::time::Instant;
 
 /// When its clock starts, in milliseconds since 1970.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use redis::{Script, Value};
+use ::redis::{Script, Value};
 
 use super::redis::{Entry, Id, Redis, bulk, bulks, number, string};
 

@@ -137,8 +137,11 @@ impl Inner {
         let members = self.room.members().zip(&self.clients);
         let mut here = members.filter_map(|(member, client)| Some((member, client.as_ref()?)));
         let waiters = self.room.waiting().map(|waiter| waiter.member.client_id);
+        // Whoever is admitted waits here until it sits, which may be told by another entry of the log.
+        let knockers = self.waiting.iter().map(|knocker| knocker.id);
+        let knockers = knockers.filter(|id| self.room.waiter(*id).is_some());
         self.room.members().len() == self.clients.len()
             && here.all(|(member, client)| member.client_id == client.id)
-            && waiters.eq(self.waiting.iter().map(|knocker| knocker.id))
+            && waiters.eq(knockers)
     }
 }

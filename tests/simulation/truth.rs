@@ -1,0 +1,119 @@
+//! What the log says, folded as it grows: each entry must follow from what was there.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use signalpost::{
+    ban::{self, BanId, Bans},
+    event::{Event, Position},
+    id::RoomId,
+    journal::stored::{self, read_ban_entry, read_entry},
+    room::{Change, LeaveReason, Room, Rules},
+};
+
+use super::{
+    line::Server,
+    redis::{Entry, Id, string},
+};
+
+pub(crate) struct Truth {
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) rooms: BTreeMap<RoomId, Room>,
+    bans: Bans,
+    /// How far the log was read, by count and by position.
+    read: usize,
+    head: Position,
+    /// What whoever asked for was told that it holds, from then on.
+    pub(crate) locked: BTreeSet<RoomId>,
+    pub(crate) banned: BTreeSet<BanId>,
+    /// Who gave up its seat to take another one in the same batch.
+    rejoins: Option<Vec<u8>>,
+}
+
+impl Truth {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self {
+            rules: Arc::new(rules),
+            rooms: BTreeMap::new(),
+            bans: Bans::new(10_000, 10_000),
+            read: 0,
+            head: Position::ZERO,
+            locked: BTreeSet::new(),
+            banned: BTreeSet::new(),
+            rejoins: None,
+        }
+    }
+
+    /// Reads what is new in the log.
+    pub(crate) fn read(&mut self, server: &Server) {
+        for entry in server.history(self.read) {
+            self.read += 1;
+            self.tell(&entry);
+        }
+    }
+
+    fn tell(&mut self, entry: &Entry) {
+        let place = |name| position(Id::read(&string(entry.get(name))));
+        let (position, prev) = (position(entry.id), place("p"));
+        assert_eq!(place("l"), self.head, "the log has a gap before {position:?}");
+        self.head = position;
+        let name = string(entry.get("n"));
+        if name.is_empty() {
+            let stored::StoredEntry { cause, at, change, .. } =
+                read_ban_entry(entry.get("d")).unwrap();
+            assert_eq!(prev, self.bans.version(), "bans: something is missing before {position:?}");
+            return self.bans.apply(&Event { position, prev, at, cause, change });
+        }
+        let id: RoomId = name.parse().unwrap();
+        let rules = Arc::clone(&self.rules);
+        let room = self.rooms.entry(id.clone()).or_insert_with(|| Room::vacant(id, rules));
+        assert_eq!(prev, room.version(), "{name}: something is missing before {position:?}");
+        let stored::StoredEntry { cause, at, change, .. } = read_entry(entry.get("d")).unwrap();
+        follows(room, &change);
+        let batch = entry.get("b");
+        if let Change::Joined(member) = &change {
+            let is_full = room.members().len() >= room.settings().max_members;
+            assert!(!is_full, "{name}: one too many at {position:?}");
+            let is_new = self.rejoins.as_deref() != Some(batch);
+            let is_locked = self.locked.contains(room.id()) && is_new;
+            assert!(!is_locked, "{name}: {change:?} at {position:?} though it is locked");
+            let user_id = member.identity.user_id.as_ref();
+            let met = |ban: &Arc<ban::Ban>| {
+                self.banned.contains(&ban.id)
+                    && ban.room_id.as_ref().is_none_or(|id| id == room.id())
+                    && matches!(&ban.subject, ban::Subject::User(user) if Some(user) == user_id)
+            };
+            let ban = self.bans.after(None, at).find(|ban| met(ban));
+            assert!(ban.is_none(), "{name}: {change:?} at {position:?} though {ban:?}");
+        }
+        let rejoins = matches!(change, Change::Left { reason: LeaveReason::Rejoined, .. });
+        self.rejoins = rejoins.then(|| batch.to_vec());
+        room.apply(&Event { position, prev, at, cause, change });
+    }
+}
+
+/// Whether a change can happen to a room.
+fn follows(room: &Room, change: &Change) {
+    let sits = |id| room.member(id).is_some();
+    let can = match change {
+        Change::Created { .. } => !room.exists(),
+        Change::Joined(member) => room.exists() && !sits(member.client_id),
+        Change::Renamed { member, .. }
+        | Change::RoleChanged { member, .. }
+        | Change::Moved { member } => sits(member.client_id),
+        Change::Waiting(waiter) => room.exists() && !sits(waiter.member.client_id),
+        Change::WaitingEnded { client_id, .. } => room.waiter(*client_id).is_some(),
+        Change::Left { client_id, .. } => sits(*client_id),
+        Change::Closed => room.exists() && room.members().len() == 0 || room.exists(),
+        Change::Updated { .. } => room.exists(),
+        Change::Locked => room.exists() && !room.settings().locked,
+        Change::Unlocked => room.exists() && room.settings().locked,
+    };
+    assert!(can, "{:?}: {change:?} cannot be", room.id());
+}
+
+pub(crate) fn position(Id(milliseconds, count): Id) -> Position {
+    Position(milliseconds << 16 | count)
+}
