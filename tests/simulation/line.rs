@@ -1,6 +1,6 @@
 //! A node's way to the model of Redis, with the faults of a network.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use fastrand::Rng;
 use futures_util::future::{BoxFuture, FutureExt, pending};
@@ -24,8 +24,8 @@ pub(crate) const TIMEOUT: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Server {
     kept: Mutex<(Redis, Planted)>,
-    /// Tells whoever waits for more that there may be more.
-    grown: watch::Sender<()>,
+    /// Tells whoever waits for more in a stream that there is more.
+    grown: Mutex<HashMap<Vec<u8>, watch::Sender<()>>>,
     is_away: watch::Sender<bool>,
 }
 
@@ -61,12 +61,16 @@ pub(crate) struct Weather {
     pub(crate) late: u32,
 }
 
+impl Weather {
+    pub(crate) const GOOD: Self = Self { slow: 5, not_sent: 0, lost: 0, answer_lost: 0, late: 0 };
+}
+
 impl Server {
     pub(crate) fn new(plant: Plant, is_reaping: fn(&[u8]) -> bool) -> Arc<Self> {
         let planted = Planted { plant, is_reaping, appended: 0, history: Vec::new() };
         Arc::new(Self {
             kept: Mutex::new((Redis::new(), planted)),
-            grown: watch::Sender::default(),
+            grown: Mutex::default(),
             is_away: watch::Sender::new(false),
         })
     }
@@ -87,10 +91,14 @@ impl Server {
     fn answer(&self, words: &[Vec<u8>]) -> Value {
         let (redis, planted) = &mut *self.kept.lock();
         let answer = scripts::answer(redis, planted, words);
-        if words[0] != b"XREAD" {
-            self.grown.send_replace(());
+        if let Some(stream) = scripts::grown(words) {
+            self.grown_of(stream, |grown| grown.send_replace(()));
         }
         answer
+    }
+
+    fn grown_of<T>(&self, stream: &[u8], act: impl FnOnce(&watch::Sender<()>) -> T) -> T {
+        act(self.grown.lock().entry(stream.to_vec()).or_default())
     }
 }
 
@@ -112,6 +120,17 @@ impl Line {
         self.node.send_replace(node);
     }
 
+    /// Has the node go on, unless it is dead.
+    pub(crate) fn thaw(&self) {
+        self.node.send_if_modified(|node| {
+            let is_frozen = *node == Node::Frozen;
+            if is_frozen {
+                *node = Node::Runs;
+            }
+            is_frozen
+        });
+    }
+
     /// Waits until the node does something.
     pub(crate) async fn runs(&self) {
         let mut node = self.node.subscribe();
@@ -124,6 +143,12 @@ impl Line {
     pub(crate) async fn stops(&self) {
         let mut node = self.node.subscribe();
         node.wait_for(|node| *node != Node::Runs).await.unwrap();
+    }
+
+    /// Waits until the node is dead.
+    pub(crate) async fn dies(&self) {
+        let mut node = self.node.subscribe();
+        node.wait_for(|node| *node == Node::Dead).await.unwrap();
     }
 
     async fn answer(&self, words: Vec<Vec<u8>>) -> Result<Value, StoreError> {
@@ -172,8 +197,8 @@ impl Line {
     /// The answer to a read that waits for something.
     async fn wait(&self, words: &[Vec<u8>]) -> Result<Value, StoreError> {
         let until = Instant::now() + Duration::from_millis(number(&words[4]));
-        let (mut grown, mut away) =
-            (self.server.grown.subscribe(), self.server.is_away.subscribe());
+        let mut grown = self.server.grown_of(&words[6], watch::Sender::subscribe);
+        let mut away = self.server.is_away.subscribe();
         loop {
             grown.borrow_and_update();
             let answer = self.server.answer(words);

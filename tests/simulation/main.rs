@@ -7,9 +7,11 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod line;
+mod orders;
 mod person;
 mod redis;
 mod scripts;
+mod storm;
 mod truth;
 mod world;
 
@@ -20,6 +22,13 @@ use world::{Scene, run};
 fn without_faults_all_agree() {
     for seed in seeds(100) {
         run(seed, Scene { stormy: false, plant: Plant::Nothing });
+    }
+}
+
+#[test]
+fn whatever_goes_wrong_all_agree_in_the_end() {
+    for seed in seeds(100) {
+        run(seed, Scene { stormy: true, plant: Plant::Nothing });
     }
 }
 

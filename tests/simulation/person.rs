@@ -22,7 +22,7 @@ use tokio::{
 use super::world::{Node, ROOMS, USERS};
 
 /// Longer than anybody has to wait for an answer, whatever happens.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Person {
     pub(crate) node: Arc<Node>,

@@ -34,21 +34,22 @@ pub(crate) struct Planted {
     pub(crate) history: Vec<Entry>,
 }
 
-static SCRIPTS: LazyLock<HashMap<String, Act>> = LazyLock::new(|| {
-    let scripts: [(&str, Act); 11] = [
-        (include_str!("../../src/store/append.lua"), append),
-        (include_str!("../../src/store/open.lua"), open),
-        (include_str!("../../src/store/epoch.lua"), epoch),
-        (include_str!("../../src/store/load.lua"), load),
-        (include_str!("../../src/store/inbox_open.lua"), inbox_open),
-        (include_str!("../../src/store/inbox_post.lua"), inbox_post),
-        (include_str!("../../src/store/inbox_reached.lua"), inbox_reached),
-        (include_str!("../../src/store/node_enter.lua"), node_enter),
-        (include_str!("../../src/store/node_forget.lua"), node_forget),
-        (include_str!("../../src/store/node_claim.lua"), node_claim),
-        (include_str!("../../src/store/nodes.lua"), nodes),
+/// Each by its hash, and which of its keys is a stream that it adds to.
+static SCRIPTS: LazyLock<HashMap<String, (Act, Option<usize>)>> = LazyLock::new(|| {
+    let scripts: [(&str, Act, Option<usize>); 11] = [
+        (include_str!("../../src/store/append.lua"), append, Some(2)),
+        (include_str!("../../src/store/open.lua"), open, None),
+        (include_str!("../../src/store/epoch.lua"), epoch, None),
+        (include_str!("../../src/store/load.lua"), load, None),
+        (include_str!("../../src/store/inbox_open.lua"), inbox_open, None),
+        (include_str!("../../src/store/inbox_post.lua"), inbox_post, Some(0)),
+        (include_str!("../../src/store/inbox_reached.lua"), inbox_reached, None),
+        (include_str!("../../src/store/node_enter.lua"), node_enter, None),
+        (include_str!("../../src/store/node_forget.lua"), node_forget, None),
+        (include_str!("../../src/store/node_claim.lua"), node_claim, None),
+        (include_str!("../../src/store/nodes.lua"), nodes, None),
     ];
-    scripts.map(|(text, act)| (Script::new(text).get_hash().to_owned(), act)).into()
+    scripts.map(|(text, act, grows)| (Script::new(text).get_hash().to_owned(), (act, grows))).into()
 });
 
 /// The answer to any command.
@@ -58,7 +59,14 @@ pub(crate) fn answer(redis: &mut Redis, planted: &mut Planted, words: &[Vec<u8>]
     }
     let (count, first) = (number::<usize>(&words[2]), 3);
     let keys: Vec<_> = words[first..first + count].iter().map(|key| string(key)).collect();
-    SCRIPTS[&string(&words[1])](redis, planted, &keys, &words[first + count..])
+    let (act, _) = SCRIPTS[&string(&words[1])];
+    act(redis, planted, &keys, &words[first + count..])
+}
+
+/// The stream to which a command may have added something.
+pub(crate) fn grown(words: &[Vec<u8>]) -> Option<&[u8]> {
+    let (_, key) = words.get(1).and_then(|hash| SCRIPTS.get(str::from_utf8(hash).ok()?))?;
+    key.map(|key| &*words[3 + key])
 }
 
 fn append(redis: &mut Redis, planted: &mut Planted, keys: &[String], args: &[Vec<u8>]) -> Value {

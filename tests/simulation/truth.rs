@@ -3,14 +3,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::SystemTime,
 };
 
 use signalpost::{
-    ban::{self, BanId, Bans},
+    ban::{Ban, BanId, Bans, Subject},
     event::{Event, Position},
     id::RoomId,
     journal::stored::{self, read_ban_entry, read_entry},
-    room::{Change, LeaveReason, Room, Rules},
+    room::{Change, LeaveReason, Member, Room, Rules},
 };
 
 use super::{
@@ -68,29 +69,49 @@ impl Truth {
         }
         let id: RoomId = name.parse().unwrap();
         let rules = Arc::clone(&self.rules);
-        let room = self.rooms.entry(id.clone()).or_insert_with(|| Room::vacant(id, rules));
+        let vacant = || Room::vacant(id.clone(), rules);
+        let mut room = self.rooms.remove(&id).unwrap_or_else(vacant);
         assert_eq!(prev, room.version(), "{name}: something is missing before {position:?}");
         let stored::StoredEntry { cause, at, change, .. } = read_entry(entry.get("d")).unwrap();
-        follows(room, &change);
+        follows(&room, &change);
         let batch = entry.get("b");
         if let Change::Joined(member) = &change {
             let is_full = room.members().len() >= room.settings().max_members;
-            assert!(!is_full, "{name}: one too many at {position:?}");
             let is_new = self.rejoins.as_deref() != Some(batch);
+            assert!(!is_full || !is_new, "{name}: one too many at {position:?}");
             let is_locked = self.locked.contains(room.id()) && is_new;
             assert!(!is_locked, "{name}: {change:?} at {position:?} though it is locked");
-            let user_id = member.identity.user_id.as_ref();
-            let met = |ban: &Arc<ban::Ban>| {
-                self.banned.contains(&ban.id)
-                    && ban.room_id.as_ref().is_none_or(|id| id == room.id())
-                    && matches!(&ban.subject, ban::Subject::User(user) if Some(user) == user_id)
-            };
-            let ban = self.bans.after(None, at).find(|ban| met(ban));
+            let ban = self.ban_against(&id, member);
             assert!(ban.is_none(), "{name}: {change:?} at {position:?} though {ban:?}");
         }
         let rejoins = matches!(change, Change::Left { reason: LeaveReason::Rejoined, .. });
         self.rejoins = rejoins.then(|| batch.to_vec());
+        if matches!(change, Change::Closed | Change::Unlocked) {
+            self.locked.remove(room.id());
+        }
         room.apply(&Event { position, prev, at, cause, change });
+        self.rooms.insert(id, room);
+    }
+}
+
+impl Truth {
+    /// Whom a ban meets that holds, whoever asked for it was told so.
+    pub(crate) fn seats_nobody_who_is_banned(&self) {
+        for room in self.rooms.values() {
+            for member in room.members() {
+                let ban = self.ban_against(room.id(), member);
+                assert!(ban.is_none(), "{member:?} sits in {:?} though {ban:?}", room.id());
+            }
+        }
+    }
+
+    fn ban_against(&self, room_id: &RoomId, member: &Member) -> Option<&Arc<Ban>> {
+        let user_id = member.identity.user_id.as_ref();
+        self.bans.after(None, SystemTime::UNIX_EPOCH).find(|ban| {
+            self.banned.contains(&ban.id)
+                && ban.room_id.as_ref().is_none_or(|id| id == room_id)
+                && matches!(&ban.subject, Subject::User(user) if Some(user) == user_id)
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use std::{
 
 use clap::Parser;
 use fastrand::Rng;
+use parking_lot::Mutex;
 use signalpost::{
     config::Config,
     hub::{Fleet, Hub},
@@ -21,19 +22,21 @@ use signalpost::{
 use tokio::{
     sync::watch,
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{sleep, timeout},
 };
 
 use super::{
-    line::{Line, Server, Weather},
+    line::{self, Line, Server, Weather},
+    orders,
     person::{Connected, Person},
     scripts::Plant,
+    storm,
     truth::Truth,
 };
 
 pub(crate) const ROOMS: [&str; 2] = ["a", "b"];
 pub(crate) const USERS: [&str; 3] = ["ann", "bob", "eve"];
-const NODES: usize = 3;
+pub(crate) const NODES: usize = 3;
 const PEOPLE: usize = 6;
 const LEASE: Duration = Duration::from_secs(1);
 /// How long things go wrong.
@@ -54,19 +57,17 @@ pub(crate) struct Node {
     pub(crate) line: Arc<Line>,
 }
 
-struct Running {
-    node: Arc<Node>,
+pub(crate) struct Running {
+    pub(crate) node: Arc<Node>,
     task: JoinHandle<()>,
     people: Vec<JoinHandle<Person>>,
 }
 
-struct World {
-    server: Arc<Server>,
-    random: Rng,
-    nodes: Vec<Running>,
-    over: watch::Sender<bool>,
-    truth: Truth,
-    stormy: bool,
+pub(crate) struct World {
+    pub(crate) server: Arc<Server>,
+    pub(crate) nodes: Mutex<Vec<Running>>,
+    pub(crate) truth: Mutex<Truth>,
+    pub(crate) over: watch::Sender<bool>,
 }
 
 /// Whether things go wrong, and what is broken on purpose.
@@ -121,33 +122,37 @@ impl Drop for Failed {
 
 impl World {
     async fn play(seed: u64, Scene { stormy, plant }: Scene) {
-        let settings = Settings::open(3);
-        let mut world = Self {
+        let mut random = Rng::with_seed(seed);
+        let world = Arc::new(Self {
             server: Server::new(plant, is_reaping),
-            random: Rng::with_seed(seed),
-            nodes: Vec::new(),
+            nodes: Mutex::default(),
+            truth: Mutex::new(Truth::new(Rules {
+                new_room: Settings::open(3),
+                first_is_host: true,
+            })),
             over: watch::Sender::new(false),
-            truth: Truth::new(Rules { new_room: settings, first_is_host: true }),
-            stormy,
-        };
+        });
         for _ in 0..NODES {
-            world.start_node().await;
+            world.start_node(&mut random).await;
         }
         sleep(Duration::from_millis(100)).await;
         for _ in 0..PEOPLE {
-            world.send_somebody();
+            world.send_somebody(&mut random);
         }
-        let end = Instant::now() + STORMY;
-        while Instant::now() < end {
-            sleep(Duration::from_millis(world.random.u64(..500))).await;
-            world.truth.read(&world.server);
+        let orders = tokio::spawn(orders::give(Arc::clone(&world), random.fork()));
+        if stormy {
+            timeout(STORMY, storm::rage(&world, &mut random)).await.unwrap_err();
+            storm::end(&world).await;
+        } else {
+            sleep(STORMY).await;
         }
         world.over.send_replace(true);
+        orders.await.unwrap();
         let mut people = Vec::new();
-        for running in &mut world.nodes {
-            for person in running.people.drain(..) {
-                people.push(person.await.unwrap());
-            }
+        let going: Vec<_> =
+            world.nodes.lock().iter_mut().flat_map(|running| running.people.drain(..)).collect();
+        for person in going {
+            people.push(person.await.unwrap());
         }
         sleep(CALM).await;
         world.agrees(&mut people).await;
@@ -161,44 +166,64 @@ impl World {
         all_was_heard(&people);
     }
 
-    async fn start_node(&mut self) {
-        let line = Line::new(&self.server, self.random.fork());
-        line.set_weather(Weather { slow: 5, ..Weather::default() });
+    pub(crate) async fn start_node(&self, random: &mut Rng) {
+        let line = Line::new(&self.server, random.fork());
+        line.set_weather(Weather::GOOD);
         let flags = &CONFIG.redis;
-        let store = Store::over(Arc::clone(&line) as _, flags).await.unwrap();
-        let beginning = Fleet::join(store, LEASE, LOG_EVENTS).await.unwrap();
+        let Ok(store) = Store::over(Arc::clone(&line) as _, flags).await else { return };
+        let Ok(beginning) = Fleet::join(store, LEASE, LOG_EVENTS).await else { return };
         let hub = Arc::new(Hub::new(Arc::clone(&CONFIG)).sharing(beginning));
         let node = Arc::new(Node { hub, line });
         let task = tokio::spawn(Arc::clone(&node).run());
-        self.nodes.push(Running { node, task, people: Vec::new() });
+        self.nodes.lock().push(Running { node, task, people: Vec::new() });
     }
 
     /// To some node.
-    fn send_somebody(&mut self) {
-        let place = self.random.usize(..self.nodes.len());
-        let running = &mut self.nodes[place];
-        let person = Person::new(&running.node, self.random.fork());
+    pub(crate) fn send_somebody(&self, random: &mut Rng) {
+        let mut nodes = self.nodes.lock();
+        let place = random.usize(..nodes.len());
+        let running = &mut nodes[place];
+        let person = Person::new(&running.node, random.fork());
         running.people.push(tokio::spawn(person.live(self.over.subscribe())));
     }
 
+    pub(crate) fn any_node(&self, random: &mut Rng) -> Option<Arc<Node>> {
+        random.choice(self.nodes.lock().iter()).map(|running| Arc::clone(&running.node))
+    }
+
+    /// A node is gone at once, and its people with it. Returns how many these were.
+    pub(crate) fn kill(&self, random: &mut Rng) -> usize {
+        let mut nodes = self.nodes.lock();
+        let place = random.usize(..nodes.len());
+        let Running { node, task, people } = nodes.remove(place);
+        node.line.set_node(line::Node::Dead);
+        task.abort();
+        people.iter().for_each(JoinHandle::abort);
+        people.len()
+    }
+
     /// All know the same rooms, and these are as the people in them believe.
-    async fn agrees(&mut self, people: &mut [Person]) {
-        self.truth.read(&self.server);
+    async fn agrees(&self, people: &mut [Person]) {
+        let mut truth = self.truth.lock();
+        truth.read(&self.server);
+        let (rooms, rules) = (truth.rooms.clone(), Arc::clone(&truth.rules));
+        truth.seats_nobody_who_is_banned();
+        drop(truth);
         people.iter_mut().for_each(Person::hear);
         let line = Line::new(&self.server, Rng::new());
         let store = Store::over(line, &CONFIG.redis).await.unwrap();
-        let existing = self.truth.rooms.values().filter(|room| room.exists());
+        let existing = rooms.values().filter(|room| room.exists());
         let existing: BTreeSet<_> = existing.map(|room| room.id().as_str().to_owned()).collect();
         let named = self.server.act(|redis| redis.sorted("{signalpost}:names").clone());
         assert_eq!(existing, named.into_keys().collect());
         let mut seats = BTreeMap::<_, BTreeSet<_>>::new();
-        for (id, room) in &self.truth.rooms {
+        for (id, room) in &rooms {
             let kept = store.load(Subject::Room(id)).await.unwrap();
-            let (rules, id) = (Arc::clone(&self.truth.rules), id.clone());
+            let (rules, id) = (Arc::clone(&rules), id.clone());
             let kept =
                 stored::room(id.clone(), rules, kept.version, kept.settled_at, kept.fields).unwrap();
             assert_eq!(kept, *room, "what is kept of {id:?}");
-            for Running { node, .. } in &self.nodes {
+            for Running { node, .. } in &*self.nodes.lock() {
                 if let Some(replica) = node.hub.snapshot(&id) {
                     assert_eq!(replica, *room, "what a node knows of {id:?}");
                 }

@@ -289,7 +289,8 @@ impl Inner {
         let shown = std::mem::replace(&mut self.room, before.clone());
         let (mut entries, mut decided) = (Vec::new(), Vec::with_capacity(waiting.len()));
         let now = hub.now();
-        for (order, pending) in (0..).zip(waiting) {
+        let mut waiting = waiting.into_iter();
+        for (order, pending) in (0..).zip(&mut waiting) {
             let outcome = self.decide(hub, &pending.motion, node, now).map(|changes| {
                 let changed = !changes.is_empty();
                 for change in changes {
@@ -306,6 +307,13 @@ impl Inner {
                 changed
             });
             decided.push((pending, outcome));
+            // Another room of that name has no version before it, as whoever follows the log expects.
+            if before.exists() && !self.room.exists() {
+                break;
+            }
+        }
+        for pending in waiting.rev() {
+            self.replica().queue.push_front(pending);
         }
         let after = std::mem::replace(&mut self.room, shown);
         self.replica().flight = Some(Flight { id, decided, missing: entries.len() });
