@@ -32,8 +32,11 @@ fn whatever_goes_wrong_all_agree_in_the_end() {
     }
 }
 
-/// The first so many, or the one that `SIGNALPOST_SEED` names.
+/// The first so many, or the one that `SIGNALPOST_SEED` names, with all that the nodes have to say.
 fn seeds(count: u64) -> impl Iterator<Item = u64> {
     let one = std::env::var("SIGNALPOST_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
+    if one.is_some() {
+        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).try_init();
+    }
     one.map_or(0..count, |seed| seed..seed + 1)
 }

@@ -12,14 +12,10 @@ use crate::{
 };
 
 impl Inner {
-    /// See the module.
-    pub(super) fn become_like(&mut self, hub: &Hub, room: Room) {
-        self.become_like_with(hub, room, &[]);
-    }
-
-    /// The same, where some have come by these.
-    pub(super) fn become_like_with(&mut self, hub: &Hub, room: Room, arrivals: &[Arc<Arrival>]) {
-        if self.here().next().is_some()
+    /// See the module. Some have come by these `arrivals`.
+    pub(super) fn become_like(&mut self, hub: &Hub, room: Room, arrivals: &[Arc<Arrival>]) {
+        if !arrivals.is_empty()
+            || self.here().next().is_some()
             || self.waiting.iter().any(|knocker| knocker.arrival.is_some())
         {
             for change in differences(&self.room, &room) {

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::{
-    Inner, RoomCell,
+    Arrival, Inner, RoomCell,
     commit::Occasion,
     motion::{Done, Motion, Refused, Word},
     say::Said,
@@ -26,6 +26,8 @@ use crate::{
 pub(super) struct Replica {
     /// Whether the room is as it was at some moment; until then it is not looked at.
     loaded: watch::Sender<bool>,
+    /// How far the log was when it was loaded.
+    loaded_at: Position,
     /// What the log told of it before it was loaded.
     early: Vec<Told>,
     pub(super) queue: VecDeque<Pending>,
@@ -57,6 +59,8 @@ struct Flight {
     decided: Vec<(Pending, Result<bool, Refused>)>,
     /// How many of its entries the log has not brought yet.
     missing: usize,
+    /// Where its last entry stands, once that is known.
+    ends_at: Option<Position>,
 }
 
 /// An entry of the log about a room.
@@ -93,6 +97,7 @@ impl Replica {
     pub(super) fn new() -> Self {
         Self {
             loaded: watch::Sender::new(false),
+            loaded_at: Position::ZERO,
             early: Vec::new(),
             queue: VecDeque::new(),
             flight: None,
@@ -185,21 +190,31 @@ impl RoomCell {
     /// The room is as it was when the log was at `head`.
     pub(in crate::hub) fn load(&self, hub: &Hub, room: Room, head: Position) {
         let mut inner = self.inner.lock();
-        inner.take_in(hub, room);
-        let early = std::mem::take(&mut inner.replica().early);
-        inner.replica().loaded.send_replace(true);
-        for told in early.into_iter().filter(|told| told.event.position > head) {
+        let replica = inner.replica();
+        replica.loaded_at = head;
+        replica.loaded.send_replace(true);
+        let early = std::mem::take(&mut replica.early);
+        let (known, early): (Vec<_>, Vec<_>) =
+            early.into_iter().partition(|told| told.event.position <= head);
+        let is_known = replica.flight.as_ref().is_some_and(|flight| {
+            flight.ends_at.is_some_and(|at| at <= head)
+                || known.iter().any(|told| told.batch == flight.id)
+        });
+        inner.take_in(hub, room, is_known);
+        if is_known {
+            inner.settle(hub);
+        }
+        for told in early {
             inner.told(hub, told);
         }
         inner.hand_on_kept();
+        inner.replica().moved.notify_one();
     }
 
     /// From now on the room is not what it may have been: it is to be loaded. Returns whether it is to be driven.
     pub(in crate::hub) fn unload(&self) -> bool {
         let mut inner = self.inner.lock();
-        let replica = inner.replica();
-        replica.loaded.send_replace(false);
-        !std::mem::replace(&mut replica.driven, true)
+        inner.replica().unload()
     }
 
     /// The log tells of a change. Returns whether the room has to be driven, as something is missing.
@@ -225,6 +240,13 @@ impl RoomCell {
         self.inner.lock().replica().flight.is_some()
     }
 
+    /// The batch on its way is in the log, up to there.
+    pub(in crate::hub) fn appended(&self, ends_at: Position) {
+        if let Some(flight) = &mut self.inner.lock().replica().flight {
+            flight.ends_at = Some(ends_at);
+        }
+    }
+
     /// The version on which it was decided still held: what was refused is refused.
     pub(in crate::hub) fn confirmed(&self, hub: &Hub) {
         self.inner.lock().settle(hub);
@@ -235,16 +257,22 @@ impl RoomCell {
         self.inner.lock().fall_back();
     }
 
-    /// The same where the log cannot be reached: whoever may be refused need not wait, and those here see who has gone.
+    /// The log cannot be reached: whoever may be refused need not wait, and those here see who has gone.
     pub(in crate::hub) fn refuse(&self, hub: &Hub) {
         let mut inner = self.inner.lock();
-        inner.fall_back();
         inner.replica().refuse();
         inner.show_departures(hub);
     }
 }
 
 impl Replica {
+    /// Returns whether somebody has to load it.
+    fn unload(&mut self) -> bool {
+        self.loaded.send_replace(false);
+        self.moved.notify_one();
+        !std::mem::replace(&mut self.driven, true)
+    }
+
     fn refuse(&mut self) {
         for pending in std::mem::take(&mut self.queue) {
             if pending.motion.is_owed() {
@@ -277,6 +305,13 @@ impl Inner {
         for (pending, _) in decided.into_iter().rev() {
             replica.queue.push_front(pending);
         }
+        replica.moved.notify_one();
+    }
+
+    /// Those who come by the batch on its way.
+    pub(super) fn arrivals_on_their_way(&mut self) -> Vec<Arc<Arrival>> {
+        let decided = self.replica().flight.iter().flat_map(|flight| &flight.decided);
+        decided.filter_map(|(pending, _)| pending.motion.arrival.clone()).collect()
     }
 
     pub(super) fn replica(&mut self) -> &mut Replica {
@@ -316,7 +351,7 @@ impl Inner {
             self.replica().queue.push_front(pending);
         }
         let after = std::mem::replace(&mut self.room, shown);
-        self.replica().flight = Some(Flight { id, decided, missing: entries.len() });
+        self.replica().flight = Some(Flight { id, decided, missing: entries.len(), ends_at: None });
         Draft { id, before, after, entries }
     }
 
@@ -347,15 +382,15 @@ impl Inner {
             replica.early.push(told);
             return false;
         }
-        if told.event.position <= version {
+        // A room that had ended when it was loaded has no version.
+        if told.event.position <= version.max(replica.loaded_at) {
             return false;
         }
         if told.event.prev != version {
             tracing::warn!(room = ?self.room.id(), "the log has a gap; loading the room anew");
             let replica = self.replica();
-            replica.loaded.send_replace(false);
             replica.early.push(told);
-            return !std::mem::replace(&mut replica.driven, true);
+            return replica.unload();
         }
         self.apply_told(hub, &told);
         false
@@ -394,9 +429,9 @@ impl Inner {
 
     /// The batch on its way is in the log, or need not be.
     fn settle(&mut self, hub: &Hub) {
+        let arrivals = self.arrivals_on_their_way();
         let Some(Flight { decided, .. }) = self.replica().flight.take() else { return };
-        let arrivals = decided.iter().filter_map(|(pending, _)| pending.motion.arrival.clone());
-        self.reconcile(hub, arrivals.collect());
+        self.reconcile(hub, arrivals);
         for (pending, outcome) in decided {
             let answer = outcome.map(|changed| {
                 // Not before the log has them.

@@ -57,10 +57,11 @@ impl Inner {
         split.and_then(|split| split.truth.as_ref()).unwrap_or(&self.room)
     }
 
-    /// The room is loaded.
-    pub(super) fn take_in(&mut self, hub: &Hub, room: Room) {
+    /// The room is loaded, with what is on its way into the log or not yet.
+    pub(super) fn take_in(&mut self, hub: &Hub, room: Room, has_landed: bool) {
         let Some(Split { truth, .. }) = &mut self.replica().split else {
-            return self.become_like(hub, room);
+            let arrivals = if has_landed { self.arrivals_on_their_way() } else { Vec::new() };
+            return self.become_like(hub, room, &arrivals);
         };
         *truth = Some(room);
         let gone: Vec<_> =
@@ -104,7 +105,7 @@ impl Inner {
         let Some(Split { truth: Some(truth), .. }) = self.replica().split.take_if(is_time) else {
             return;
         };
-        self.become_like_with(hub, truth, &arrivals);
+        self.become_like(hub, truth, &arrivals);
     }
 
     fn people_here(&self) -> impl Iterator<Item = ClientId> {
