@@ -252,14 +252,11 @@ impl Connected {
         match message["type"].as_str().unwrap() {
             "joined" => {
                 self.holds(self.room.is_none(), message);
-                let by = match self.waiting.take() {
-                    Some((waited, by)) => {
-                        self.holds(waited == room(), message);
-                        by
-                    }
-                    None => self.pending.take().unwrap_or_default(),
-                };
-                self.holds(by == message["requestId"], message);
+                let waited = self.waiting.take();
+                self.holds(waited.as_ref().is_none_or(|(waited, _)| *waited == room()), message);
+                let asked = self.pending.take_if(|pending| *pending == message["requestId"]);
+                let waited = waited.is_some_and(|(_, by)| by == message["requestId"]);
+                self.holds(asked.is_some() || waited, message);
                 self.room = Some(room());
                 self.is_host = message["role"] == "host";
                 self.knocking.clear();

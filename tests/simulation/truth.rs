@@ -95,11 +95,13 @@ impl Truth {
 }
 
 impl Truth {
-    /// Whom a ban meets that holds, whoever asked for it was told so.
-    pub(crate) fn seats_nobody_who_is_banned(&self) {
+    /// No node that lives seats whom a ban meets that was answered.
+    pub(crate) fn seats_nobody_who_is_banned(&self, server: &Server) {
         for room in self.rooms.values() {
             for member in room.members() {
-                let ban = self.ban_against(room.id(), member);
+                let lease = format!("{{signalpost}}:node:{}", member.node);
+                let lives = server.act(|redis| redis.exists(&lease));
+                let ban = self.ban_against(room.id(), member).filter(|_| lives);
                 assert!(ban.is_none(), "{member:?} sits in {:?} though {ban:?}", room.id());
             }
         }

@@ -207,7 +207,7 @@ impl World {
         let mut truth = self.truth.lock();
         truth.read(&self.server);
         let (rooms, rules) = (truth.rooms.clone(), Arc::clone(&truth.rules));
-        truth.seats_nobody_who_is_banned();
+        truth.seats_nobody_who_is_banned(&self.server);
         drop(truth);
         people.iter_mut().for_each(Person::hear);
         let line = Line::new(&self.server, Rng::new());

@@ -9,7 +9,7 @@ use crate::{
     hub::{Client, Ending, Hub, client::Names},
     id::ClientId,
     protocol::Code,
-    room::{By, Command, Denied, LeaveReason, Proof, Role, Summary, Vouched, Waiter},
+    room::{By, Change, Command, Denied, LeaveReason, Proof, Role, Summary, Vouched, Waiter},
 };
 
 /// See the module.
@@ -138,6 +138,22 @@ impl Motion {
     /// Whether it can be what brings a room about.
     pub(super) fn is_for_a_vacancy(&self) -> bool {
         matches!(self.command, Command::Join { .. } | Command::Create { .. })
+    }
+
+    /// Whether it is what brought this about, for a client here.
+    pub(super) fn is_about(&self, change: &Change) -> bool {
+        if let Change::Left { client_id, reason, .. } = change {
+            return match self.leaves() {
+                Some((id, _)) => id == *client_id,
+                None => *reason == LeaveReason::Rejoined && self.arrives() == Some(*client_id),
+            };
+        }
+        change.arrives().is_some() && change.arrives() == self.arrives()
+    }
+
+    /// Who asks for a seat by it.
+    pub(super) fn arrives(&self) -> Option<ClientId> {
+        self.arrival.as_ref().map(|arrival| arrival.client.id)
     }
 
     /// Whose departure it is, and why.

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc, time::SystemTime};
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::{
-    Arrival, Inner, RoomCell,
+    Inner, RoomCell,
     commit::Occasion,
     motion::{Done, Motion, Refused, Word},
     say::Said,
@@ -196,13 +196,13 @@ impl RoomCell {
         let early = std::mem::take(&mut replica.early);
         let (known, early): (Vec<_>, Vec<_>) =
             early.into_iter().partition(|told| told.event.position <= head);
-        let is_known = replica.flight.as_ref().is_some_and(|flight| {
+        let landed = replica.flight.take_if(|flight| {
             flight.ends_at.is_some_and(|at| at <= head)
                 || known.iter().any(|told| told.batch == flight.id)
         });
-        inner.take_in(hub, room, is_known);
-        if is_known {
-            inner.settle(hub);
+        inner.take_in(hub, room, &landed.as_ref().map(Flight::motions).unwrap_or_default());
+        if let Some(landed) = landed {
+            inner.land(hub, landed);
         }
         for told in early {
             inner.told(hub, told);
@@ -284,6 +284,12 @@ impl Replica {
     }
 }
 
+impl Flight {
+    fn motions(&self) -> Vec<&Motion> {
+        self.decided.iter().map(|(pending, _)| &pending.motion).collect()
+    }
+}
+
 impl Pending {
     /// Of nobody who waits for it.
     pub(super) fn owed(motion: Motion) -> Self {
@@ -306,12 +312,6 @@ impl Inner {
             replica.queue.push_front(pending);
         }
         replica.moved.notify_one();
-    }
-
-    /// Those who come by the batch on its way.
-    pub(super) fn arrivals_on_their_way(&mut self) -> Vec<Arc<Arrival>> {
-        let decided = self.replica().flight.iter().flat_map(|flight| &flight.decided);
-        decided.filter_map(|(pending, _)| pending.motion.arrival.clone()).collect()
     }
 
     pub(super) fn replica(&mut self) -> &mut Replica {
@@ -429,10 +429,14 @@ impl Inner {
 
     /// The batch on its way is in the log, or need not be.
     fn settle(&mut self, hub: &Hub) {
-        let arrivals = self.arrivals_on_their_way();
-        let Some(Flight { decided, .. }) = self.replica().flight.take() else { return };
-        self.reconcile(hub, arrivals);
-        for (pending, outcome) in decided {
+        if let Some(flight) = self.replica().flight.take() {
+            self.land(hub, flight);
+        }
+    }
+
+    fn land(&mut self, hub: &Hub, flight: Flight) {
+        self.reconcile(hub, &flight.motions());
+        for (pending, outcome) in flight.decided {
             let answer = outcome.map(|changed| {
                 // Not before the log has them.
                 pending.motion.publish_names();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Arrival, Inner, RoomCell, motion::Motion, replica::Pending};
+use super::{Inner, RoomCell, motion::Motion, replica::Pending};
 use crate::{
     event::Cause,
     hub::Hub,
@@ -46,7 +46,7 @@ impl RoomCell {
         if let Some(split) = &mut inner.replica().split {
             split.until = None;
         }
-        inner.reconcile(hub, Vec::new());
+        inner.reconcile(hub, &[]);
     }
 }
 
@@ -57,11 +57,10 @@ impl Inner {
         split.and_then(|split| split.truth.as_ref()).unwrap_or(&self.room)
     }
 
-    /// The room is loaded, with what is on its way into the log or not yet.
-    pub(super) fn take_in(&mut self, hub: &Hub, room: Room, has_landed: bool) {
+    /// The room is loaded, with what came of these motions.
+    pub(super) fn take_in(&mut self, hub: &Hub, room: Room, motions: &[&Motion]) {
         let Some(Split { truth, .. }) = &mut self.replica().split else {
-            let arrivals = if has_landed { self.arrivals_on_their_way() } else { Vec::new() };
-            return self.become_like(hub, room, &arrivals);
+            return self.become_like(hub, room, motions);
         };
         *truth = Some(room);
         let gone: Vec<_> =
@@ -99,13 +98,14 @@ impl Inner {
         self.happened(hub, &left, super::commit::Occasion::default());
     }
 
-    /// Those here see the room as the log has it, unless others are to add to that. Some may have come by `arrivals`.
-    pub(super) fn reconcile(&mut self, hub: &Hub, arrivals: Vec<Arc<Arrival>>) {
+    /// Those here see the room as the log has it, unless others are to add to that. What came of `motions` is
+    /// new in it.
+    pub(super) fn reconcile(&mut self, hub: &Hub, motions: &[&Motion]) {
         let is_time = |split: &mut Split| split.until.is_none() && split.truth.is_some();
         let Some(Split { truth: Some(truth), .. }) = self.replica().split.take_if(is_time) else {
             return;
         };
-        self.become_like(hub, truth, &arrivals);
+        self.become_like(hub, truth, motions);
     }
 
     fn people_here(&self) -> impl Iterator<Item = ClientId> {
