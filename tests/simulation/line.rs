@@ -2,10 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use ::redis::Value;
 use fastrand::Rng;
 use futures_util::future::{BoxFuture, FutureExt, pending};
 use parking_lot::Mutex;
-use ::redis::Value;
 use signalpost::store::{StoreError, Wire};
 use tokio::{
     sync::watch,

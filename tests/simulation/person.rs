@@ -176,11 +176,7 @@ impl Connected {
         }
     }
 
-    async fn ask(
-        &mut self,
-        mut request: Value,
-        patience: Duration,
-    ) -> Result<(), Elapsed> {
+    async fn ask(&mut self, mut request: Value, patience: Duration) -> Result<(), Elapsed> {
         self.asked += 1;
         let asked = json!(self.asked.to_string());
         request["requestId"] = asked.clone();
@@ -189,7 +185,11 @@ impl Connected {
         self.pending = is_join.then_some(asked);
         if let Some(wish) = self.session.receive(&request.to_string()) {
             let done = timeout(patience, self.session.carry_out(wish)).await;
-            assert!(done.is_ok() || patience < PATIENCE, "no answer to {request}: {:#?}", self.told);
+            assert!(
+                done.is_ok() || patience < PATIENCE,
+                "no answer to {request}: {:#?}",
+                self.told
+            );
             done?;
         }
         let is_over = self.hear_all(&mut Vec::new());

@@ -193,7 +193,12 @@ fn inbox_open(redis: &mut Redis, _: &mut Planted, keys: &[String], args: &[Vec<u
     Value::Nil
 }
 
-fn inbox_post(redis: &mut Redis, planted: &mut Planted, keys: &[String], args: &[Vec<u8>]) -> Value {
+fn inbox_post(
+    redis: &mut Redis,
+    planted: &mut Planted,
+    keys: &[String],
+    args: &[Vec<u8>],
+) -> Value {
     if !redis.exists(&keys[0]) || !redis.exists(&keys[1]) {
         return Value::Int(-1);
     }

@@ -220,8 +220,8 @@ impl World {
         for (id, room) in &rooms {
             let kept = store.load(Subject::Room(id)).await.unwrap();
             let (rules, id) = (Arc::clone(&rules), id.clone());
-            let kept =
-                stored::room(id.clone(), rules, kept.version, kept.settled_at, kept.fields).unwrap();
+            let kept = stored::room(id.clone(), rules, kept.version, kept.settled_at, kept.fields)
+                .unwrap();
             assert_eq!(kept, *room, "what is kept of {id:?}");
             for Running { node, .. } in &*self.nodes.lock() {
                 if let Some(replica) = node.hub.snapshot(&id) {
@@ -245,17 +245,22 @@ impl World {
 
     fn is_believed(&self, room: &signalpost::room::Room, people: &[Person]) {
         let name = room.id().as_str();
-        let believe = |is_there: &dyn Fn(&Connected) -> bool| {
-            let there = people.iter().filter_map(Person::connected).filter(|one| is_there(one));
-            there.map(|one| one.id.clone()).collect::<BTreeSet<_>>()
+        let all = || people.iter().filter_map(Person::connected);
+        let agrees = |there: &BTreeSet<String>, believes: &dyn Fn(&Connected) -> bool| {
+            for one in all() {
+                let is_there = there.contains(&one.id);
+                assert_eq!(believes(one), is_there, "{name}: {there:?}, {one:#?}");
+            }
+            let nobody = there.iter().find(|id| all().all(|one| one.id != **id));
+            assert_eq!(nobody, None, "{name}: a place for nobody");
         };
         let members: BTreeSet<_> = room.members().map(|m| m.client_id.to_string()).collect();
         let waiting: BTreeSet<_> =
             room.waiting().map(|waiter| waiter.member.client_id.to_string()).collect();
-        assert_eq!(members, believe(&|one| one.room.as_deref() == Some(name)), "who sits in {name}");
+        agrees(&members, &|one| one.room.as_deref() == Some(name));
         let waits = |one: &Connected| one.waiting.as_ref().is_some_and(|(room, _)| room == name);
-        assert_eq!(waiting, believe(&waits), "who waits in {name}");
-        for one in people.iter().filter_map(Person::connected) {
+        agrees(&waiting, &waits);
+        for one in all() {
             if one.room.as_deref() == Some(name) {
                 assert_eq!(one.roster, members, "whom {} knows in {name}", one.id);
             }

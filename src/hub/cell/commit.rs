@@ -99,7 +99,7 @@ impl Inner {
         self.room.apply(event);
         self.announce(hub, event, occasion);
         if let (Some(former), Change::Left { reason, .. }) = (former, &event.change) {
-            self.part(hub, &former, *reason, occasion);
+            self.part(&former, *reason, occasion);
         }
     }
 
@@ -108,17 +108,19 @@ impl Inner {
     }
 
     /// Whoever lost its seat by the will of others hears so, and whose seat goes to another connection is gone.
-    fn part(&self, hub: &Hub, former: &Arc<Client>, reason: LeaveReason, occasion: Occasion<'_>) {
+    fn part(&self, former: &Arc<Client>, reason: LeaveReason, occasion: Occasion<'_>) {
         let Occasion { arrival, word, .. } = occasion;
         if arrival.is_some_and(|arrival| arrival.client.id != former.id) {
             return former.outbox.end(Ending::TakenOver);
         }
         let lost = (reason == LeaveReason::NodeLost).then(Word::node_lost);
-        let Some(Word { code, text, ending }) =
-            lost.as_ref().or(word.filter(|_| reason.is_others()))
-        else {
-            return;
-        };
+        if let Some(word) = lost.as_ref().or(word.filter(|_| reason.is_others())) {
+            self.say_to_former(former, word);
+        }
+    }
+
+    /// Says why somebody has no place here any more.
+    pub(super) fn say_to_former(&self, former: &Arc<Client>, Word { code, text, ending }: &Word) {
         let word = Entry::Frame(removed(*code, text.as_deref(), Some(self.room.id())));
         let heard = match ending {
             // Under the room's lock, so that it takes no other seat first.
@@ -129,7 +131,7 @@ impl Inner {
             }
         };
         if heard {
-            hub.metrics.refusal(*code);
+            former.outbox.hub.metrics.refusal(*code);
         }
     }
 
