@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Inner, RoomCell, motion::Motion, replica::Pending};
+use super::{Inner, RoomCell, Word, commit::Occasion, motion::Motion, replica::Pending};
 use crate::{
     event::Cause,
     hub::Hub,
@@ -80,14 +80,23 @@ impl Inner {
 
     /// Has those here see who has gone from here, though the log does not have it yet.
     pub(super) fn show_departures(&mut self, hub: &Hub) {
-        let departed = |pending: &Pending| pending.motion.leaves();
+        let departed = |pending: &Pending| {
+            let (client_id, reason) = pending.motion.leaves()?;
+            Some((client_id, reason, pending.motion.word.clone()))
+        };
         let departed: Vec<_> = self.replica().queue.iter().filter_map(departed).collect();
-        for (client_id, reason) in departed {
-            self.show_departure(hub, client_id, reason);
+        for (client_id, reason, word) in departed {
+            self.show_departure(hub, client_id, reason, word.as_ref());
         }
     }
 
-    fn show_departure(&mut self, hub: &Hub, client_id: ClientId, reason: LeaveReason) {
+    fn show_departure(
+        &mut self,
+        hub: &Hub,
+        client_id: ClientId,
+        reason: LeaveReason,
+        word: Option<&Word>,
+    ) {
         let Some(member) = self.room.member(client_id) else { return };
         let user_id = member.identity.user_id.clone();
         if self.replica().split.is_none() {
@@ -95,7 +104,7 @@ impl Inner {
             self.replica().split = Some(Split { truth, until: None });
         }
         let left = self.now(hub, Change::Left { client_id, user_id, reason });
-        self.happened(hub, &left, super::commit::Occasion::default());
+        self.happened(hub, &left, Occasion { word, ..Occasion::default() });
     }
 
     /// Those here see the room as the log has it, unless others are to add to that. What came of `motions` is
