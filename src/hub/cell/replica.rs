@@ -48,6 +48,8 @@ pub(super) struct Replica {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) motion: Motion,
+    /// Whether those here have seen it happen already.
+    pub(super) is_shown: bool,
     answer: Option<oneshot::Sender<Result<Done, Refused>>>,
 }
 
@@ -149,7 +151,7 @@ impl RoomCell {
             return Err(Refused::Unavailable);
         }
         let (answer, answered) = oneshot::channel();
-        replica.queue.push_back(Pending { motion, answer: Some(answer) });
+        replica.queue.push_back(Pending { motion, is_shown: false, answer: Some(answer) });
         Ok((answered, !std::mem::replace(&mut replica.driven, true)))
     }
 
@@ -293,7 +295,7 @@ impl Flight {
 impl Pending {
     /// Of nobody who waits for it.
     pub(super) fn owed(motion: Motion) -> Self {
-        Self { motion, answer: None }
+        Self { motion, is_shown: false, answer: None }
     }
 
     fn answer(self, answer: Result<Done, Refused>) {
@@ -441,6 +443,7 @@ impl Inner {
                 // Not before the log has them.
                 pending.motion.publish_names();
                 let room = pending.motion.is_shown().then(|| self.room.summary());
+                let changed = changed || pending.is_shown;
                 Done { changed, room: room.flatten().map(Box::new) }
             });
             pending.answer(answer);

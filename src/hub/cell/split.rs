@@ -1,7 +1,7 @@
 //! Two views of one room, where the log cannot be reached, or has lost what was in it: those here go on with the room
 //! as they know it, while the log has another one. In the end the log is right.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use tokio::time::Instant;
 
@@ -80,14 +80,14 @@ impl Inner {
 
     /// Has those here see who has gone from here, though the log does not have it yet.
     pub(super) fn show_departures(&mut self, hub: &Hub) {
-        let departed = |pending: &Pending| {
-            let (client_id, reason) = pending.motion.leaves()?;
-            Some((client_id, reason, pending.motion.word.clone()))
-        };
-        let departed: Vec<_> = self.replica().queue.iter().filter_map(departed).collect();
-        for (client_id, reason, word) in departed {
-            self.show_departure(hub, client_id, reason, word.as_ref());
+        let mut queue = mem::take(&mut self.replica().queue);
+        for pending in &mut queue {
+            if let Some((client_id, reason)) = pending.motion.leaves() {
+                let word = pending.motion.word.as_ref();
+                pending.is_shown |= self.show_departure(hub, client_id, reason, word);
+            }
         }
+        self.replica().queue = queue;
     }
 
     fn show_departure(
@@ -96,8 +96,8 @@ impl Inner {
         client_id: ClientId,
         reason: LeaveReason,
         word: Option<&Word>,
-    ) {
-        let Some(member) = self.room.member(client_id) else { return };
+    ) -> bool {
+        let Some(member) = self.room.member(client_id) else { return false };
         let user_id = member.identity.user_id.clone();
         if self.replica().split.is_none() {
             let truth = Some(self.room.clone());
@@ -105,6 +105,7 @@ impl Inner {
         }
         let left = self.now(hub, Change::Left { client_id, user_id, reason });
         self.happened(hub, &left, Occasion { word, ..Occasion::default() });
+        true
     }
 
     /// Those here see the room as the log has it, unless others are to add to that. What came of `motions` is
