@@ -115,6 +115,11 @@ impl Replica {
         *self.loaded.borrow()
     }
 
+    /// Whether the log has lost what was in it, and may not have it again yet.
+    fn is_unsettled(&self) -> bool {
+        self.split.as_ref().is_some_and(|split| split.until.is_some())
+    }
+
     pub(super) fn keep(&mut self, said: Said) {
         // The room may have ended before it came.
         if self.kept.len() >= limits::MOTIONS {
@@ -204,7 +209,7 @@ impl RoomCell {
         });
         inner.take_in(hub, room, &landed.as_ref().map(Flight::motions).unwrap_or_default());
         if let Some(landed) = landed {
-            inner.land(hub, landed);
+            inner.land(hub, landed, false);
         }
         for told in early {
             inner.told(hub, told);
@@ -345,7 +350,7 @@ impl Inner {
             });
             decided.push((pending, outcome));
             // Another room of that name has no version before it, as whoever follows the log expects.
-            if before.exists() && !self.room.exists() {
+            if !entries.is_empty() && !self.room.exists() {
                 break;
             }
         }
@@ -366,6 +371,11 @@ impl Inner {
     ) -> Result<Vec<Change>, Refused> {
         if motion.arrival.as_ref().is_some_and(|arrival| arrival.client.outbox.is_ending()) {
             return Err(Refused::Ending);
+        }
+        // The seats of others are about to be put back.
+        let is_unsettled = self.replica.as_ref().is_some_and(|replica| replica.is_unsettled());
+        if motion.arrival.is_some() && is_unsettled {
+            return Err(Refused::Unavailable);
         }
         let (command, ban) = hub.bans.during(|bans| self.beside_these(bans, motion, now));
         let command = command.seated_by(node);
@@ -432,13 +442,21 @@ impl Inner {
     /// The batch on its way is in the log, or need not be.
     fn settle(&mut self, hub: &Hub) {
         if let Some(flight) = self.replica().flight.take() {
-            self.land(hub, flight);
+            let is_told = self.replica().split.is_none();
+            self.land(hub, flight, is_told);
         }
     }
 
-    fn land(&mut self, hub: &Hub, flight: Flight) {
+    /// Answers whoever waits for this batch, of which those here may have been told as the log did.
+    fn land(&mut self, hub: &Hub, flight: Flight, is_told: bool) {
         self.reconcile(hub, &flight.motions());
         for (pending, outcome) in flight.decided {
+            // Whoever came and had to go in one moment has heard of neither.
+            let has_gone = |id| self.room.member(id).is_none() && self.room.waiter(id).is_none();
+            if !is_told && outcome.is_ok() && pending.motion.arrives().is_some_and(has_gone) {
+                pending.answer(Err(Refused::Unavailable));
+                continue;
+            }
             let answer = outcome.map(|changed| {
                 // Not before the log has them.
                 pending.motion.publish_names();

@@ -19,7 +19,7 @@ pub(super) struct Split {
     /// The room as the log has it; none: it is to be loaded.
     truth: Option<Room>,
     /// Until when other servers may put into the log what it lost.
-    until: Option<Instant>,
+    pub(super) until: Option<Instant>,
 }
 
 impl RoomCell {
