@@ -15,28 +15,46 @@ mod storm;
 mod truth;
 mod world;
 
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    thread,
+};
+
 use scripts::Plant;
 use world::{Scene, run};
 
+const SEEDS: u64 = 100;
+
 #[test]
 fn without_faults_all_agree() {
-    for seed in seeds(100) {
-        run(seed, Scene { stormy: false, plant: Plant::Nothing });
-    }
+    for_each_seed(SEEDS, |seed| run(seed, Scene { stormy: false, plant: Plant::Nothing }));
 }
 
 #[test]
 fn whatever_goes_wrong_all_agree_in_the_end() {
-    for seed in seeds(100) {
-        run(seed, Scene { stormy: true, plant: Plant::Nothing });
-    }
+    for_each_seed(SEEDS, |seed| run(seed, Scene { stormy: true, plant: Plant::Nothing }));
 }
 
-/// The first so many, or the one that `SIGNALPOST_SEED` names, with all that the nodes have to say.
-fn seeds(count: u64) -> impl Iterator<Item = u64> {
-    let one = std::env::var("SIGNALPOST_SEED").ok().map(|seed| seed.parse::<u64>().unwrap());
-    if one.is_some() {
+/// Of the first so many, or of those that `SIGNALPOST_SEEDS` names: one, or from one to another as `1..100`. One alone
+/// tells all that the nodes have to say.
+fn for_each_seed(count: u64, run: impl Fn(u64) + Sync) {
+    let named = std::env::var("SIGNALPOST_SEEDS").ok().map(|named| {
+        let (first, end) = named.split_once("..").unwrap_or((&named, ""));
+        let first = first.parse::<u64>().unwrap();
+        first..end.parse().unwrap_or(first + 1)
+    });
+    let seeds = named.unwrap_or(0..count);
+    if seeds.end - seeds.start == 1 {
         let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).try_init();
     }
-    one.map_or(0..count, |seed| seed..seed + 1)
+    let (next, threads) = (AtomicU64::new(seeds.start), thread::available_parallelism());
+    thread::scope(|scope| {
+        for _ in 0..threads.map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(seed) = Some(next.fetch_add(1, Relaxed)).filter(|n| *n < seeds.end) {
+                    run(seed);
+                }
+            });
+        }
+    });
 }

@@ -116,7 +116,7 @@ struct Failed(u64);
 
 impl Drop for Failed {
     fn drop(&mut self) {
-        println!("SIGNALPOST_SEED={} is where it failed", self.0);
+        println!("SIGNALPOST_SEEDS={} is where it failed", self.0);
     }
 }
 
