@@ -36,6 +36,8 @@ pub(crate) struct Line {
     random: Mutex<Rng>,
     weather: Mutex<Weather>,
     node: watch::Sender<Node>,
+    /// When its node last took a lease.
+    entered: Mutex<Instant>,
 }
 
 /// What a node is up to.
@@ -109,6 +111,7 @@ impl Line {
             random: Mutex::new(random),
             weather: Mutex::default(),
             node: watch::Sender::new(Node::Runs),
+            entered: Mutex::new(Instant::now()),
         })
     }
 
@@ -118,6 +121,10 @@ impl Line {
 
     pub(crate) fn set_node(&self, node: Node) {
         self.node.send_replace(node);
+    }
+
+    pub(crate) fn entered(&self) -> Instant {
+        *self.entered.lock()
     }
 
     /// Has the node go on, unless it is dead.
@@ -153,6 +160,9 @@ impl Line {
 
     async fn answer(&self, words: Vec<Vec<u8>>) -> Result<Value, StoreError> {
         self.runs().await;
+        if scripts::is_entry(&words) {
+            *self.entered.lock() = Instant::now();
+        }
         let weather = *self.weather.lock();
         let (chance, there, back, later) = {
             let random = &mut *self.random.lock();
@@ -160,7 +170,7 @@ impl Line {
             let later = random.u64(..2 * u64::try_from(TIMEOUT.as_millis()).unwrap());
             (random.u32(..1000), random.u64(..half), random.u64(..half), later)
         };
-        sleep(Duration::from_millis(there)).await;
+        pass(there).await;
         self.runs().await;
         let unavailable = || Err(StoreError::Unavailable("the model says so".into()));
         let unknown = || Err(StoreError::Unknown("the model says so".into()));
@@ -189,7 +199,7 @@ impl Line {
             None => {}
         }
         let answer = if blocks { self.wait(&words).await? } else { self.server.answer(&words) };
-        sleep(Duration::from_millis(back)).await;
+        pass(back).await;
         self.runs().await;
         Ok(answer)
     }
@@ -223,6 +233,12 @@ impl Line {
         sleep(TIMEOUT).await;
         self.runs().await;
         Err(StoreError::Unknown("the model did not answer in time".into()))
+    }
+}
+
+async fn pass(milliseconds: u64) {
+    if milliseconds > 0 {
+        sleep(Duration::from_millis(milliseconds)).await;
     }
 }
 

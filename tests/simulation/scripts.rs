@@ -49,7 +49,7 @@ static SCRIPTS: LazyLock<HashMap<String, (Act, Option<usize>)>> = LazyLock::new(
         (include_str!("../../src/store/node_claim.lua"), node_claim, None),
         (include_str!("../../src/store/nodes.lua"), nodes, None),
     ];
-    scripts.map(|(text, act, grows)| (Script::new(text).get_hash().to_owned(), (act, grows))).into()
+    scripts.map(|(text, act, grows)| (hash(text), (act, grows))).into()
 });
 
 /// The answer to any command.
@@ -67,6 +67,17 @@ pub(crate) fn answer(redis: &mut Redis, planted: &mut Planted, words: &[Vec<u8>]
 pub(crate) fn grown(words: &[Vec<u8>]) -> Option<&[u8]> {
     let (_, key) = words.get(1).and_then(|hash| SCRIPTS.get(str::from_utf8(hash).ok()?))?;
     key.map(|key| &*words[3 + key])
+}
+
+/// Whether a node takes a lease by it.
+pub(crate) fn is_entry(words: &[Vec<u8>]) -> bool {
+    static ENTER: LazyLock<String> =
+        LazyLock::new(|| hash(include_str!("../../src/store/node_enter.lua")));
+    words.get(1).is_some_and(|hash| *hash == ENTER.as_bytes())
+}
+
+fn hash(text: &str) -> String {
+    Script::new(text).get_hash().to_owned()
 }
 
 fn append(redis: &mut Redis, planted: &mut Planted, keys: &[String], args: &[Vec<u8>]) -> Value {

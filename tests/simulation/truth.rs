@@ -31,6 +31,7 @@ pub(crate) struct Truth {
     pub(crate) banned: BTreeSet<BanId>,
     /// Who gave up its seat to take another one in the same batch.
     rejoins: Option<Vec<u8>>,
+    told: Vec<String>,
 }
 
 impl Truth {
@@ -44,6 +45,7 @@ impl Truth {
             locked: BTreeSet::new(),
             banned: BTreeSet::new(),
             rejoins: None,
+            told: Vec::new(),
         }
     }
 
@@ -74,15 +76,17 @@ impl Truth {
         assert_eq!(prev, room.version(), "{name}: something is missing before {position:?}");
         let stored::StoredEntry { cause, at, change, .. } = read_entry(entry.get("d")).unwrap();
         follows(&room, &change);
+        self.told.push(format!("{position:?} {id:?} {cause:?} {change:?}"));
+        let told = || self.told.iter().rev().take(12).collect::<Vec<_>>();
         let batch = entry.get("b");
         if let Change::Joined(member) = &change {
             let is_full = room.members().len() >= room.settings().max_members;
             let is_new = self.rejoins.as_deref() != Some(batch);
-            assert!(!is_full || !is_new, "{name}: one too many at {position:?}");
+            assert!(!is_full || !is_new, "{name}: one too many: {:#?}", told());
             let is_locked = self.locked.contains(room.id()) && is_new;
-            assert!(!is_locked, "{name}: {change:?} at {position:?} though it is locked");
+            assert!(!is_locked, "{name}: though it is locked: {:#?}", told());
             let ban = self.ban_against(&id, member);
-            assert!(ban.is_none(), "{name}: {change:?} at {position:?} though {ban:?}");
+            assert!(ban.is_none(), "{name}: though {ban:?}: {:#?}", told());
         }
         let rejoins = matches!(change, Change::Left { reason: LeaveReason::Rejoined, .. });
         self.rejoins = rejoins.then(|| batch.to_vec());

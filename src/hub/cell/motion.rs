@@ -143,10 +143,8 @@ impl Motion {
     /// Whether it is what brought this about, for a client here.
     pub(super) fn is_about(&self, change: &Change) -> bool {
         if let Change::Left { client_id, reason, .. } = change {
-            return match self.leaves() {
-                Some((id, _)) => id == *client_id,
-                None => *reason == LeaveReason::Rejoined && self.arrives() == Some(*client_id),
-            };
+            let rejoins = *reason == LeaveReason::Rejoined && self.arrives() == Some(*client_id);
+            return rejoins || self.leaves() == Some((*client_id, *reason));
         }
         change.arrives().is_some() && change.arrives() == self.arrives()
     }
