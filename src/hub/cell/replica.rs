@@ -216,7 +216,7 @@ impl RoomCell {
 }
 
 impl Replica {
-    fn refuse(&mut self) {
+    pub(super) fn refuse(&mut self) {
         for pending in std::mem::take(&mut self.queue) {
             if pending.motion.is_owed() {
                 self.queue.push_back(pending);
