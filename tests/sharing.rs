@@ -163,8 +163,10 @@ async fn the_documented_user_may_do_all_that_servers_do() {
         let file = folder.path().join("password");
         std::fs::write(&file, "hunter2\n").unwrap();
         let flags = shared.arguments().join(" ").replace("://", "://signalpost@");
-        let flags =
-            format!("{flags} --redis-password-file {} --node-lease-seconds 1", file.display());
+        let flags = format!(
+            "{flags} --redis-password-file {} --drain-seconds 1 --node-lease-seconds 1",
+            file.display()
+        );
         let (one, other) = (TestServer::of_fleet(&flags).await, TestServer::of_fleet(&flags).await);
         let mut admin = one.admin().await;
         let dies = TestServer::of_fleet(&flags).await;

@@ -76,7 +76,7 @@ impl From<NotFound> for Problem {
         let problem = Self::new(reason, missing.to_string());
         match missing {
             NotFound::Unanswered(nodes) => problem.with("unanswered_nodes", nodes.iter().join(",")),
-            _ => problem,
+            NotFound::Room | NotFound::Client | NotFound::Unavailable => problem,
         }
     }
 }

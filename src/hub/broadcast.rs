@@ -72,7 +72,7 @@ impl Hub {
             }
             Audience::Everyone => {
                 let here = self.say_to_all(&frame, excluded);
-                reached.clients = here + self.say_elsewhere(&frame, excluded).await?;
+                reached.clients = here + Box::pin(self.say_elsewhere(&frame, excluded)).await?;
             }
         }
         Ok(reached)

@@ -6,7 +6,8 @@ use std::time::SystemTime;
 use super::{
     Inner, RoomCell,
     motion::{Motion, Refused, Word},
-    replica::{Flight, Pending},
+    replica::Flight,
+    split::Split,
 };
 use crate::{
     config::limits,
@@ -42,27 +43,34 @@ impl RoomCell {
     pub(in crate::hub) fn draft(&self, hub: &Hub, node: Incarnation) -> Option<Draft> {
         let mut inner = self.inner.lock();
         let replica = inner.replica();
+        if replica.split.as_ref().is_some_and(Split::waits_for_others) {
+            // What those here see is not what it would be decided on.
+            replica.refuse();
+        }
         if replica.queue.is_empty() {
             replica.driven = false;
             return None;
         }
-        let most = replica.queue.len().min(limits::MOTIONS_AT_ONCE);
-        let waiting: Vec<_> = replica.queue.drain(..most).collect();
-        Some(inner.decide_all(hub, waiting, node))
+        Some(inner.decide_all(hub, node))
     }
 }
 
 impl Inner {
-    fn decide_all(&mut self, hub: &Hub, waiting: Vec<Pending>, node: Incarnation) -> Draft {
+    fn decide_all(&mut self, hub: &Hub, node: Incarnation) -> Draft {
         let id = *uuid::Uuid::new_v4().as_bytes();
         let before = self.truth().clone();
         let shown = std::mem::replace(&mut self.room, before.clone());
-        let (mut entries, mut decided) = (Vec::new(), Vec::with_capacity(waiting.len()));
+        let (mut entries, mut decided) = (Vec::new(), Vec::new());
         let now = hub.now();
-        for (order, pending) in (0..).zip(waiting) {
+        let mut ends = false;
+        // Another room in its place has a chain of its own, which begins with another batch.
+        while !ends && decided.len() < limits::MOTIONS_AT_ONCE {
+            let Some(pending) = self.replica().queue.pop_front() else { break };
+            let order = u32::try_from(decided.len()).expect("they are bounded");
             let outcome = self.decide(hub, &pending.motion, node, now).map(|changes| {
                 let changed = !changes.is_empty();
                 for change in changes {
+                    ends = matches!(change, Change::Closed);
                     let Motion { cause, word, .. } = &pending.motion;
                     // As if it was in the log already, which gives the positions.
                     let prev = self.room.version();
@@ -77,7 +85,7 @@ impl Inner {
             decided.push((pending, outcome));
         }
         let after = std::mem::replace(&mut self.room, shown);
-        self.replica().flight = Some(Flight { id, decided, missing: entries.len() });
+        self.replica().flight = Some(Flight { id, decided, missing: entries.len(), ends_at: None });
         Draft { id, before, after, entries }
     }
 

@@ -6,7 +6,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Fleet, Job};
 use crate::{
-    event::{Cause, Event, Position},
+    event::{Cause, Event},
     hub::{
         Ending, Hub,
         cell::{Motion, Told, Word},
@@ -79,9 +79,6 @@ impl Hub {
         };
         match stored::read_entry(&entry.payload) {
             Ok(stored::StoredEntry { cause, at, change, word }) => {
-                // It may follow the end of another room of that name, in one batch.
-                let is_first = matches!(change, Change::Created { .. });
-                let prev = if is_first { Position::ZERO } else { prev };
                 let event = Event { position, prev, at, cause, change };
                 let word = word.map(|word| Word::from_log(&word, &event.change));
                 let shown = journal::Entry::Room { id: room_id.clone(), event: event.clone() };

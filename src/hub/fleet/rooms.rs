@@ -24,7 +24,8 @@ impl Hub {
     /// [`NotFound::Unavailable`].
     pub async fn catch_up(&self) -> Result<(), NotFound> {
         let Some(fleet) = &self.fleet else { return Ok(()) };
-        let head = fleet.store.head().await?;
+        // In a box, as most servers stand alone.
+        let head = Box::pin(fleet.store.head()).await?;
         let mut followed = fleet.followed.subscribe();
         let reached = followed.wait_for(|followed| *followed >= head);
         match timeout(fleet.patience(), reached).await {
