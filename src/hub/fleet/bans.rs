@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// So many times somebody else may come first.
-const CONFLICTS: u32 = 8;
+const CONFLICTS: u32 = 24;
 
 /// Why a command about bans came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
