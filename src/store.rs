@@ -14,6 +14,7 @@ mod presence;
 mod read;
 mod remember;
 mod tail;
+mod wire;
 
 use std::{
     sync::{
@@ -31,6 +32,7 @@ pub use post::{Full, Lost, Post};
 pub use presence::NodeRecord;
 pub use read::Loaded;
 pub use tail::Tail;
+pub use wire::Wire;
 
 use self::{keys::Keys, link::Link};
 use crate::id::RoomId;

@@ -50,7 +50,7 @@ impl Service {
         let (rooms, more) = rooms.await?;
         Ok(pb::ListRoomsResponse {
             next_page_token: more.map(|last| pages.token(&last)).unwrap_or_default(),
-            rooms: rooms.iter().map(|room| room::room(room, self.etags)).collect(),
+            rooms: rooms.iter().map(|room| room::room(room, self.etags())).collect(),
         })
     }
 

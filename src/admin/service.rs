@@ -24,7 +24,6 @@ use crate::{config::limits, event::Administrator, hub::Hub};
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) hub: Arc<Hub>,
-    pub(super) etags: Etags,
     /// Streams of events.
     pub(super) watchers: Arc<Quota>,
     watching: Arc<Watching>,
@@ -35,11 +34,15 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn new(hub: Arc<Hub>, closing: CancellationToken) -> Self {
-        let etags = Etags::new(hub.journal().epoch());
         let answers = Quota::new(limits::ADMIN_ANSWER_BYTES);
-        let watching = Watching::new(Arc::clone(&hub), etags, Arc::clone(&answers), closing);
+        let watching = Watching::new(Arc::clone(&hub), Arc::clone(&answers), closing);
         let watchers = Quota::new(limits::WATCHERS);
-        Self { hub, etags, watchers, watching, answers, request_ids: RequestIds::default() }
+        Self { hub, watchers, watching, answers, request_ids: RequestIds::default() }
+    }
+
+    /// Of the log's life as it is now.
+    pub(super) fn etags(&self) -> Etags {
+        Etags::new(self.hub.journal().epoch())
     }
 }
 

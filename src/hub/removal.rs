@@ -141,9 +141,15 @@ impl Hub {
         while let Some(its) = self.room_of(id, room_id).await?
             && let Some(cell) = self.find_now(&its).await?.filter(|cell| cell.seats(id))
         {
-            let cause = Cause::Administrator(by.clone());
-            if self.unseat(cause, id, &cell, LeaveReason::Removed, reason).await {
-                return Ok(());
+            let remove = Command::Remove { by: By::Administrator, target: id };
+            let remove = Motion::by(Commander::Administrator(by), remove);
+            let word = Word::new(Code::Removed, reason);
+            let removed = cell.submit(self, remove.saying(word)).await;
+            self.directory.forget_if_closed(&cell);
+            match removed {
+                Ok(_) => return Ok(()),
+                Err(Refused::Unavailable) => return Err(NotFound::Unavailable.into()),
+                Err(_) => {}
             }
         }
         Err(NotRemoved::NotInRoom)

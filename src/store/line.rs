@@ -17,7 +17,10 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use super::fault::Fault;
+use super::{
+    fault::Fault,
+    wire::{self, Wire},
+};
 
 /// Commands that may wait to be written, before whoever gives one more has to wait.
 const QUEUED: usize = 1024;
@@ -38,8 +41,14 @@ struct Open {
 /// A connection for one who waits: its reads may block, and hold up nobody else's commands.
 #[derive(Debug)]
 pub(crate) struct Dedicated {
-    connection: MultiplexedConnection,
+    connection: Connection,
     timeout: Duration,
+}
+
+#[derive(Debug)]
+enum Connection {
+    ToServer(MultiplexedConnection),
+    Over(Arc<dyn Wire>),
 }
 
 impl Line {
@@ -91,13 +100,22 @@ impl Dedicated {
     pub(super) async fn connect(server: &ConnectionInfo, within: Duration) -> Result<Self, Fault> {
         let connection = timeout(within, connect(server, &settings())).await;
         let late = |_| Err(Fault::NotSent("it cannot be reached in time".into()));
-        Ok(Self { connection: connection.unwrap_or_else(late)?, timeout: within })
+        let connection = connection.unwrap_or_else(late)?;
+        Ok(Self { connection: Connection::ToServer(connection), timeout: within })
+    }
+
+    pub(super) fn over(wire: &Arc<dyn Wire>, timeout: Duration) -> Self {
+        Self { connection: Connection::Over(Arc::clone(wire)), timeout }
     }
 
     /// The server's answer to a command that may take `blocks` to begin with. After any fault the connection is of no
     /// more use.
     pub(super) async fn ask(&mut self, command: &Cmd, blocks: Duration) -> Result<Value, Fault> {
-        let answer = send(&mut self.connection, command, false);
+        let connection = match &mut self.connection {
+            Connection::ToServer(connection) => connection,
+            Connection::Over(wire) => return wire::ask(&**wire, command).await,
+        };
+        let answer = send(connection, command, false);
         let answer = timeout(blocks + self.timeout, answer).await;
         answer.unwrap_or_else(|_| Err(Fault::Lost("it did not answer in time".into())))
     }

@@ -26,6 +26,7 @@ use self::slots::{Server, Slots};
 use super::{
     fault::{Fault, StoreError},
     line::{Dedicated, Line},
+    wire::{self, Wire},
 };
 use crate::config::{RedisPassword, RedisUrl};
 
@@ -42,6 +43,8 @@ pub(crate) struct Link {
     /// None where one server has all.
     cluster: Option<Cluster>,
     lines: Mutex<HashMap<Server, Arc<Line>>>,
+    /// What takes the place of all servers.
+    wire: Option<Arc<dyn Wire>>,
 }
 
 #[derive(Default)]
@@ -89,6 +92,20 @@ impl Link {
             timeout,
             cluster: is_cluster.then(Cluster::default),
             lines: Mutex::default(),
+            wire: None,
+        }
+    }
+
+    /// A way that is this wire.
+    pub(super) fn over(wire: Arc<dyn Wire>, timeout: Duration) -> Self {
+        Self {
+            seed: Server { host: String::new(), port: 0 },
+            login: RedisConnectionInfo::default(),
+            tls: false,
+            timeout,
+            cluster: None,
+            lines: Mutex::default(),
+            wire: Some(wire),
         }
     }
 
@@ -151,12 +168,18 @@ impl Link {
     /// # Errors
     /// [`StoreError`].
     pub(crate) async fn dedicated(&self, key: &str) -> Result<Dedicated, StoreError> {
+        if let Some(wire) = &self.wire {
+            return Ok(Dedicated::over(wire, self.timeout));
+        }
         self.look_up_anew();
         let server = self.server_of(key, Instant::now() + self.timeout).await?;
         Ok(Dedicated::connect(&self.info(&server), self.timeout).await?)
     }
 
     async fn answer(&self, key: &str, command: &Cmd, deadline: Instant) -> Result<Value, Fault> {
+        if let Some(wire) = &self.wire {
+            return wire::ask(&**wire, command).await;
+        }
         let mut server = self.server_of(key, deadline).await?;
         let mut asking = false;
         loop {

@@ -106,7 +106,8 @@ impl Told {
         assert!(!self.hostless);
         let most = NonZeroUsize::new(1000).unwrap();
         // A room whose time is over is hidden before the log has its end.
-        let (rooms, _) = hub.rooms(None, most, "", |room| room.expires_at.is_none());
+        let listed = hub.rooms(None, most, "", |room| room.expires_at.is_none());
+        let (rooms, _) = ready(listed).unwrap();
         let told = self.rooms.values().filter_map(Room::summary);
         let told = told.filter(|room| room.expires_at.is_none());
         let shown = |room: &signalpost::room::Summary| format!("{room:?}");

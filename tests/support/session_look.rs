@@ -21,7 +21,8 @@ impl Play {
             assert_eq!(heard, due);
             client.token = token.unwrap_or_else(|| client.token.take());
         }
-        let (rooms, more) = self.hub.rooms(None, NonZeroUsize::new(10).unwrap(), "", |_| true);
+        let most = NonZeroUsize::new(10).unwrap();
+        let (rooms, more) = ready(self.hub.rooms(None, most, "", |_| true)).unwrap();
         let shown = |settings: &Settings| {
             let Settings { locked, max_members, password, lobby, .. } = settings;
             (*locked, *max_members, password.is_some(), *lobby)

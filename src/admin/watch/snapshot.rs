@@ -79,7 +79,7 @@ impl Snapshot {
         if self.watching.closing.is_cancelled() {
             return Err(going_away());
         }
-        let etags = self.watching.etags;
+        let etags = self.watching.etags();
         let page =
             whole.rooms.with(|rooms| rooms.take_page(etags, |member| filter.shows(member)))?;
         let Some(page) = page else {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Arrival, Inner, Knocker, commit::Occasion};
+use super::{Arrival, Inner, Knocker, Word, commit::Occasion};
 use crate::{
     hub::{Client, Hub, outbox::Entry},
     id::ClientId,
@@ -151,6 +151,9 @@ impl Inner {
         // Whose connection ends hears of that instead.
         if arrival.client.outbox.is_ending() {
             return;
+        }
+        if reason == WaitingEnd::Gone(LeaveReason::NodeLost) {
+            return self.say_to_former(&arrival.client, &Word::node_lost());
         }
         let Some(rejected) = Rejected::after_waiting(reason) else { return };
         arrival.client.outbox.hub.metrics.refusal(rejected.code);

@@ -3,30 +3,30 @@
 
 use std::{collections::HashMap, mem, sync::Arc};
 
-use super::{Arrival, Inner, arrival::Knocker, commit::Occasion};
+use super::{Inner, Motion, arrival::Knocker, commit::Occasion};
 use crate::{
     event::{self, Cause},
     hub::Hub,
     protocol::Announcement,
-    room::{Change, Event, LeaveReason, Room, Waiter, WaitingEnd},
+    room::{Change, Event, LeaveReason, Member, Room, Waiter, WaitingEnd},
 };
 
 impl Inner {
-    /// See the module.
-    pub(super) fn become_like(&mut self, hub: &Hub, room: Room) {
-        self.become_like_with(hub, room, &[]);
-    }
-
-    /// The same, where some have come by these.
-    pub(super) fn become_like_with(&mut self, hub: &Hub, room: Room, arrivals: &[Arc<Arrival>]) {
-        if self.here().next().is_some()
+    /// See the module. What came of these motions of clients here is among that.
+    pub(super) fn become_like(&mut self, hub: &Hub, room: Room, motions: &[&Motion]) {
+        if !motions.is_empty()
+            || self.here().next().is_some()
             || self.waiting.iter().any(|knocker| knocker.arrival.is_some())
         {
-            for change in differences(&self.room, &room) {
+            for change in differences(&self.room, &room, motions) {
+                let motion = motions.iter().find(|motion| motion.is_about(&change));
+                let occasion = Occasion {
+                    arrival: motion.and_then(|motion| motion.arrival.as_ref()),
+                    client: motion.and_then(|motion| motion.client.as_ref()),
+                    word: motion.and_then(|motion| motion.word.as_ref()),
+                };
                 let event = self.now(hub, change);
-                let arrival = event.change.arrives();
-                let arrival = arrivals.iter().find(|known| Some(known.client.id) == arrival);
-                self.happened(hub, &event, Occasion { arrival, ..Occasion::default() });
+                self.happened(hub, &event, occasion);
             }
         }
         let mut here: HashMap<_, _> = mem::take(&mut self.clients)
@@ -65,24 +65,43 @@ impl Inner {
 }
 
 /// What makes one room of another, but for what nobody hears of.
-fn differences(old: &Room, new: &Room) -> Vec<Change> {
-    let left = old.members().filter(|member| new.member(member.client_id).is_none());
-    let left = left.map(|member| Change::Left {
-        client_id: member.client_id,
-        user_id: member.identity.user_id.clone(),
-        reason: LeaveReason::NodeLost,
+fn differences(old: &Room, new: &Room, motions: &[&Motion]) -> Vec<Change> {
+    // Whoever asked for a seat anew hears of it, though it had one before.
+    let is_anew = |member: &Member, former: &Member| {
+        let asked = motions.iter().any(|motion| motion.arrives() == Some(member.client_id));
+        asked && member.joined_at != former.joined_at
+    };
+    let why = |id| {
+        let left = motions.iter().filter_map(|motion| motion.leaves());
+        let mut why = left.filter(|(other, _)| *other == id).map(|(_, reason)| reason);
+        why.next().unwrap_or(LeaveReason::NodeLost)
+    };
+    let left = old.members().filter_map(|former| {
+        let client_id = former.client_id;
+        let reason = match new.member(client_id) {
+            None => why(client_id),
+            Some(member) if is_anew(member, former) => LeaveReason::Rejoined,
+            Some(_) => return None,
+        };
+        let user_id = former.identity.user_id.clone();
+        Some(Change::Left { client_id, user_id, reason })
     });
-    let gone = old.waiting().filter(|waiter| new.waiter(waiter.member.client_id).is_none());
-    let gone = gone.map(|waiter| Change::WaitingEnded {
-        client_id: waiter.member.client_id,
-        user_id: waiter.member.identity.user_id.clone(),
-        reason: match new.member(waiter.member.client_id) {
-            Some(_) => WaitingEnd::Admitted,
-            None => WaitingEnd::Gone(LeaveReason::NodeLost),
-        },
+    let gone = old.waiting().filter_map(|Waiter { member: former, .. }| {
+        let client_id = former.client_id;
+        let reason = match (new.member(client_id), new.waiter(client_id)) {
+            (Some(_), _) => WaitingEnd::Admitted,
+            (None, None) => WaitingEnd::Gone(why(client_id)),
+            (None, Some(Waiter { member, .. })) if is_anew(member, former) => {
+                WaitingEnd::Gone(LeaveReason::Rejoined)
+            }
+            (None, Some(_)) => return None,
+        };
+        let user_id = former.identity.user_id.clone();
+        Some(Change::WaitingEnded { client_id, user_id, reason })
     });
     let changed = new.members().filter_map(|member| match old.member(member.client_id) {
         None => Some(Change::Joined(Arc::clone(member))),
+        Some(former) if is_anew(member, former) => Some(Change::Joined(Arc::clone(member))),
         Some(former) if former.identity != member.identity || former.vouched != member.vouched => {
             let previous = former.identity.user_id.clone();
             Some(Change::Renamed { member: Arc::clone(member), previous })
@@ -95,7 +114,10 @@ fn differences(old: &Room, new: &Room) -> Vec<Change> {
     });
     let settings = (new.exists() && old.settings() != new.settings())
         .then(|| Change::Updated { settings: new.settings().clone() });
-    let came = new.waiting().filter(|waiter| old.waiter(waiter.member.client_id).is_none());
+    let came = new.waiting().filter(|waiter| {
+        let former = old.waiter(waiter.member.client_id);
+        former.is_none_or(|former| is_anew(&waiter.member, &former.member))
+    });
     let came = came.map(|waiter| Change::Waiting(waiter.clone()));
     left.chain(gone).chain(changed).chain(settings).chain(came).collect()
 }

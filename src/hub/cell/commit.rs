@@ -108,7 +108,7 @@ impl Inner {
         self.room.apply(event);
         self.announce(hub, event, occasion);
         if let (Some(former), Change::Left { reason, .. }) = (former, &event.change) {
-            self.part(hub, &former, *reason, occasion);
+            self.part(&former, *reason, occasion);
         }
     }
 
@@ -117,15 +117,20 @@ impl Inner {
     }
 
     /// Whoever lost its seat by the will of others hears so, and whose seat goes to another connection is gone.
-    fn part(&self, hub: &Hub, former: &Arc<Client>, reason: LeaveReason, occasion: Occasion<'_>) {
+    fn part(&self, former: &Arc<Client>, reason: LeaveReason, occasion: Occasion<'_>) {
         let Occasion { arrival, word, .. } = occasion;
         let by_itself = arrival.is_some_and(|arrival| arrival.client.id == former.id);
         if reason == LeaveReason::Rejoined && !by_itself {
             return former.outbox.end(Ending::TakenOver);
         }
         let lost = (reason == LeaveReason::NodeLost).then(Word::node_lost);
-        let given = word.filter(|_| reason.is_others());
-        let Some(Word { code, text, ending }) = lost.as_ref().or(given) else { return };
+        if let Some(word) = lost.as_ref().or(word.filter(|_| reason.is_others())) {
+            self.say_to_former(former, word);
+        }
+    }
+
+    /// Says why somebody has no place here any more.
+    pub(super) fn say_to_former(&self, former: &Arc<Client>, Word { code, text, ending }: &Word) {
         let word = Entry::Frame(removed(*code, text.as_deref(), Some(self.room.id())));
         let heard = match ending {
             // Under the room's lock, so that it takes no other seat first.
@@ -136,7 +141,7 @@ impl Inner {
             }
         };
         if heard {
-            hub.metrics.refusal(*code);
+            former.outbox.hub.metrics.refusal(*code);
         }
     }
 
@@ -144,8 +149,11 @@ impl Inner {
         let members = self.room.members().zip(&self.clients);
         let mut here = members.filter_map(|(member, client)| Some((member, client.as_ref()?)));
         let waiters = self.room.waiting().map(|waiter| waiter.member.client_id);
+        // Whoever is admitted waits here until it sits, which may be told by another entry of the log.
+        let knockers = self.waiting.iter().map(|knocker| knocker.id);
+        let knockers = knockers.filter(|id| self.room.waiter(*id).is_some());
         self.room.members().len() == self.clients.len()
             && here.all(|(member, client)| member.client_id == client.id)
-            && waiters.eq(self.waiting.iter().map(|knocker| knocker.id))
+            && waiters.eq(knockers)
     }
 }

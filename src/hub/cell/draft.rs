@@ -85,7 +85,7 @@ impl Inner {
             decided.push((pending, outcome));
         }
         let after = std::mem::replace(&mut self.room, shown);
-        self.replica().flight = Some(Flight { id, decided, missing: entries.len() });
+        self.replica().flight = Some(Flight { id, decided, missing: entries.len(), ends_at: None });
         Draft { id, before, after, entries }
     }
 

@@ -9,7 +9,9 @@ use crate::{
     hub::{Client, Ending, Hub, client::Names},
     id::ClientId,
     protocol::Code,
-    room::{By, Command, Denied, Identity, LeaveReason, Proof, Role, Summary, Vouched, Waiter},
+    room::{
+        By, Change, Command, Denied, Identity, LeaveReason, Proof, Role, Summary, Vouched, Waiter,
+    },
 };
 
 /// See the module.
@@ -138,6 +140,20 @@ impl Motion {
     /// Whether it can be what brings a room about.
     pub(super) fn is_for_a_vacancy(&self) -> bool {
         matches!(self.command, Command::Join { .. } | Command::Create { .. })
+    }
+
+    /// Whether it is what brought this about, for a client here.
+    pub(super) fn is_about(&self, change: &Change) -> bool {
+        if let Change::Left { client_id, reason, .. } = change {
+            let rejoins = *reason == LeaveReason::Rejoined && self.arrives() == Some(*client_id);
+            return rejoins || self.leaves() == Some((*client_id, *reason));
+        }
+        change.arrives().is_some() && change.arrives() == self.arrives()
+    }
+
+    /// Who asks for a seat by it.
+    pub(super) fn arrives(&self) -> Option<ClientId> {
+        self.arrival.as_ref().map(|arrival| arrival.client.id)
     }
 
     /// Whose departure it is, and why.

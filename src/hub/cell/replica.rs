@@ -47,6 +47,10 @@ pub(super) struct Replica {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) motion: Motion,
+    /// How often another server was faster.
+    conflicts: u32,
+    /// Whether those here have seen it happen already.
+    pub(super) is_shown: bool,
     answer: Option<oneshot::Sender<Result<Done, Refused>>>,
 }
 
@@ -58,6 +62,8 @@ pub(super) struct Flight {
     pub(super) decided: Vec<(Pending, Result<bool, Refused>)>,
     /// How many of its entries the log has not brought yet.
     pub(super) missing: usize,
+    /// Where its last entry stands, once that is known.
+    pub(super) ends_at: Option<Position>,
 }
 
 /// An entry of the log about a room.
@@ -126,7 +132,12 @@ impl RoomCell {
             return Err(Refused::Unavailable);
         }
         let (answer, answered) = oneshot::channel();
-        replica.queue.push_back(Pending { motion, answer: Some(answer) });
+        replica.queue.push_back(Pending {
+            motion,
+            conflicts: 0,
+            is_shown: false,
+            answer: Some(answer),
+        });
         Ok((answered, !std::mem::replace(&mut replica.driven, true)))
     }
 
@@ -167,23 +178,31 @@ impl RoomCell {
     /// The room is as it was when the log was at `head`.
     pub(in crate::hub) fn load(&self, hub: &Hub, room: Room, head: Position) {
         let mut inner = self.inner.lock();
-        inner.take_in(hub, room);
-        let early = std::mem::take(&mut inner.replica().early);
         let replica = inner.replica();
         replica.loaded_at = head;
         replica.loaded.send_replace(true);
+        let early = std::mem::take(&mut replica.early);
+        let (known, early): (Vec<_>, Vec<_>) =
+            early.into_iter().partition(|told| told.event.position <= head);
+        let landed = replica.flight.take_if(|flight| {
+            flight.ends_at.is_some_and(|at| at <= head)
+                || known.iter().any(|told| told.batch == flight.id)
+        });
+        inner.take_in(hub, room, &landed.as_ref().map(Flight::motions).unwrap_or_default());
+        if let Some(landed) = landed {
+            inner.land(hub, landed, false);
+        }
         for told in early {
             inner.told(hub, told);
         }
         inner.hand_on_kept();
+        inner.replica().moved.notify_one();
     }
 
     /// From now on the room is not what it may have been: it is to be loaded. Returns whether it is to be driven.
     pub(in crate::hub) fn unload(&self) -> bool {
         let mut inner = self.inner.lock();
-        let replica = inner.replica();
-        replica.loaded.send_replace(false);
-        !std::mem::replace(&mut replica.driven, true)
+        inner.replica().unload()
     }
 
     /// The log tells of a change. Returns whether the room has to be driven, as something is missing.
@@ -196,6 +215,13 @@ impl RoomCell {
         self.inner.lock().replica().flight.is_some()
     }
 
+    /// The batch on its way is in the log, up to there.
+    pub(in crate::hub) fn appended(&self, ends_at: Position) {
+        if let Some(flight) = &mut self.inner.lock().replica().flight {
+            flight.ends_at = Some(ends_at);
+        }
+    }
+
     /// The version on which it was decided still held: what was refused is refused.
     pub(in crate::hub) fn confirmed(&self, hub: &Hub) {
         self.inner.lock().settle(hub);
@@ -203,22 +229,40 @@ impl RoomCell {
 
     /// The batch is not in the log: it is decided anew.
     pub(in crate::hub) fn fell_through(&self) {
-        self.inner.lock().fall_back();
+        self.inner.lock().fall_back_after(0);
     }
 
-    /// The same where the log cannot be reached: whoever may be refused need not wait, and those here see who has gone.
+    /// Another server was faster: it is decided anew, but for what others were faster than for so often.
+    pub(in crate::hub) fn lost_race(&self, most: u32) {
+        let mut inner = self.inner.lock();
+        inner.fall_back_after(1);
+        inner.replica().refuse_if(|pending| pending.conflicts >= most);
+    }
+
+    /// The log cannot be reached: whoever may be refused need not wait, and those here see who has gone.
     pub(in crate::hub) fn refuse(&self, hub: &Hub) {
         let mut inner = self.inner.lock();
-        inner.fall_back();
         inner.replica().refuse();
         inner.show_departures(hub);
     }
 }
 
 impl Replica {
+    /// Returns whether somebody has to load it.
+    fn unload(&mut self) -> bool {
+        self.loaded.send_replace(false);
+        self.moved.notify_one();
+        !std::mem::replace(&mut self.driven, true)
+    }
+
     pub(super) fn refuse(&mut self) {
+        self.refuse_if(|_| true);
+    }
+
+    /// A departure is never refused.
+    fn refuse_if(&mut self, is_meant: impl Fn(&Pending) -> bool) {
         for pending in std::mem::take(&mut self.queue) {
-            if pending.motion.is_owed() {
+            if pending.motion.is_owed() || !is_meant(&pending) {
                 self.queue.push_back(pending);
             } else {
                 pending.answer(Err(Refused::Unavailable));
@@ -227,10 +271,16 @@ impl Replica {
     }
 }
 
+impl Flight {
+    fn motions(&self) -> Vec<&Motion> {
+        self.decided.iter().map(|(pending, _)| &pending.motion).collect()
+    }
+}
+
 impl Pending {
     /// Of nobody who waits for it.
     pub(super) fn owed(motion: Motion) -> Self {
-        Self { motion, answer: None }
+        Self { motion, conflicts: 0, is_shown: false, answer: None }
     }
 
     fn answer(self, answer: Result<Done, Refused>) {
@@ -242,12 +292,14 @@ impl Pending {
 }
 
 impl Inner {
-    fn fall_back(&mut self) {
+    fn fall_back_after(&mut self, conflicts: u32) {
         let replica = self.replica();
         let Some(Flight { decided, .. }) = replica.flight.take() else { return };
         for (pending, _) in decided.into_iter().rev() {
-            replica.queue.push_front(pending);
+            let conflicts = pending.conflicts + conflicts;
+            replica.queue.push_front(Pending { conflicts, ..pending });
         }
+        replica.moved.notify_one();
     }
 
     pub(super) fn replica(&mut self) -> &mut Replica {
@@ -261,15 +313,15 @@ impl Inner {
             replica.early.push(told);
             return false;
         }
+        // A room that had ended when it was loaded has no version.
         if told.event.position <= version.max(replica.loaded_at) {
             return false;
         }
         if told.event.prev != version {
             tracing::warn!(room = ?self.room.id(), "the log has a gap; loading the room anew");
             let replica = self.replica();
-            replica.loaded.send_replace(false);
             replica.early.push(told);
-            return !std::mem::replace(&mut replica.driven, true);
+            return replica.unload();
         }
         self.apply_told(hub, &told);
         false
@@ -310,15 +362,28 @@ impl Inner {
 
     /// The batch on its way is in the log, or need not be.
     fn settle(&mut self, hub: &Hub) {
-        let Some(Flight { decided, .. }) = self.replica().flight.take() else { return };
-        let arrivals = decided.iter().filter_map(|(pending, _)| pending.motion.arrival.clone());
-        self.reconcile(hub, arrivals.collect());
-        for (pending, outcome) in decided {
+        if let Some(flight) = self.replica().flight.take() {
+            let is_told = self.replica().split.is_none();
+            self.land(hub, flight, is_told);
+        }
+    }
+
+    /// Answers whoever waits for this batch, of which those here may have been told as the log did.
+    fn land(&mut self, hub: &Hub, flight: Flight, is_told: bool) {
+        self.reconcile(hub, &flight.motions());
+        for (pending, outcome) in flight.decided {
+            // Whoever came and had to go in one moment has heard of neither.
+            let has_gone = |id| self.room.member(id).is_none() && self.room.waiter(id).is_none();
+            if !is_told && outcome.is_ok() && pending.motion.arrives().is_some_and(has_gone) {
+                pending.answer(Err(Refused::Unavailable));
+                continue;
+            }
             let answer = outcome.map(|changed| {
                 // Not before the log has them.
                 let Motion { client, names, .. } = &pending.motion;
                 publish_names(client.as_ref(), names.clone());
                 let room = pending.motion.is_shown().then(|| self.room.summary());
+                let changed = changed || pending.is_shown;
                 Done { changed, room: room.flatten().map(Box::new) }
             });
             pending.answer(answer);

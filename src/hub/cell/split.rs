@@ -1,11 +1,11 @@
 //! Two views of one room, where the log cannot be reached, or has lost what was in it: those here go on with the room
 //! as they know it, while the log has another one. In the end the log is right.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::{Arrival, Inner, RoomCell, motion::Motion, replica::Pending};
+use super::{Inner, RoomCell, Word, commit::Occasion, motion::Motion, replica::Pending};
 use crate::{
     event::Cause,
     hub::Hub,
@@ -19,7 +19,7 @@ pub(super) struct Split {
     /// The room as the log has it; none: it is to be loaded.
     truth: Option<Room>,
     /// Until when other servers may put into the log what it lost.
-    until: Option<Instant>,
+    pub(super) until: Option<Instant>,
 }
 
 impl Split {
@@ -53,7 +53,7 @@ impl RoomCell {
         if let Some(split) = &mut inner.replica().split {
             split.until = None;
         }
-        inner.reconcile(hub, Vec::new());
+        inner.reconcile(hub, &[]);
     }
 }
 
@@ -64,10 +64,10 @@ impl Inner {
         split.and_then(|split| split.truth.as_ref()).unwrap_or(&self.room)
     }
 
-    /// The room is loaded.
-    pub(super) fn take_in(&mut self, hub: &Hub, room: Room) {
+    /// The room is loaded, with what came of these motions.
+    pub(super) fn take_in(&mut self, hub: &Hub, room: Room, motions: &[&Motion]) {
         let Some(Split { truth, .. }) = &mut self.replica().split else {
-            return self.become_like(hub, room);
+            return self.become_like(hub, room, motions);
         };
         *truth = Some(room);
         let gone: Vec<_> =
@@ -87,31 +87,42 @@ impl Inner {
 
     /// Has those here see who has gone from here, though the log does not have it yet.
     pub(super) fn show_departures(&mut self, hub: &Hub) {
-        let departed = |pending: &Pending| pending.motion.leaves();
-        let departed: Vec<_> = self.replica().queue.iter().filter_map(departed).collect();
-        for (client_id, reason) in departed {
-            self.show_departure(hub, client_id, reason);
+        let mut queue = mem::take(&mut self.replica().queue);
+        for pending in &mut queue {
+            if let Some((client_id, reason)) = pending.motion.leaves() {
+                let word = pending.motion.word.as_ref();
+                pending.is_shown |= self.show_departure(hub, client_id, reason, word);
+            }
         }
+        self.replica().queue = queue;
     }
 
-    fn show_departure(&mut self, hub: &Hub, client_id: ClientId, reason: LeaveReason) {
-        let Some(member) = self.room.member(client_id) else { return };
+    fn show_departure(
+        &mut self,
+        hub: &Hub,
+        client_id: ClientId,
+        reason: LeaveReason,
+        word: Option<&Word>,
+    ) -> bool {
+        let Some(member) = self.room.member(client_id) else { return false };
         let user_id = member.identity.user_id.clone();
         if self.replica().split.is_none() {
             let truth = Some(self.room.clone());
             self.replica().split = Some(Split { truth, until: None });
         }
         let left = self.now(hub, Change::Left { client_id, user_id, reason });
-        self.happened(hub, &left, super::commit::Occasion::default());
+        self.happened(hub, &left, Occasion { word, ..Occasion::default() });
+        true
     }
 
-    /// Those here see the room as the log has it, unless others are to add to that. Some may have come by `arrivals`.
-    pub(super) fn reconcile(&mut self, hub: &Hub, arrivals: Vec<Arc<Arrival>>) {
+    /// Those here see the room as the log has it, unless others are to add to that. What came of `motions` is
+    /// new in it.
+    pub(super) fn reconcile(&mut self, hub: &Hub, motions: &[&Motion]) {
         let is_time = |split: &mut Split| split.until.is_none() && split.truth.is_some();
         let Some(Split { truth: Some(truth), .. }) = self.replica().split.take_if(is_time) else {
             return;
         };
-        self.become_like_with(hub, truth, &arrivals);
+        self.become_like(hub, truth, motions);
     }
 
     fn people_here(&self) -> impl Iterator<Item = ClientId> {

@@ -24,11 +24,15 @@ const BACK_OFF: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(
 impl Hub {
     /// Loads a room and appends what is put before it, until nothing is left.
     pub(super) async fn drive(self: &Arc<Self>, fleet: &Fleet, cell: &Arc<RoomCell>) {
-        let (mut conflicts, mut back_off) = (0, BACK_OFF[0]);
+        let mut back_off = BACK_OFF[0];
         loop {
             if !cell.is_loaded() && !self.load(fleet, cell).await {
                 cell.refuse(self);
                 back_off = wait(back_off).await;
+                continue;
+            }
+            if cell.is_in_flight() {
+                landed(cell).await;
                 continue;
             }
             let node = fleet.node();
@@ -36,26 +40,19 @@ impl Hub {
             let appended = fleet.store.append(&batch(cell, &draft, node)).await;
             fleet.figures.append(&appended);
             match appended {
-                Ok(Appended::At(_)) => {
-                    (conflicts, back_off) = (0, BACK_OFF[0]);
-                    if draft.entries.is_empty() {
-                        cell.confirmed(self);
-                    } else {
-                        landed(cell).await;
+                Ok(Appended::At(positions)) => {
+                    back_off = BACK_OFF[0];
+                    match positions.last() {
+                        None => cell.confirmed(self),
+                        Some(ends_at) => cell.appended(*ends_at),
                     }
                 }
                 Ok(Appended::Conflict(version)) => {
-                    conflicts += 1;
+                    cell.lost_race(CONFLICTS);
                     let decided_on = draft.before.version();
                     if version < decided_on && version != Position::ZERO {
-                        cell.fell_through();
                         self.lost_writes(fleet).await;
                         continue;
-                    }
-                    if conflicts >= CONFLICTS {
-                        cell.refuse(self);
-                    } else {
-                        cell.fell_through();
                     }
                     self.pass(fleet, cell, decided_on).await;
                 }
@@ -64,11 +61,13 @@ impl Hub {
                     fleet.reborn(node).await;
                 }
                 Ok(Appended::OtherEpoch) => {
+                    cell.fell_through();
                     cell.refuse(self);
                     self.begin_anew(fleet).await;
                 }
                 Err(StoreError::Unavailable(why)) => {
                     tracing::debug!(room = ?cell.id(), %why, "not appended");
+                    cell.fell_through();
                     cell.refuse(self);
                     back_off = wait(back_off).await;
                 }
@@ -76,9 +75,10 @@ impl Hub {
                 Err(StoreError::Unknown(why)) => {
                     tracing::debug!(room = ?cell.id(), %why, "perhaps appended");
                     fleet.caught_up().await;
-                    if cell.is_in_flight() {
-                        cell.fell_through();
+                    while !cell.is_loaded() && !self.load(fleet, cell).await {
+                        back_off = wait(back_off).await;
                     }
+                    cell.fell_through();
                 }
             }
         }
@@ -143,10 +143,10 @@ impl Fleet {
     }
 }
 
-/// Waits until the log has brought the batch that is on its way.
+/// Waits until the log has brought the batch that is on its way, or the room is to be loaded with it.
 async fn landed(cell: &RoomCell) {
     let moved = cell.moved();
-    while cell.is_in_flight() {
+    while cell.is_in_flight() && cell.is_loaded() {
         moved.notified().await;
     }
 }

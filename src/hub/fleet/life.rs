@@ -40,6 +40,7 @@ impl Life {
         let inbox = store.open_inbox(node, lease).await?;
         store.enter(node, &nodes::info(), lease).await?;
         let post = Post::new(store.clone(), node);
+        tracing::info!(%node, "in the fleet by this name");
         Ok(Self { node, post, inbox: Mutex::new(inbox) })
     }
 }

@@ -89,3 +89,49 @@ pub(super) fn nanoseconds(at: SystemTime) -> u64 {
 pub(super) fn time(nanoseconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_nanos(nanoseconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_server_knows_what_this_one_does() {
+        let at = |seconds| UNIX_EPOCH + Duration::new(seconds, 5);
+        let bare = Report {
+            id: ClientId::random(),
+            identity: Identity::default(),
+            authenticated: false,
+            token_expires_at: None,
+            room_id: None,
+            role: None,
+            waiting_room_id: None,
+            address: [127, 0, 0, 1].into(),
+            user_agent: None,
+            connected_at: at(1),
+            messages_in: 1,
+            messages_out: 2,
+            bytes_in: 3,
+            bytes_out: 4,
+            queue_messages: 5,
+            queue_bytes: 6,
+            round_trip: None,
+        };
+        let (user_id, display_name) = ("ann".parse().ok(), "Ann".parse().ok());
+        let whole = Report {
+            identity: Identity { user_id, display_name },
+            authenticated: true,
+            token_expires_at: Some(at(2)),
+            room_id: "r".parse().ok(),
+            role: Some(Role::Guest),
+            waiting_room_id: "w".parse().ok(),
+            address: "2001:db8::1".parse().unwrap(),
+            user_agent: Some("a browser".into()),
+            round_trip: Some(Duration::from_micros(7)),
+            ..bare.clone()
+        };
+        for report in [bare, whole] {
+            let told = read(written(&report)).unwrap();
+            assert_eq!(format!("{told:?}"), format!("{report:?}"));
+        }
+    }
+}

@@ -99,8 +99,8 @@ async fn a_lost_seat_is_forgotten_in_time_though_nothing_else_happens_in_its_roo
     let hub = hub();
     let (_mate, (loser, _)) = (returner(&hub, 1).await, returner(&hub, 2).await);
     loser.end(LeaveReason::Disconnected);
-    let due = || hub.find_own(&"r".parse().unwrap()).unwrap().snapshot().unwrap().due_at();
     let cell = hub.find_own(&"r".parse().unwrap()).unwrap();
+    let due = || cell.snapshot().unwrap().due_at();
     cell.expire(&hub, SystemTime::now() + limits::RETURN - SECOND);
     assert!(due().is_some());
     assert!(!cell.expire(&hub, SystemTime::now() + limits::RETURN + SECOND));

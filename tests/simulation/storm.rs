@@ -1,0 +1,70 @@
+//! What befalls a fleet: bad networks, nodes that stand still or die, and a Redis that is away.
+
+use std::{sync::Arc, time::Duration};
+
+use fastrand::Rng;
+use tokio::time::sleep;
+
+use super::{
+    line::{Node, Weather},
+    world::{NODES, World},
+};
+
+/// Goes on for ever.
+pub(crate) async fn rage(world: &Arc<World>, random: &mut Rng) {
+    loop {
+        sleep(Duration::from_millis(random.u64(..800))).await;
+        world.truth.lock().read(&world.server);
+        let Some(node) = world.any_node(random) else { continue };
+        match random.u8(..10) {
+            0..=3 => node.line.set_weather(bad(random)),
+            4 => node.line.set_weather(Weather::GOOD),
+            5 | 6 => {
+                let line = Arc::clone(&node.line);
+                let time = Duration::from_millis(random.u64(100..3000));
+                line.set_node(Node::Frozen);
+                tokio::spawn(async move {
+                    sleep(time).await;
+                    line.thaw();
+                });
+            }
+            7 => {
+                let server = Arc::clone(&world.server);
+                let time = Duration::from_millis(random.u64(100..2500));
+                server.go_away(true);
+                tokio::spawn(async move {
+                    sleep(time).await;
+                    server.go_away(false);
+                });
+            }
+            8 if world.nodes.lock().len() == NODES => {
+                for _ in 0..world.kill(random) {
+                    world.send_somebody(random);
+                }
+            }
+            _ if world.nodes.lock().len() < NODES => world.start_node(random).await,
+            _ => {}
+        }
+    }
+}
+
+/// From now on all is well.
+pub(crate) async fn end(world: &Arc<World>) {
+    // Whatever was to go on for a time does not any more.
+    sleep(Duration::from_secs(3)).await;
+    world.server.go_away(false);
+    for running in &*world.nodes.lock() {
+        running.node.line.set_weather(Weather::GOOD);
+        running.node.line.thaw();
+    }
+}
+
+fn bad(random: &mut Rng) -> Weather {
+    Weather {
+        slow: random.u64(..100),
+        not_sent: random.u32(..100),
+        lost: random.u32(..60),
+        answer_lost: random.u32(..100),
+        late: 0,
+    }
+}
