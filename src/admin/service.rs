@@ -243,7 +243,8 @@ impl Service {
         request: &impl Message,
         act: impl Future<Output = Result<A, Status>>,
     ) -> Result<A, Status> {
-        let acting = once_in_fleet(&self.hub, method, id, request, act);
+        // In a box, as an act is large that may be done elsewhere.
+        let acting = once_in_fleet(&self.hub, method, id, request, Box::pin(act));
         self.request_ids.once(method, id, request, acting).await
     }
 
