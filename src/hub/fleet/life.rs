@@ -103,6 +103,8 @@ impl Hub {
                 }
                 sleep(BACK_OFF).await;
             };
+            // Whoever waits until all who live know of a ban does not wait for the name that is lost.
+            fleet.caught_up().await;
             let (from, to) = (life.node, next.node);
             *fleet.life.write() = next;
             fleet.names.send_replace(to);
