@@ -331,9 +331,16 @@ impl Inner {
         let shown = std::mem::replace(&mut self.room, before.clone());
         let (mut entries, mut decided) = (Vec::new(), Vec::with_capacity(waiting.len()));
         let now = hub.now();
-        let mut waiting = waiting.into_iter();
+        let (mut waiting, mut ending) = (waiting.into_iter(), Vec::new());
         for (order, pending) in (0..).zip(&mut waiting) {
-            let outcome = self.decide(hub, &pending.motion, node, now).map(|changes| {
+            // Its connection ends as soon as the log has this batch.
+            let ends = pending.motion.arrives().is_some_and(|id| ending.contains(&id));
+            let decided_now = match ends {
+                true => Err(Refused::Ending),
+                false => self.decide(hub, &pending.motion, node, now),
+            };
+            ending.extend(pending.motion.ends());
+            let outcome = decided_now.map(|changes| {
                 let changed = !changes.is_empty();
                 for change in changes {
                     let Motion { cause, word, .. } = &pending.motion;
