@@ -52,8 +52,7 @@ impl Hub {
         let mut answers = fleet.expect_answers(question_of(id));
         let committed = self.append_bans(fleet, id, command, cause).await;
         if committed.is_ok() && bans_someone {
-            let others = fleet.others().await;
-            fleet.answers_of(&mut answers, others).await;
+            fleet.answered_by_all_who_live(&mut answers).await;
         }
         fleet.forget_question(question_of(id));
         committed

@@ -114,6 +114,8 @@ impl Hub {
                 }
                 sleep(BACK_OFF).await;
             };
+            // Whoever waits until all who live know of a ban does not wait for the name that is lost.
+            fleet.caught_up().await;
             // Before anybody can come in.
             fleet.is_reached(true);
             let (from, to) = (life.node, next.node);
