@@ -22,7 +22,7 @@ on_both_kinds![
 
 /// Every 200 ms each connection to Redis is cut, while each of three members counts aloud to the others.
 async fn numbered_messages_pass_while_all_connections_to_redis_break(kind: Kind) {
-    const CUTS: usize = 40;
+    const CUTS: usize = 100;
     let fleet = Fleet::alone(kind).await;
     let mut members = Vec::new();
     for node in 0..3 {
@@ -85,7 +85,7 @@ async fn redis_comes_back_without_its_data(kind: Kind) {
 }
 
 async fn outage(kind: Kind, with_data: bool) {
-    const OUTAGE: Duration = Duration::from_secs(5);
+    const OUTAGE: Duration = Duration::from_secs(15);
     let mut fleet = Fleet::mortal(kind).await;
     let (mut a, mut b) = (fleet.member(0, "r").await, fleet.member(0, "r").await);
     let (c, d) = (fleet.member(1, "r").await, fleet.member(2, "r").await);
