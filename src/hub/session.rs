@@ -159,6 +159,12 @@ impl Session {
         let (request_id, request) = protocol::parse(text);
         let message = Message::of(&request);
         let answer = match request {
+            // What most of them are, and no wish.
+            Ok(Request::Signal { kind, target, payload }) => {
+                let answer = self.signal(kind, target, payload);
+                self.conclude(message, &answer, request_id.as_ref());
+                return None;
+            }
             Ok(request) => self.wish(request, request_id.as_ref()),
             // One that cannot be read is no exception, unless anybody may ask that.
             Err(rejected) => Err(match self.authenticated() {
@@ -180,17 +186,14 @@ impl Session {
         Some(Box::new(wish))
     }
 
-    /// Does what the client asks for, or says what of it may have to be waited for.
+    /// Does what the client asks for, unless it is a signal, or says what of it may have to be waited for.
     fn wish(
         &mut self,
         request: Request<'_>,
         request_id: Option<&RequestId>,
     ) -> Result<Option<What>, Rejected> {
         Ok(Some(match request {
-            Request::Signal { kind, target, payload } => {
-                self.signal(kind, target, payload)?;
-                return Ok(None);
-            }
+            Request::Signal { .. } => return Ok(None),
             Request::Join(request) => {
                 let allowed = self.change().and_then(|()| self.admitted_to(&request.room_id));
                 allowed.map_err(|rejected| Rejected { join: true, ..rejected })?;
@@ -260,6 +263,7 @@ impl Session {
             None => cell.fan_out(from, frame),
         };
         match routed {
+            Ok(None) => Ok(()),
             Ok(away) => self.forward(cell, away, target),
             Err(Unroutable::SenderNotSeated) => Err(not_in_room()),
             Err(Unroutable::TargetNotSeated) => Err(Rejected::peer_not_found()),

@@ -41,8 +41,8 @@ impl Session {
             let cell = self.wait_for(hub.find(&request.room_id), meanwhile).await?;
             let Ok(cell) = cell else { return Ok(Err(unavailable())) };
             let looked_at = match cell.and_then(|cell| cell.password()) {
-                Some(kept) => self.verify(password, kept, meanwhile).await?,
-                None => self.hash(password, meanwhile).await?.map(Proof::New),
+                Some(kept) => Box::pin(self.verify(password, kept, meanwhile)).await?,
+                None => Box::pin(self.hash(password, meanwhile)).await?.map(Proof::New),
             };
             proof = match looked_at {
                 Ok(proof) => proof,

@@ -85,9 +85,10 @@ impl Session {
                 }
                 taken.map_err(|rejected| Rejected { join: true, ..rejected })
             }
-            What::Update(update) => self.update_room(*update, id, meanwhile).await?,
-            What::Register(register) => self.register(*register, id, meanwhile).await?,
-            What::Order(order) => self.order(order, id, meanwhile).await?,
+            // In boxes: a join is smaller, of which there are many more.
+            What::Update(update) => Box::pin(self.update_room(*update, id, meanwhile)).await?,
+            What::Register(register) => Box::pin(self.register(*register, id, meanwhile)).await?,
+            What::Order(order) => Box::pin(self.order(order, id, meanwhile)).await?,
             What::Leave => Ok(self.leave(LeaveReason::Left, id, meanwhile).await?),
         };
         self.conclude(message, &answer, id);
@@ -149,8 +150,12 @@ impl Session {
         motion: Motion,
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<Result<Done, Refused>, E> {
+        if self.hub().is_alone() {
+            return Ok(cell.put(self.hub(), motion, self.hub().now()));
+        }
         let (hub, cell) = (Arc::clone(self.hub()), Arc::clone(cell));
-        self.wait_for(async move { cell.submit(&hub, motion).await }, meanwhile).await
+        let submitted = Box::pin(async move { cell.submit(&hub, motion).await });
+        self.wait_for(submitted, meanwhile).await
     }
 
     pub(super) async fn wait_for<T, E>(
