@@ -22,10 +22,10 @@ use tokio::{
 use crate::{
     admin::{Admin, Health, TokenFile, TokenFileError},
     auth::{Authority, KeyError},
-    config::{Config, Contradiction, RedisUrl},
+    config::{Config, Contradiction},
     http::Http,
     hub::{Beginning, Fleet, Hub, Stage},
-    store::{self, Store, StoreError},
+    store::{self, Store},
     turn::{IceServers, IceServersError},
 };
 use admin_stream::AdminStream;
@@ -96,16 +96,6 @@ pub enum StartError {
     /// A Redis that will not do.
     #[error(transparent)]
     Store(#[from] store::StartError),
-    /// A Redis that was there, and then did not do what a server needs of it.
-    #[error(
-        "--redis-url {url}: {error}; see that it answers, and that its user may use all keys of --redis-prefix"
-    )]
-    Join {
-        /// The setting.
-        url: RedisUrl,
-        /// What became of it.
-        error: StoreError,
-    },
 }
 
 impl Server {
@@ -302,7 +292,8 @@ async fn join(config: &Config) -> Result<Option<Beginning>, StartError> {
     let Some(url) = &config.redis.redis_url else { return Ok(None) };
     let store = Store::connect(url, &config.redis).await?;
     let joined = Fleet::join(store, config.redis.lease(), config.log_limits().events).await;
-    joined.map(Some).map_err(|error| StartError::Join { url: url.clone(), error })
+    let unable = |error| store::StartError::Unable { url: url.clone(), error };
+    Ok(Some(joined.map_err(unable)?))
 }
 
 fn warn_of_capacity(config: &Config) {

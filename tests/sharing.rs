@@ -148,6 +148,14 @@ async fn a_redis_that_will_not_do_is_refused_before_anything_is_served() {
         assert!(fault.contains("--redis-password-file") && !fault.contains("hunter"), "{fault}");
     }
     std::fs::write(&file, "hunter2\n").unwrap();
+    let mut less = redis::cmd("ACL");
+    less.arg("SETUSER").arg("less").arg("on").arg(">hunter2").arg("~*").arg("+@all");
+    let flags = with.replace("://", "://less@");
+    for missing in ["-evalsha", "-set", "-xrevrange"] {
+        redis.ask_as::<()>("hunter2", less.clone().arg(missing)).unwrap();
+        let fault = refused(flags.clone()).await;
+        assert!(fault.contains("--redis-url") && fault.contains("docs/security.md"), "{fault}");
+    }
     TestServer::of_fleet(&with).await.stop().await;
 }
 

@@ -149,7 +149,7 @@ pub(super) async fn once_in_fleet<A: Message + Default>(
     if id.text.is_empty() {
         return act.await;
     }
-    let claim = hub.claim_call(id.shared(), digest(method, request)).await;
+    let claim = Box::pin(hub.claim_call(id.shared(), digest(method, request))).await;
     match claim.map_err(Problem::from)? {
         Claim::Alone => act.await,
         Claim::Answered(answer) => {
@@ -158,7 +158,7 @@ pub(super) async fn once_in_fleet<A: Message + Default>(
         }
         Claim::Claimed(claimed) => {
             let answer = act.await?;
-            claimed.answered(&answer.encode_to_vec()).await;
+            Box::pin(claimed.answered(&answer.encode_to_vec())).await;
             Ok(answer)
         }
     }

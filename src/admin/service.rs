@@ -66,7 +66,7 @@ impl AdminService for Service {
         let text = mem::take(&mut request.request_id);
         let made = async {
             let id = request_id(audit.by(), &text, || self.read_new_room(&request))?;
-            let acting = Box::pin(self.make_room(audit.by(), &request));
+            let acting = self.make_room(audit.by(), &request);
             self.once("CreateRoom", &id, &request, acting).await
         };
         let result = made.await;
@@ -110,7 +110,7 @@ impl AdminService for Service {
         let text = mem::take(&mut request.request_id);
         let ended = async {
             let id = request_id(audit.by(), &text, || client::ending(&request))?;
-            let acting = Box::pin(self.end_client(audit.by(), &request));
+            let acting = self.end_client(audit.by(), &request);
             self.once("DisconnectClient", &id, &request, acting).await
         };
         let result = ended.await;
@@ -164,7 +164,7 @@ impl AdminService for Service {
         let text = mem::take(&mut request.request_id);
         let made = async {
             let id = request_id(audit.by(), &text, || ban::new_ban(&request, SystemTime::now()))?;
-            let acting = Box::pin(self.keep_out(audit.by(), &request));
+            let acting = self.keep_out(audit.by(), &request);
             self.once("CreateBan", &id, &request, acting).await
         };
         let result = made.await;
@@ -185,7 +185,7 @@ impl AdminService for Service {
         let text = mem::take(&mut request.request_id);
         let said = async {
             let id = request_id(audit.by(), &text, || self.read_broadcast(&request))?;
-            let acting = Box::pin(self.say(&request));
+            let acting = self.say(&request);
             self.once("Broadcast", &id, &request, acting).await
         };
         let result = said.await;
@@ -243,7 +243,8 @@ impl Service {
         request: &impl Message,
         act: impl Future<Output = Result<A, Status>>,
     ) -> Result<A, Status> {
-        let acting = Box::pin(once_in_fleet(&self.hub, method, id, request, act));
+        // In a box, as an act is large that may be done elsewhere.
+        let acting = once_in_fleet(&self.hub, method, id, request, Box::pin(act));
         self.request_ids.once(method, id, request, acting).await
     }
 

@@ -145,7 +145,7 @@ impl Hub {
     pub async fn snapshot(&self, room_id: &RoomId) -> Result<Option<Room>, NotFound> {
         match &self.fleet {
             None => Ok(self.directory.find(room_id).and_then(|cell| cell.snapshot())),
-            Some(fleet) => self.shared_room(fleet, room_id).await,
+            Some(fleet) => Box::pin(self.shared_room(fleet, room_id)).await,
         }
     }
 

@@ -16,6 +16,7 @@ mod truth;
 mod world;
 
 use std::{
+    panic::catch_unwind,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     thread,
 };
@@ -33,6 +34,32 @@ fn without_faults_all_agree() {
 #[test]
 fn whatever_goes_wrong_all_agree_in_the_end() {
     for_each_seed(SEEDS, |seed| run(seed, Scene { stormy: true, plant: Plant::Nothing }));
+}
+
+#[test]
+fn a_lost_append_is_found() {
+    is_found(Plant::LostAppend);
+}
+
+#[test]
+fn a_doubled_delivery_is_found() {
+    is_found(Plant::DoubledDelivery);
+}
+
+#[test]
+fn a_skipped_position_check_is_found() {
+    is_found(Plant::SkippedCheck);
+}
+
+#[test]
+fn a_reaper_that_does_not_check_positions_is_found() {
+    is_found(Plant::UncheckedReaper);
+}
+
+/// Whether one of some hundred seeds fails where this is broken.
+fn is_found(plant: Plant) {
+    let fails = |seed| catch_unwind(|| run(seed, Scene { stormy: true, plant })).is_err();
+    assert!((0..300).any(fails), "{plant:?} is not found");
 }
 
 /// Of the first so many, or of those that `SIGNALPOST_SEEDS` names: one, or from one to another as `1..100`. One alone

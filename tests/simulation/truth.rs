@@ -9,9 +9,9 @@ use std::{
 use signalpost::{
     ban::{Ban, BanId, Bans, Subject},
     event::{Event, Position},
-    id::RoomId,
+    id::{ClientId, RoomId},
     journal::stored::{self, read_ban_entry, read_entry},
-    room::{Change, LeaveReason, Member, Room, Rules},
+    room::{Change, LeaveReason, Member, Room, Rules, WaitingEnd},
 };
 
 use super::{
@@ -31,6 +31,9 @@ pub(crate) struct Truth {
     pub(crate) banned: BTreeSet<BanId>,
     /// Who gave up its seat to take another one in the same batch.
     rejoins: Option<Vec<u8>>,
+    /// Who waited, and comes in by the next entry.
+    admitted: Option<ClientId>,
+    /// All of it, for people.
     told: Vec<String>,
 }
 
@@ -45,6 +48,7 @@ impl Truth {
             locked: BTreeSet::new(),
             banned: BTreeSet::new(),
             rejoins: None,
+            admitted: None,
             told: Vec::new(),
         }
     }
@@ -83,10 +87,14 @@ impl Truth {
             let is_full = room.members().len() >= room.settings().max_members;
             let is_new = self.rejoins.as_deref() != Some(batch);
             assert!(!is_full || !is_new, "{name}: one too many: {:#?}", told());
-            let is_locked = self.locked.contains(room.id()) && is_new;
+            let was_admitted = self.admitted.take() == Some(member.client_id);
+            let is_locked = self.locked.contains(room.id()) && is_new && !was_admitted;
             assert!(!is_locked, "{name}: though it is locked: {:#?}", told());
             let ban = self.ban_against(&id, member);
             assert!(ban.is_none(), "{name}: though {ban:?}: {:#?}", told());
+        }
+        if let Change::WaitingEnded { client_id, reason: WaitingEnd::Admitted, .. } = change {
+            self.admitted = Some(client_id);
         }
         let rejoins = matches!(change, Change::Left { reason: LeaveReason::Rejoined, .. });
         self.rejoins = rejoins.then(|| batch.to_vec());
@@ -133,7 +141,7 @@ fn follows(room: &Room, change: &Change) {
         Change::Waiting(waiter) => room.exists() && !sits(waiter.member.client_id),
         Change::WaitingEnded { client_id, .. } => room.waiter(*client_id).is_some(),
         Change::Left { client_id, .. } => sits(*client_id),
-        Change::Closed => room.exists() && room.members().len() == 0 || room.exists(),
+        Change::Closed => room.exists() && room.members().len() == 0,
         Change::Updated { .. } => room.exists(),
         Change::Locked => room.exists() && !room.settings().locked,
         Change::Unlocked => room.exists() && room.settings().locked,

@@ -165,6 +165,12 @@ impl Motion {
         }
     }
 
+    /// Whose connection ends by it.
+    pub(super) fn ends(&self) -> Option<ClientId> {
+        let (client_id, _) = self.leaves()?;
+        self.word.as_ref().is_some_and(Word::ends).then_some(client_id)
+    }
+
     /// Whether it is a departure, which the log has to have sooner or later.
     pub(super) fn is_owed(&self) -> bool {
         matches!(

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// So many times somebody else may come first.
-const CONFLICTS: u32 = 8;
+const CONFLICTS: u32 = 24;
 
 /// Why a command about bans came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,8 +52,7 @@ impl Hub {
         let mut answers = fleet.expect_answers(question_of(id));
         let committed = self.append_bans(fleet, id, command, cause).await;
         if committed.is_ok() && bans_someone {
-            let others = fleet.others().await;
-            fleet.answers_of(&mut answers, others).await;
+            fleet.answered_by_all_who_live(&mut answers).await;
         }
         fleet.forget_question(question_of(id));
         committed

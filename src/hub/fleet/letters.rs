@@ -1,10 +1,13 @@
 //! What servers of a fleet write to each other: signals to clients of the other, and what only the other can do.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use prost::Message;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 
 use super::{
     Fleet, Job,
@@ -25,8 +28,11 @@ use crate::{
         pb::{self, letter::What, question::What as Asked},
     },
     protocol::Frame,
-    store::Received,
+    store::{Received, StoreError},
 };
+
+/// How often it is looked whether those live who have not answered.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// What another server asks.
 pub(in crate::hub) struct Question {
@@ -175,32 +181,43 @@ impl Fleet {
         answers
     }
 
-    /// The answers of all these, or of those that have answered in time.
-    pub(super) async fn answers_of(
+    /// Waits until every other server has answered or lost its lease, and with that the right to append anything.
+    pub(super) async fn answered_by_all_who_live(
         &self,
         answers: &mut mpsc::UnboundedReceiver<(Incarnation, pb::Answer)>,
-        others: Vec<Incarnation>,
-    ) -> Vec<pb::Answer> {
-        let mut left: BTreeSet<_> = others.into_iter().collect();
-        let mut answered = Vec::new();
+    ) {
         let all = async {
+            let mut left = loop {
+                match self.live_others().await {
+                    Ok(others) => break others,
+                    Err(_) => sleep(LOOK).await,
+                }
+            };
             while !left.is_empty() {
-                let Some((from, answer)) = answers.recv().await else { return };
-                if left.remove(&from) {
-                    answered.push(answer);
+                let some = async {
+                    while !left.is_empty() {
+                        let Some((from, _)) = answers.recv().await else { return };
+                        left.remove(&from);
+                    }
+                };
+                if timeout(LOOK, some).await.is_err()
+                    && let Ok(live) = self.live_others().await
+                {
+                    left.retain(|node| live.contains(node));
                 }
             }
         };
-        let _ = timeout(PATIENCE, all).await;
-        answered
+        if timeout(self.lease + PATIENCE, all).await.is_err() {
+            tracing::warn!("another server has not said that it knows of a ban");
+        }
     }
 
     /// The other servers that live.
-    pub(super) async fn others(&self) -> Vec<Incarnation> {
+    async fn live_others(&self) -> Result<BTreeSet<Incarnation>, StoreError> {
         let own = self.node();
-        let nodes = self.store.nodes().await.unwrap_or_default();
+        let nodes = self.store.nodes().await?;
         let others = nodes.into_iter().filter(|node| node.live && node.incarnation != own);
-        others.map(|node| node.incarnation).collect()
+        Ok(others.map(|node| node.incarnation).collect())
     }
 }
 

@@ -40,6 +40,7 @@ impl Life {
         let inbox = store.open_inbox(node, lease).await?;
         store.enter(node, &nodes::info(), lease).await?;
         let post = Post::new(store.clone(), node);
+        tracing::info!(%node, "in the fleet by this name");
         Ok(Self { node, post, inbox: Mutex::new(inbox) })
     }
 }
@@ -113,6 +114,8 @@ impl Hub {
                 }
                 sleep(BACK_OFF).await;
             };
+            // Whoever waits until all who live know of a ban does not wait for the name that is lost.
+            fleet.caught_up().await;
             // Before anybody can come in.
             fleet.is_reached(true);
             let (from, to) = (life.node, next.node);
