@@ -144,9 +144,14 @@ impl Hub {
     /// [`NotFound::Unavailable`].
     pub async fn snapshot(&self, room_id: &RoomId) -> Result<Option<Room>, NotFound> {
         match &self.fleet {
-            None => Ok(self.directory.find(room_id).and_then(|cell| cell.snapshot())),
+            None => Ok(self.known_here(room_id)),
             Some(fleet) => Box::pin(self.shared_room(fleet, room_id)).await,
         }
+    }
+
+    /// One room with all that it holds, as this server knows it, if it exists and is held here.
+    pub fn known_here(&self, room_id: &RoomId) -> Option<Room> {
+        self.directory.find(room_id)?.snapshot()
     }
 
     /// Makes a room ahead of its members.

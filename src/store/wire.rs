@@ -41,7 +41,7 @@ pub(super) async fn ask(wire: &dyn Wire, command: &Cmd) -> Result<Value, Fault> 
     let words = command.args_iter().filter_map(|arg| match arg {
         Arg::Simple(word) => Some(word.to_vec()),
         // Of SCAN and the like, which nobody asks for.
-        _ => None,
+        Arg::Cursor | _ => None,
     });
     wire.ask(words.collect()).await.map_err(|error| match error {
         StoreError::Unavailable(why) => Fault::NotSent(why),

@@ -224,7 +224,7 @@ impl World {
                 .unwrap();
             assert_eq!(kept, *room, "what is kept of {id:?}");
             for Running { node, .. } in &*self.nodes.lock() {
-                if let Some(replica) = node.hub.snapshot(&id) {
+                if let Some(replica) = node.hub.known_here(&id) {
                     assert_eq!(replica, *room, "what a node knows of {id:?}");
                 }
             }

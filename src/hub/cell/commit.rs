@@ -124,7 +124,8 @@ impl Inner {
             return former.outbox.end(Ending::TakenOver);
         }
         let lost = (reason == LeaveReason::NodeLost).then(Word::node_lost);
-        if let Some(word) = lost.as_ref().or(word.filter(|_| reason.is_others())) {
+        let given = word.filter(|_| reason.is_others());
+        if let Some(word) = lost.as_ref().or(given) {
             self.say_to_former(former, word);
         }
     }

@@ -127,7 +127,7 @@ mod tests {
             address: "2001:db8::1".parse().unwrap(),
             user_agent: Some("a browser".into()),
             round_trip: Some(Duration::from_micros(7)),
-            ..bare.clone()
+            ..bare
         };
         for report in [bare, whole] {
             let told = read(written(&report)).unwrap();
