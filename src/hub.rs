@@ -39,6 +39,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use itertools::Itertools;
 use tokio_util::sync::CancellationToken;
 
 pub use addresses::Network;
@@ -47,9 +48,9 @@ pub use client::{Client, Link, Origin};
 pub use clients::Report;
 pub use drain::{NotDraining, Progress, Stage};
 pub use ending::Ending;
-pub use fleet::{Beginning, Fleet, NotBanned};
+pub use fleet::{Beginning, Claim, Claimed, Fleet, Listed, Node, NotBanned, NotClaimed};
 pub use hosting::NotHosted;
-pub use look::{Counts, Limits};
+pub use look::{Counts, Holdings, Limits};
 pub use outbox::{Due, Entry, Outbox};
 pub use passwords::{Asker, Busy, Guesses};
 pub use removal::{KeepOut, NotRemoved};
@@ -61,6 +62,7 @@ pub use turn::{turn_takes_another, turns};
 use crate::{
     auth::Authority,
     config::{Capacity, Config},
+    id::Incarnation,
     journal::Journal,
     metrics::Metrics,
     protocol::{Reply, VERSION},
@@ -130,7 +132,7 @@ pub struct Guest {
 }
 
 /// What an administrator named is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotFound {
     /// No room of that name.
     #[error("no such room")]
@@ -141,6 +143,9 @@ pub enum NotFound {
     /// What the servers of a fleet share cannot be reached: it is not known.
     #[error("what the servers share cannot be reached now; try again")]
     Unavailable,
+    /// No server of the fleet that answered has a client of that name, and these did not answer.
+    #[error("no server that answered has such a client, and these did not answer: {}", .0.iter().join(", "))]
+    Unanswered(Arc<[Incarnation]>),
 }
 
 impl Hub {

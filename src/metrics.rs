@@ -175,6 +175,11 @@ impl Metrics {
         self.shards.sum(|shard| &shard.events[Kind::Joined as usize]).saturating_sub(left)
     }
 
+    /// How many events of rooms and bans there were here.
+    pub fn events(&self) -> u64 {
+        (0..Kind::NAMES.len()).map(|kind| self.shards.sum(|shard| &shard.events[kind])).sum()
+    }
+
     /// How many clients wait for a seat in all rooms together. Events do not tell: who registers anew while it waits
     /// is one more.
     pub fn waiting(&self) -> u64 {

@@ -22,10 +22,10 @@ use tokio::{
 use crate::{
     admin::{Admin, Health, TokenFile, TokenFileError},
     auth::{Authority, KeyError},
-    config::{Config, Contradiction, RedisUrl},
+    config::{Config, Contradiction},
     http::Http,
     hub::{Beginning, Fleet, Hub, Stage},
-    store::{self, Store, StoreError},
+    store::{self, Store},
     turn::{IceServers, IceServersError},
 };
 use admin_stream::AdminStream;
@@ -96,16 +96,6 @@ pub enum StartError {
     /// A Redis that will not do.
     #[error(transparent)]
     Store(#[from] store::StartError),
-    /// A Redis that was there, and then did not do what a server needs of it.
-    #[error(
-        "--redis-url {url}: {error}; see that it answers, and that its user may use all keys of --redis-prefix"
-    )]
-    Join {
-        /// The setting.
-        url: RedisUrl,
-        /// What became of it.
-        error: StoreError,
-    },
 }
 
 impl Server {
@@ -249,12 +239,19 @@ impl Server {
             // Others run these tasks: what they have to say of the seats is not said yet.
             let _ = timeout(drain / 10, http.tasks.wait()).await;
         }
+        let left = || drain.saturating_sub(begun.elapsed()).max(drain / 10);
+        if timeout(left() / 2, hub.settle_with_fleet()).await.is_err() {
+            tracing::warn!("Redis did not take in time who left; others free these seats");
+        }
         // Watchers last, so that they see everyone leave. What they have not read by the end is lost for good.
         hub.end_empty();
         watching.cancel();
-        let left = drain.saturating_sub(begun.elapsed()).max(drain / 10);
-        if timeout(left, administering.join_next()).await.is_err() {
+        if timeout(left(), administering.join_next()).await.is_err() {
             tracing::warn!("some admin calls did not end in time");
+        }
+        parts.shutdown().await;
+        if !matches!(timeout(left(), hub.leave_fleet()).await, Ok(Ok(()))) {
+            tracing::warn!("Redis did not take the lease back; others wait for its end");
         }
     }
 }
@@ -295,7 +292,8 @@ async fn join(config: &Config) -> Result<Option<Beginning>, StartError> {
     let Some(url) = &config.redis.redis_url else { return Ok(None) };
     let store = Store::connect(url, &config.redis).await?;
     let joined = Fleet::join(store, config.redis.lease(), config.log_limits().events).await;
-    joined.map(Some).map_err(|error| StartError::Join { url: url.clone(), error })
+    let unable = |error| store::StartError::Unable { url: url.clone(), error };
+    Ok(Some(joined.map_err(unable)?))
 }
 
 fn warn_of_capacity(config: &Config) {
@@ -332,13 +330,18 @@ async fn accept(listener: TcpListener, entrance: Entrance, http: Arc<Http>) {
     }
 }
 
-/// Balancers send nobody to a server that is being drained.
+/// Balancers send nobody to a server that is being drained, or cannot reach what its fleet shares.
 async fn show_health(hub: Arc<Hub>, health: Health) {
-    let mut drain = hub.draining();
-    // The hub outlives this.
-    while drain.changed().await.is_ok() {
+    let (mut drain, mut in_reach) = (hub.draining(), hub.fleet_in_reach());
+    loop {
+        tokio::select! {
+            Ok(()) = drain.changed() => {}
+            Ok(()) = in_reach.changed() => {}
+            else => return,
+        }
         let stage = drain.borrow_and_update().stage;
-        health.set(matches!(stage, Stage::Serving | Stage::Cancelled)).await;
+        let takes_clients = matches!(stage, Stage::Serving | Stage::Cancelled);
+        health.set(takes_clients && *in_reach.borrow_and_update()).await;
     }
 }
 

@@ -12,6 +12,7 @@ mod open;
 mod post;
 mod presence;
 mod read;
+mod remember;
 mod tail;
 mod wire;
 

@@ -182,7 +182,7 @@ async fn near_its_memory_budget_the_server_lets_nobody_in() {
     let content = serde_json::value::to_raw_value(&"x".repeat(250_000)).unwrap();
     let everyone = Audience::Everyone;
     for _ in 0..65 {
-        hub.broadcast(&everyone, &BTreeSet::new(), &content).unwrap();
+        hub.broadcast(&everyone, &BTreeSet::new(), &content).await.unwrap();
     }
     assert!(speaker.may_speak());
     let (mut client, _served) = connect(&http, 4096);

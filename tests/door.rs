@@ -102,7 +102,7 @@ async fn each_call_asks_for_its_role() {
 
     let rpcs = PROTO.lines().filter_map(|line| line.trim().strip_prefix("rpc ")?.split('(').next());
     let mut rpcs: Vec<String> = rpcs.map(|rpc| format!("{SERVICE}/{rpc}")).collect();
-    assert_eq!(rpcs.len(), 23);
+    assert_eq!(rpcs.len(), 24);
     // An admin's ends the server: it comes last.
     rpcs.sort_by_key(|rpc| rpc.ends_with("/Drain"));
     let reflection = ["v1", "v1alpha"]

@@ -23,6 +23,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use signalpost::{
     event::{Administrator, Cause},
@@ -84,7 +85,7 @@ async fn a_panic_frees_the_seat_and_says_so() {
     assert_eq!(heard.len(), 1);
     assert_eq!(heard[0]["reason"], "internal-error");
     assert_eq!(heard[0]["clientId"], json!(client.id.to_string()));
-    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().members().len(), 1);
+    assert_eq!(hub.room(&"r".parse().unwrap()).await.unwrap().members().len(), 1);
 }
 
 #[tokio::test]
@@ -306,8 +307,10 @@ fn nothing_is_said_to_a_client_before_its_welcome() {
     let (speaker, still) = (Arc::clone(&hub), Arc::clone(&speaking));
     let administrator = thread::spawn(move || {
         let content = serde_json::value::to_raw_value("everybody").unwrap();
+        let nobody = BTreeSet::new();
         while still.load(Ordering::Relaxed) {
-            speaker.broadcast(&Audience::Everyone, &BTreeSet::new(), &content).unwrap();
+            let said = speaker.broadcast(&Audience::Everyone, &nobody, &content);
+            said.now_or_never().expect("a single server waits for nobody").unwrap();
         }
     });
     for _ in 0..20_000 {
@@ -328,15 +331,16 @@ async fn a_room_is_not_to_be_found_once_its_time_is_over_though_no_timer_has_loo
     let over = || thread::sleep(Duration::from_millis(2));
     hub.create_room(&Administrator::default(), &room, settings.clone()).await.unwrap();
     over();
-    assert!(hub.rooms(None, NonZeroUsize::MIN, "", |_| true).0.is_empty());
-    assert!(hub.room(&room).is_err());
+    let (rooms, _) = hub.rooms(None, NonZeroUsize::MIN, "", |_| true).await.unwrap();
+    assert!(rooms.is_empty());
+    assert!(hub.room(&room).await.is_err());
     hub.create_room(&Administrator::default(), &room, settings.clone()).await.unwrap();
     over();
     assert!(hub.lock_room(&Administrator::default(), &room, false, None).await.is_err());
     hub.create_room(&Administrator::default(), &room, settings).await.unwrap();
     over();
     let _member = member(&hub, "r").await;
-    assert!(!hub.room(&room).unwrap().settings().locked, "it is another room");
+    assert!(!hub.room(&room).await.unwrap().settings().locked, "it is another room");
     assert_eq!(hub.counts().rooms, 1);
 
     follower.catch_up();

@@ -8,6 +8,7 @@ mod taking;
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
+use serde_json::value::RawValue;
 use signalpost::hub::{Audience, Ending, Hub, NotLetIn, Session};
 use taking::Taking;
 use tokio::time::sleep;
@@ -25,6 +26,15 @@ fn beating(flags: &str) -> Arc<Hub> {
 
 fn client(hub: &Arc<Hub>, address: &str) -> Session {
     hub.connect(address.parse::<IpAddr>().unwrap().into(), None).unwrap()
+}
+
+/// An administrator says as much to a client so many times.
+async fn tell(hub: &Hub, session: &Session, times: usize, content: &RawValue) {
+    let audience = Audience::Client(session.client().id);
+    for _ in 0..times {
+        let reached = hub.broadcast(&audience, &BTreeSet::new(), content).await.unwrap();
+        assert_eq!(reached.clients, 1);
+    }
 }
 
 fn ended(session: &Session) -> Option<Ending> {
@@ -56,15 +66,9 @@ async fn of_unread_outboxes_only_those_go_whose_socket_takes_nothing() {
     let (deaf, deafer) = (client(&hub, "192.0.2.2"), client(&hub, "192.0.2.3"));
     let socket = Taking::of(reader.client());
     let content = serde_json::value::to_raw_value(&"x".repeat(MIB)).unwrap();
-    let tell = |session: &Session, times: usize| {
-        let audience = Audience::Client(session.client().id);
-        (0..times).for_each(|_| {
-            assert_eq!(hub.broadcast(&audience, &BTreeSet::new(), &content).unwrap().clients, 1)
-        });
-    };
-    tell(&reader, 20);
-    tell(&deaf, 3);
-    tell(&deafer, 10);
+    for (session, times) in [(&reader, 20), (&deaf, 3), (&deafer, 10)] {
+        tell(&hub, session, times, &content).await;
+    }
     for _ in 0..30 {
         sleep(Duration::from_millis(100)).await;
         socket.takes(1);
@@ -81,10 +85,7 @@ async fn an_address_that_alone_keeps_others_out_goes_though_its_sockets_take_a_l
     let greedy: Vec<_> = (0..10).map(|_| client(&hub, "192.0.2.1")).collect();
     let sockets: Vec<_> = greedy.iter().map(|session| Taking::of(session.client())).collect();
     for session in &greedy {
-        let audience = Audience::Client(session.client().id);
-        (0..3).for_each(|_| {
-            assert_eq!(hub.broadcast(&audience, &BTreeSet::new(), &content).unwrap().clients, 1)
-        });
+        tell(&hub, session, 3, &content).await;
     }
     let newcomer = || hub.connect("192.0.2.3".parse::<IpAddr>().unwrap().into(), None);
     assert!(newcomer().is_err());

@@ -33,12 +33,12 @@ async fn deaf(hub: &Arc<Hub>) -> (ClientId, DuplexStream, JoinHandle<()>) {
     let (mut stream, served) = duplex(4096);
     let connection = tokio::spawn(ws::run(served, Vec::new(), session));
     stream.write_all(&frame(r#"{"type":"join","roomId":"r"}"#)).await.unwrap();
-    while hub.room(&ROOM.parse().unwrap()).is_err() {
+    while hub.room(&ROOM.parse().unwrap()).await.is_err() {
         within(stream.read(&mut [0; 4096])).await.unwrap();
     }
     let content = serde_json::value::to_raw_value(&"x".repeat(100_000)).unwrap();
     for _ in 0..3 {
-        hub.broadcast(&Audience::Client(id), &BTreeSet::new(), &content).unwrap();
+        hub.broadcast(&Audience::Client(id), &BTreeSet::new(), &content).await.unwrap();
         tokio::task::yield_now().await;
     }
     (id, stream, connection)
@@ -69,7 +69,7 @@ async fn who_is_sent_away_and_does_not_read_loses_its_seat_at_once_and_its_conne
                 hub.ban(&Administrator::default(), vec![Arc::new(ban)]).await.unwrap();
             }
         }
-        assert!(hub.room(&room).is_err(), "its seat is free");
+        assert!(hub.room(&room).await.is_err(), "its seat is free");
         within(connection).await.unwrap();
         assert!(began.elapsed() <= limits::CLOSE, "{how}: {:?}", began.elapsed());
         assert_eq!(hub.counts().clients, 0);

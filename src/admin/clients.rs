@@ -8,20 +8,19 @@ use super::{
     problem::{Faults, Problem, Reason},
     service::Service,
 };
-use crate::{
-    event::Administrator,
-    hub::{NotFound, NotRemoved},
-    id::ClientId,
-};
+use crate::{event::Administrator, hub::NotRemoved, id::ClientId};
 
 impl Service {
-    pub(super) fn client(&self, request: &pb::GetClientRequest) -> Result<pb::Client, Problem> {
-        self.shown(named("client_id", &request.client_id)?)
+    pub(super) async fn client(
+        &self,
+        request: &pb::GetClientRequest,
+    ) -> Result<pb::Client, Problem> {
+        self.shown(named("client_id", &request.client_id)?).await
     }
 
-    pub(super) fn shown(&self, id: ClientId) -> Result<pb::Client, Problem> {
-        let missing = || Problem::from(NotFound::Client).with("client_id", id);
-        let report = self.hub.client(id).ok_or_else(missing)?;
+    pub(super) async fn shown(&self, id: ClientId) -> Result<pb::Client, Problem> {
+        let missing = |error| Problem::from(error).with("client_id", id);
+        let report = self.hub.client_anywhere(id).await.map_err(missing)?;
         Ok(client::client(&report))
     }
 
@@ -50,7 +49,7 @@ impl Service {
         })?;
         let removed = self.hub.remove_client(by, id, room_id.as_ref(), reason).await;
         removed.map_err(|error| Problem::from(error).with("client_id", id))?;
-        self.shown(id)
+        self.shown(id).await
     }
 }
 

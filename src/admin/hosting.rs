@@ -58,7 +58,7 @@ impl Service {
         let (id, room_id) = Faults::gather(|faults| whom(faults, client_id, room_id))?;
         let admitted = self.hub.admit_client(by, id, room_id.as_ref()).await;
         admitted.map_err(|error| Problem::from(error).with("client_id", id))?;
-        self.shown(id)
+        self.shown(id).await
     }
 
     pub(super) async fn send_client_away(
@@ -69,7 +69,7 @@ impl Service {
         let (id, room_id) = Faults::gather(|faults| whom(faults, client_id, room_id))?;
         let denied = self.hub.deny_client(by, id, room_id.as_ref()).await;
         denied.map_err(|error| Problem::from(error).with("client_id", id))?;
-        self.shown(id)
+        self.shown(id).await
     }
 
     pub(super) async fn give_role(

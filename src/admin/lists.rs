@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ban::{Ban, BanId, Subject},
-    hub::Report,
+    hub::{Listed, Report},
     id::{ClientId, RoomId},
     room::Summary,
 };
@@ -36,7 +36,7 @@ const BAN_FIELDS: &[Field] =
     &[("room_id", Kind::Text), ("user_id", Kind::Text), ("address", Kind::Text)];
 
 impl Service {
-    pub(super) fn list_of_rooms(
+    pub(super) async fn list_of_rooms(
         &self,
         request: &pb::ListRoomsRequest,
     ) -> Result<pb::ListRoomsResponse, Problem> {
@@ -46,14 +46,15 @@ impl Service {
         let Wanted { pages, max, after, filter } = wanted;
         let begins = filter.equal("room_id").or_else(|| filter.prefix_of("room_id"));
         let keep = |room: &Summary| filter.matches(|field| room_field(room, field));
-        let (rooms, more) = self.hub.rooms(after.as_ref(), max, begins.unwrap_or(""), keep);
+        let rooms = self.hub.rooms(after.as_ref(), max, begins.unwrap_or(""), keep);
+        let (rooms, more) = rooms.await?;
         Ok(pb::ListRoomsResponse {
             next_page_token: more.map(|last| pages.token(&last)).unwrap_or_default(),
-            rooms: rooms.iter().map(|room| room::room(room, self.etags)).collect(),
+            rooms: rooms.iter().map(|room| room::room(room, self.etags())).collect(),
         })
     }
 
-    pub(super) fn list_of_clients(
+    pub(super) async fn list_of_clients(
         &self,
         request: &pb::ListClientsRequest,
     ) -> Result<pb::ListClientsResponse, Problem> {
@@ -62,10 +63,11 @@ impl Service {
             Wanted::read("ListClients", CLIENT_FIELDS, *page_size, page_token, filter)?;
         let Wanted { pages, max, after, filter } = wanted;
         let keep = |client: &Report| filter.matches(|field| client_field(client, field));
-        let (clients, more) = self.hub.clients(after, max, keep);
+        let Listed { clients, more, silent } = self.hub.clients_anywhere(after, max, keep).await?;
         Ok(pb::ListClientsResponse {
             next_page_token: more.map(|last| pages.token(&last)).unwrap_or_default(),
             clients: clients.iter().map(client::client).collect(),
+            unanswered_nodes: silent.iter().map(ToString::to_string).collect(),
         })
     }
 

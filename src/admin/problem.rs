@@ -6,6 +6,7 @@ mod reason;
 use std::{collections::HashMap, fmt, time::Duration};
 
 use hyper::HeaderMap;
+use itertools::Itertools;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
@@ -70,9 +71,13 @@ impl From<NotFound> for Problem {
         let reason = match missing {
             NotFound::Room => Reason::RoomNotFound,
             NotFound::Client => Reason::ClientNotFound,
-            NotFound::Unavailable => Reason::FleetUnavailable,
+            NotFound::Unavailable | NotFound::Unanswered(_) => Reason::FleetUnavailable,
         };
-        Self::new(reason, missing.to_string())
+        let problem = Self::new(reason, missing.to_string());
+        match missing {
+            NotFound::Unanswered(nodes) => problem.with("unanswered_nodes", nodes.iter().join(",")),
+            NotFound::Room | NotFound::Client | NotFound::Unavailable => problem,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use prost::Message;
@@ -20,6 +21,7 @@ use super::problem::{Faults, Problem, Reason};
 use crate::{
     config::limits,
     event::Administrator,
+    hub::{Claim, Hub, NotClaimed},
     id::{InvalidName, is_longer},
 };
 
@@ -35,6 +37,12 @@ impl RequestId {
     /// The same one, of this administrator.
     pub(super) fn of(self, by: &Administrator) -> Self {
         Self { by: by.clone(), ..self }
+    }
+
+    /// What it is called where all servers of a fleet have it: nobody's words.
+    fn shared(&self) -> String {
+        let digest = Sha256::new().chain_update(self.by.to_string()).chain_update([0]);
+        BASE64_URL_SAFE_NO_PAD.encode(digest.chain_update(&*self.text).finalize())
     }
 }
 
@@ -123,6 +131,45 @@ impl RequestIds {
         }
         call.callers += 1;
         Ok(Caller { ids: self, id: id.clone(), answer: Arc::clone(&call.answer) })
+    }
+}
+
+/// The same in the whole fleet: the answer of `act`, or the one that another server gave to the same call. It acts once
+/// there only, if answers can be remembered.
+///
+/// # Errors
+/// What `act` fails with; [`Reason::RequestIdReused`] and [`Reason::FleetUnavailable`].
+pub(super) async fn once_in_fleet<A: Message + Default>(
+    hub: &Hub,
+    method: &'static str,
+    id: &RequestId,
+    request: &impl Message,
+    act: impl Future<Output = Result<A, Status>>,
+) -> Result<A, Status> {
+    if id.text.is_empty() {
+        return act.await;
+    }
+    let claim = Box::pin(hub.claim_call(id.shared(), digest(method, request))).await;
+    match claim.map_err(Problem::from)? {
+        Claim::Alone => act.await,
+        Claim::Answered(answer) => {
+            // Of another release, perhaps.
+            A::decode(&*answer).map_err(|error| Status::internal(error.to_string()))
+        }
+        Claim::Claimed(claimed) => {
+            let answer = act.await?;
+            Box::pin(claimed.answered(&answer.encode_to_vec())).await;
+            Ok(answer)
+        }
+    }
+}
+
+impl From<NotClaimed> for Problem {
+    fn from(error: NotClaimed) -> Self {
+        match error {
+            NotClaimed::Reused => Faults::of("request_id", error).because(Reason::RequestIdReused),
+            NotClaimed::Unavailable => Self::new(Reason::FleetUnavailable, error.to_string()),
+        }
     }
 }
 

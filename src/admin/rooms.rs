@@ -24,7 +24,7 @@ impl Service {
         let summary = room.summary().ok_or(NotFound::Room).map_err(missing)?;
         let members = room.members().map(|member| room::member(member)).collect();
         let waiting = room.waiting().map(room::waiting).collect();
-        Ok(pb::Room { members, waiting, ..room::room(&summary, self.etags) })
+        Ok(pb::Room { members, waiting, ..room::room(&summary, self.etags()) })
     }
 
     pub(super) async fn make_room(
@@ -37,7 +37,7 @@ impl Service {
         let settings = Settings { password, ..settings };
         let made = self.hub.create_room(by, &room_id, settings).await;
         let room = made.map_err(|error| Problem::from(error).with("room_id", &room_id))?;
-        Ok(room::room(&room, self.etags))
+        Ok(room::room(&room, self.etags()))
     }
 
     pub(super) fn read_new_room(
@@ -60,9 +60,9 @@ impl Service {
         };
         let update = Update { password, ..update };
         let etag = request.room.as_ref().map_or("", |room| &room.etag);
-        let updated = self.hub.update_room(by, &room_id, update, self.etags.meant(etag)).await;
+        let updated = self.hub.update_room(by, &room_id, update, self.etags().meant(etag)).await;
         let room = updated.map_err(|error| not_changed(error, &room_id))?;
-        Ok(room::room(&room, self.etags))
+        Ok(room::room(&room, self.etags()))
     }
 
     /// What a room keeps of its password, if it shall have one.
@@ -83,9 +83,9 @@ impl Service {
     ) -> Result<pb::Room, Status> {
         let pb::LockRoomRequest { room_id, locked, etag } = request;
         let room_id = convert::room_id(room_id)?;
-        let settled = self.hub.lock_room(by, &room_id, *locked, self.etags.meant(etag)).await;
+        let settled = self.hub.lock_room(by, &room_id, *locked, self.etags().meant(etag)).await;
         let room = settled.map_err(|error| not_changed(error, &room_id))?;
-        Ok(room::room(&room, self.etags))
+        Ok(room::room(&room, self.etags()))
     }
 
     pub(super) async fn end_room(
@@ -99,7 +99,7 @@ impl Service {
             let reason = faults.merge(convert::reason("reason", reason));
             Some((room_id?, reason?))
         })?;
-        let deleted = self.hub.delete_room(by, &room_id, reason, self.etags.meant(etag)).await;
+        let deleted = self.hub.delete_room(by, &room_id, reason, self.etags().meant(etag)).await;
         deleted.map_err(|error| not_changed(error, &room_id))?;
         Ok(())
     }

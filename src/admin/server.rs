@@ -17,14 +17,15 @@ use super::{
 };
 use crate::{
     config::limits,
-    hub::{Progress, Stage},
+    hub::{Holdings, Node, Progress, Stage},
 };
 
 /// How often the progress of a drain is told.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 impl Service {
-    pub(super) fn info(&self) -> pb::ServerInfo {
+    pub(super) async fn info(&self) -> pb::ServerInfo {
+        let fleet = self.fleet().await;
         let (limits, counts) = (self.hub.limits(), self.hub.counts());
         let stage = self.hub.draining().borrow().stage;
         let number = |number| u64::try_from(number).unwrap_or(u64::MAX);
@@ -61,7 +62,31 @@ impl Service {
                 watchers: count(self.watchers.taken()),
                 events: counts.events,
             }),
+            node: self.hub.node().map(|node| node.to_string()).unwrap_or_default(),
+            fleet,
         }
+    }
+
+    /// None where the server stands alone, and where it is not known.
+    async fn fleet(&self) -> Option<server_info::Fleet> {
+        self.hub.node()?;
+        let (nodes, rooms) = (self.hub.nodes().await.ok()?, self.hub.room_count().await.ok()?);
+        let live = || nodes.iter().filter(|node| node.live);
+        let sum =
+            |of: fn(&Holdings) -> usize| count(live().flat_map(|node| &node.has).map(of).sum());
+        let silent = live().filter(|node| node.has.is_none()).flat_map(|node| node.name);
+        Some(server_info::Fleet {
+            nodes: count(live().count()),
+            clients: sum(|has| has.clients),
+            rooms: count(rooms),
+            members: sum(|has| has.members),
+            unanswered_nodes: silent.map(|name| name.to_string()).collect(),
+        })
+    }
+
+    pub(super) async fn list_of_nodes(&self) -> Result<pb::ListNodesResponse, Problem> {
+        let nodes = self.hub.nodes().await?;
+        Ok(pb::ListNodesResponse { nodes: nodes.into_iter().map(node).collect() })
     }
 
     pub(super) fn start_drain(
@@ -111,6 +136,22 @@ fn told(
         let goes_on = state == drain_response::State::Draining;
         Some((Ok(told), goes_on.then_some((progress, seconds, begun))))
     })
+}
+
+fn node(node: Node) -> pb::Node {
+    let Node { name, version, host, started_at, live, has } = node;
+    pb::Node {
+        name: name.map(|name| name.to_string()).unwrap_or_default(),
+        host,
+        version,
+        start_time: Some(timestamp(started_at)),
+        live,
+        counts: has.map(|Holdings { clients, rooms, members }| pb::node::Counts {
+            clients: count(clients),
+            rooms: count(rooms),
+            members: count(members),
+        }),
+    }
 }
 
 fn state(stage: Stage) -> server_info::State {

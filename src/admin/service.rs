@@ -14,7 +14,7 @@ use super::{
     pb,
     problem::{Faults, Problem, Reason},
     quota::Quota,
-    request_ids::{RequestId, RequestIds},
+    request_ids::{RequestId, RequestIds, once_in_fleet},
     served::admin_service_server::AdminService,
     watch::{self, Watching},
 };
@@ -24,7 +24,6 @@ use crate::{config::limits, event::Administrator, hub::Hub};
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) hub: Arc<Hub>,
-    pub(super) etags: Etags,
     /// Streams of events.
     pub(super) watchers: Arc<Quota>,
     watching: Arc<Watching>,
@@ -35,11 +34,15 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn new(hub: Arc<Hub>, closing: CancellationToken) -> Self {
-        let etags = Etags::new(hub.journal().epoch());
         let answers = Quota::new(limits::ADMIN_ANSWER_BYTES);
-        let watching = Watching::new(Arc::clone(&hub), etags, Arc::clone(&answers), closing);
+        let watching = Watching::new(Arc::clone(&hub), Arc::clone(&answers), closing);
         let watchers = Quota::new(limits::WATCHERS);
-        Self { hub, etags, watchers, watching, answers, request_ids: RequestIds::default() }
+        Self { hub, watchers, watching, answers, request_ids: RequestIds::default() }
+    }
+
+    /// Of the log's life as it is now.
+    pub(super) fn etags(&self) -> Etags {
+        Etags::new(self.hub.journal().epoch())
     }
 }
 
@@ -51,7 +54,7 @@ impl AdminService for Service {
         &self,
         request: Request<pb::ListRoomsRequest>,
     ) -> Answer<pb::ListRoomsResponse> {
-        self.answer(self.list_of_rooms(request.get_ref())?)
+        self.answer(self.list_of_rooms(request.get_ref()).await?)
     }
 
     async fn get_room(&self, request: Request<pb::GetRoomRequest>) -> Answer<pb::Room> {
@@ -64,7 +67,7 @@ impl AdminService for Service {
         let made = async {
             let id = request_id(audit.by(), &text, || self.read_new_room(&request))?;
             let acting = self.make_room(audit.by(), &request);
-            self.request_ids.once("CreateRoom", &id, &request, acting).await
+            self.once("CreateRoom", &id, &request, acting).await
         };
         let result = made.await;
         audit.end(result)
@@ -92,11 +95,11 @@ impl AdminService for Service {
         &self,
         request: Request<pb::ListClientsRequest>,
     ) -> Answer<pb::ListClientsResponse> {
-        self.answer(self.list_of_clients(request.get_ref())?)
+        self.answer(self.list_of_clients(request.get_ref()).await?)
     }
 
     async fn get_client(&self, request: Request<pb::GetClientRequest>) -> Answer<pb::Client> {
-        Ok(Response::new(self.client(request.get_ref())?))
+        Ok(Response::new(self.client(request.get_ref()).await?))
     }
 
     async fn disconnect_client(
@@ -108,7 +111,7 @@ impl AdminService for Service {
         let ended = async {
             let id = request_id(audit.by(), &text, || client::ending(&request))?;
             let acting = self.end_client(audit.by(), &request);
-            self.request_ids.once("DisconnectClient", &id, &request, acting).await
+            self.once("DisconnectClient", &id, &request, acting).await
         };
         let result = ended.await;
         audit.end(result)
@@ -162,7 +165,7 @@ impl AdminService for Service {
         let made = async {
             let id = request_id(audit.by(), &text, || ban::new_ban(&request, SystemTime::now()))?;
             let acting = self.keep_out(audit.by(), &request);
-            self.request_ids.once("CreateBan", &id, &request, acting).await
+            self.once("CreateBan", &id, &request, acting).await
         };
         let result = made.await;
         audit.end(result)
@@ -183,7 +186,7 @@ impl AdminService for Service {
         let said = async {
             let id = request_id(audit.by(), &text, || self.read_broadcast(&request))?;
             let acting = self.say(&request);
-            self.request_ids.once("Broadcast", &id, &request, acting).await
+            self.once("Broadcast", &id, &request, acting).await
         };
         let result = said.await;
         audit.end(result)
@@ -197,6 +200,7 @@ impl AdminService for Service {
     ) -> Answer<Self::WatchEventsStream> {
         let place = self.watchers.take(1);
         let too_many = || Problem::new(Reason::TooManyWatchers, "too many watchers");
+        self.watching.reach(request.get_ref()).await?;
         let stream = self.watching.events(request.get_ref(), place.ok_or_else(too_many)?)?;
         Ok(Response::new(Box::pin(stream)))
     }
@@ -205,7 +209,11 @@ impl AdminService for Service {
         &self,
         _: Request<pb::GetServerInfoRequest>,
     ) -> Answer<pb::ServerInfo> {
-        Ok(Response::new(self.info()))
+        Ok(Response::new(self.info().await))
+    }
+
+    async fn list_nodes(&self, _: Request<pb::ListNodesRequest>) -> Answer<pb::ListNodesResponse> {
+        self.answer(self.list_of_nodes().await?)
     }
 
     type DrainStream = Streamed<pb::DrainResponse>;
@@ -227,6 +235,19 @@ impl AdminService for Service {
 type Streamed<M> = Pin<Box<dyn Stream<Item = Result<M, Status>> + Send>>;
 
 impl Service {
+    /// The answer of `act`, or the one that the same call with the same `id` had, here or at another server.
+    async fn once<A: Message + Default>(
+        &self,
+        method: &'static str,
+        id: &RequestId,
+        request: &impl Message,
+        act: impl Future<Output = Result<A, Status>>,
+    ) -> Result<A, Status> {
+        // In a box, as an act is large that may be done elsewhere.
+        let acting = once_in_fleet(&self.hub, method, id, request, Box::pin(act));
+        self.request_ids.once(method, id, request, acting).await
+    }
+
     /// An answer that may be long: it takes a share until its caller took it.
     fn answer<M: Message>(&self, message: M) -> Answer<M> {
         let share = self.answers.for_answer(&message)?;

@@ -20,10 +20,13 @@ pub(super) use wire::Response;
 
 use super::{
     etag::Etags,
-    pb,
+    pb::{self, watch_events_request::Start as From},
     quota::{Quota, Share},
 };
-use crate::{config::limits, hub::Hub};
+use crate::{
+    config::limits,
+    hub::{Hub, NotFound},
+};
 use cursor::Cursors;
 use filter::{Filter, Start, Wish};
 use rooms::Rooms;
@@ -38,8 +41,6 @@ const BATCH: usize = 64;
 #[derive(Debug)]
 pub(super) struct Watching {
     hub: Arc<Hub>,
-    etags: Etags,
-    cursors: Cursors,
     /// Bytes of the names of watched rooms and users.
     names: Arc<Quota>,
     /// Bytes of answers on their way.
@@ -50,21 +51,34 @@ pub(super) struct Watching {
 
 impl Watching {
     /// Pages of snapshots are taken from `answers`. Whatever is watched ends with `closing`.
-    pub(super) fn new(
-        hub: Arc<Hub>,
-        etags: Etags,
-        answers: Arc<Quota>,
-        closing: CancellationToken,
-    ) -> Arc<Self> {
+    pub(super) fn new(hub: Arc<Hub>, answers: Arc<Quota>, closing: CancellationToken) -> Arc<Self> {
         Arc::new(Self {
-            etags,
-            cursors: Cursors::new(hub.journal().epoch()),
             hub,
             names: Quota::new(limits::WATCHED_BYTES),
             answers,
             shelf: Shelf::new(),
             closing,
         })
+    }
+
+    /// Those of the log's life as it is now.
+    fn cursors(&self) -> Cursors {
+        Cursors::new(self.hub.journal().epoch())
+    }
+
+    fn etags(&self) -> Etags {
+        Etags::new(self.hub.journal().epoch())
+    }
+
+    /// Waits until this server knows as much as the one that gave out the cursor of `request`.
+    pub(super) async fn reach(&self, request: &pb::WatchEventsRequest) -> Result<(), NotFound> {
+        let Some(From::Cursor(cursor)) = &request.start else { return Ok(()) };
+        let is_ahead = |place| place > self.hub.journal().head();
+        if self.cursors().place(cursor).is_ok_and(is_ahead) {
+            self.hub.catch_up().await
+        } else {
+            Ok(())
+        }
     }
 
     /// What `request` asks for. The stream holds `place`, and ends with an error.
@@ -75,7 +89,7 @@ impl Watching {
     ) -> Result<impl Stream<Item = Result<Response, Status>> + use<>, Status> {
         let journal = self.hub.journal();
         let Wish { rooms, filter, start } =
-            Wish::read(request, self.cursors, journal.head(), &self.names)?;
+            Wish::read(request, self.cursors(), journal.head(), &self.names)?;
         let (own, counted) = (Arc::clone(self), self.hub.metrics.watcher(journal.head()));
         let tail = |follower, counted| Tail::new(Arc::clone(self), follower, counted);
         let stage = match start {

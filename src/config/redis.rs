@@ -35,32 +35,37 @@ pub struct RedisFlags {
     pub redis_url: Option<RedisUrl>,
 
     /// A file that holds the password for it, on one line. Without one, the variable SIGNALPOST_REDIS_PASSWORD may.
-    #[arg(long, env = "SIGNALPOST_REDIS_PASSWORD_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "SIGNALPOST_REDIS_PASSWORD_FILE",
+        value_name = "FILE",
+        requires = "redis_url"
+    )]
     pub redis_password_file: Option<PathBuf>,
 
     /// It is a Redis Cluster, of which --redis-url names one server; the others are found by it.
     #[arg(
-        long, env = "SIGNALPOST_REDIS_CLUSTER", value_name = "true|false",
+        long, env = "SIGNALPOST_REDIS_CLUSTER", value_name = "true|false", requires = "redis_url",
         default_value_t = false, default_missing_value = "true", num_args = 0..=1,
         require_equals = true, hide_possible_values = true, action = ArgAction::Set,
         value_parser = BoolishValueParser::new())]
     pub redis_cluster: bool,
 
     /// What the names of all keys begin with, so that several fleets can share a Redis: letters, digits and - _ .
-    #[arg(long, env = "SIGNALPOST_REDIS_PREFIX", value_name = "NAME", default_value = "signalpost", value_parser = prefix)]
+    #[arg(long, env = "SIGNALPOST_REDIS_PREFIX", value_name = "NAME", requires = "redis_url", default_value = "signalpost", value_parser = prefix)]
     pub redis_prefix: String,
 
     /// How long Redis may take to answer. What it has not answered by then is refused, and may be tried again.
-    #[arg(long = "redis-timeout-ms", env = "SIGNALPOST_REDIS_TIMEOUT_MS", value_name = "MILLISECONDS", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(limits::REDIS_MILLISECONDS))]
+    #[arg(long = "redis-timeout-ms", env = "SIGNALPOST_REDIS_TIMEOUT_MS", value_name = "MILLISECONDS", requires = "redis_url", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(limits::REDIS_MILLISECONDS))]
     pub redis_timeout_ms: u64,
 
     /// About how many events Redis keeps, for servers and watchers that were away.
-    #[arg(long, env = "SIGNALPOST_REDIS_LOG_EVENTS", value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(limits::REDIS_LOG_EVENTS..))]
+    #[arg(long, env = "SIGNALPOST_REDIS_LOG_EVENTS", value_name = "N", requires = "redis_url", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(limits::REDIS_LOG_EVENTS..))]
     pub redis_log_events: u64,
 
     /// How long the others wait for a server that is silent before they give up its seats. It shows itself five times
     /// as often.
-    #[arg(long, env = "SIGNALPOST_NODE_LEASE_SECONDS", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(limits::NODE_LEASE_SECONDS))]
+    #[arg(long, env = "SIGNALPOST_NODE_LEASE_SECONDS", value_name = "SECONDS", requires = "redis_url", default_value_t = 10, value_parser = clap::value_parser!(u64).range(limits::NODE_LEASE_SECONDS))]
     pub node_lease_seconds: u64,
 }
 
@@ -254,6 +259,11 @@ mod tests {
         command.map(|command| command.redis).map_err(|fault| fault.to_string())
     }
 
+    /// Beside an address.
+    fn beside(words: &str) -> Result<RedisFlags, String> {
+        flags(&format!("--redis-url redis://a {words}"))
+    }
+
     #[test]
     fn defaults_are_those_of_the_help() {
         let flags = flags("").unwrap();
@@ -308,7 +318,7 @@ mod tests {
         let file = folder.path().join("password");
         let of_file = |held: &str| {
             std::fs::write(&file, held).unwrap();
-            let flags = flags(&format!("--redis-password-file {}", file.display())).unwrap();
+            let flags = beside(&format!("--redis-password-file {}", file.display())).unwrap();
             flags.password(|_| None)
         };
         for held in ["hunter2", "hunter2\n", "hunter2\r\n"] {
@@ -329,17 +339,33 @@ mod tests {
         let alone = flags("").unwrap();
         assert_eq!(alone.password(variable).unwrap().unwrap().as_str(), "hunter2");
         assert!(alone.password(|_| Some("".into())).unwrap().is_none());
-        let both = flags(&format!("--redis-password-file {}", file.display())).unwrap();
+        let both = beside(&format!("--redis-password-file {}", file.display())).unwrap();
         assert!(matches!(both.password(variable), Err(BadRedisPassword::Both)));
     }
 
     #[test]
     fn a_prefix_has_nothing_that_redis_reads_something_into() {
-        assert_eq!(flags("--redis-prefix a-B_9.x").unwrap().redis_prefix, "a-B_9.x");
+        assert_eq!(beside("--redis-prefix a-B_9.x").unwrap().redis_prefix, "a-B_9.x");
         for other in ["{a}", "a:b", "", "ä", &"a".repeat(65)] {
-            assert!(flags(&format!("--redis-prefix={other}")).is_err(), "{other}");
+            assert!(beside(&format!("--redis-prefix={other}")).is_err(), "{other}");
         }
-        assert!(flags("--node-lease-seconds 301").is_err());
-        assert!(flags("--node-lease-seconds 0").is_err());
+        assert!(beside("--node-lease-seconds 301").is_err());
+        assert!(beside("--node-lease-seconds 0").is_err());
+    }
+
+    #[test]
+    fn what_is_said_of_redis_is_refused_where_there_is_none() {
+        for words in [
+            "--redis-password-file a",
+            "--redis-cluster",
+            "--redis-prefix a",
+            "--redis-timeout-ms 100",
+            "--redis-log-events 100000",
+            "--node-lease-seconds 2",
+        ] {
+            let fault = flags(words).unwrap_err();
+            assert!(fault.contains("--redis-url"), "{fault}");
+            beside(words).unwrap();
+        }
     }
 }

@@ -58,15 +58,21 @@ impl Hub {
                 }
             }
             Audience::Client(client_id) => {
-                let client = self.clients.find(*client_id).ok_or(NotFound::Client)?;
-                if !is_left_out(*client_id) {
-                    client.push(Entry::Frame(frame));
-                    reached.clients = 1;
-                }
+                let says = !is_left_out(*client_id);
+                let is_reached = match self.clients.find(*client_id) {
+                    Some(client) => {
+                        if says {
+                            client.push(Entry::Frame(frame));
+                        }
+                        says
+                    }
+                    None => Box::pin(self.say_to_one_elsewhere(*client_id, &frame, says)).await?,
+                };
+                reached.clients = is_reached.into();
             }
             Audience::Everyone => {
                 let here = self.say_to_all(&frame, excluded);
-                reached.clients = here + self.say_elsewhere(&frame, excluded).await;
+                reached.clients = here + Box::pin(self.say_elsewhere(&frame, excluded)).await?;
             }
         }
         Ok(reached)
@@ -79,7 +85,7 @@ impl Hub {
         frame: Frame,
         excluded: &BTreeSet<ClientId>,
     ) -> Result<usize, NotFound> {
-        let cell = self.find(room_id).await?.ok_or(NotFound::Room)?;
+        let cell = self.find_now(room_id).await?.ok_or(NotFound::Room)?;
         let (here, away) = cell.announce(frame, |id| excluded.contains(&id))?;
         let Some(away) = away else { return Ok(here) };
         let whom = Whom { but: Some(excluded), ..Whom::default() };

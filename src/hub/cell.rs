@@ -7,6 +7,7 @@ mod announce;
 mod arrival;
 mod catch_up;
 mod commit;
+mod draft;
 mod motion;
 mod replica;
 mod say;
@@ -32,8 +33,9 @@ use arrival::Knocker;
 use replica::Replica;
 pub(super) use {
     arrival::Arrival,
+    draft::{Draft, Planned},
     motion::{Commander, Done, Motion, Refused, Word},
-    replica::{Draft, Planned, Told},
+    replica::Told,
     say::{Away, Said, Unroutable},
 };
 
@@ -175,6 +177,11 @@ impl RoomCell {
     /// Whether this client sits here.
     pub(super) fn seats(&self, client_id: ClientId) -> bool {
         self.inner.lock().room.seat_of(client_id).is_some()
+    }
+
+    /// How many clients of this server sit here.
+    pub(super) fn seated_here(&self) -> usize {
+        self.inner.lock().here().count()
     }
 
     /// Whether this client may do what is for hosts.

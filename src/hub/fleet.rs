@@ -2,11 +2,20 @@
 
 mod anew;
 mod bans;
+mod calls;
+mod clients;
 mod drive;
+mod figures;
 mod follow;
 mod hold;
 mod letters;
 mod life;
+mod nodes;
+mod parting;
+mod questions;
+mod reach;
+mod report;
+mod rooms;
 
 use std::{
     collections::HashMap,
@@ -27,13 +36,17 @@ use tokio::{
 use super::{Hub, cell::RoomCell};
 use crate::{
     ban::Ban,
-    event::{Administrator, Cause, Position},
+    event::{Cause, Position},
     id::{Incarnation, RoomId},
     journal::{Journal, stored::pb},
     store::{Entry, Loaded, Store, StoreError, Subject},
 };
 pub use bans::NotBanned;
+pub use calls::{Claim, Claimed, NotClaimed};
+pub use clients::Listed;
+use figures::Figures;
 use life::Life;
+pub use nodes::Node;
 pub(super) use {
     hold::{Held, NotHeld},
     letters::Whom,
@@ -47,6 +60,9 @@ pub struct Fleet {
     life: RwLock<Arc<Life>>,
     /// What it is called, for those who wait for another name.
     names: watch::Sender<Incarnation>,
+    /// Whether Redis answers.
+    in_reach: watch::Sender<bool>,
+    figures: Figures,
     /// How far the log was followed.
     followed: watch::Sender<Position>,
     /// What Redis' clock is ahead of this one, in nanoseconds.
@@ -76,7 +92,7 @@ pub(super) enum Job {
     /// Load a room and append what is put before it.
     Drive(Arc<RoomCell>),
     /// Send away whom another server's ban meets here, and tell that server when that is done.
-    Enforce { ban: Arc<Ban>, by: Administrator, waits: Incarnation, question: u64 },
+    Enforce { ban: Arc<Ban>, cause: Cause, waits: Incarnation, question: u64 },
     /// End the bans that hosts of a room made.
     EndBansOf { room_id: RoomId, cause: Cause },
     /// Put back the bans that a lost log had.
@@ -87,6 +103,8 @@ pub(super) enum Job {
     Reap(Incarnation),
     /// Take over what the server does under its new name.
     Move { from: Incarnation, to: Incarnation },
+    /// Let others make a call that this server did not finish.
+    ForgetCall(String),
     /// Answer another server's question.
     Answer { to: Incarnation, question: letters::Question },
 }
@@ -106,6 +124,8 @@ impl Fleet {
         let fleet = Self {
             lease,
             names: watch::Sender::new(life.node),
+            in_reach: watch::Sender::new(true),
+            figures: Figures::default(),
             life: RwLock::new(Arc::new(life)),
             followed: watch::Sender::new(head),
             ahead: AtomicI64::new(0),
@@ -178,6 +198,11 @@ impl Hub {
         hub
     }
 
+    /// Whether its rooms are those of other servers too.
+    pub(super) fn is_shared(&self) -> bool {
+        self.fleet.is_some()
+    }
+
     /// What time it is, for whatever has its time.
     pub(super) fn now(&self) -> SystemTime {
         self.fleet.as_ref().map_or_else(SystemTime::now, Fleet::now)
@@ -217,15 +242,16 @@ impl Hub {
         let Some(fleet) = &self.fleet else { return };
         match job {
             Job::Drive(cell) => self.drive(fleet, &cell).await,
-            Job::Enforce { ban, by, waits, question } => {
-                self.enforce_for(fleet, &ban, &by, (waits, question)).await;
+            Job::Enforce { ban, cause, waits, question } => {
+                self.enforce_for(fleet, &ban, cause, (waits, question)).await;
             }
             Job::EndBansOf { room_id, cause } => self.end_bans_of(fleet, room_id, cause).await,
             Job::RestoreBans => self.restore_bans(fleet).await,
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,
             Job::Move { from, to } => self.move_seats(from, to).await,
-            Job::Answer { to, question } => self.answer(fleet, to, question),
+            Job::ForgetCall(name) => fleet.forget_call(&name).await,
+            Job::Answer { to, question } => self.answer(fleet, to, question).await,
         }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{
     Hub, NotFound,
-    cell::{Commander, Motion, Refused, RoomCell},
+    cell::{Commander, Motion, Refused},
+    fleet::Held,
 };
 use crate::{
     event::Administrator,
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// Why what hosts do was not done for an administrator. Nothing changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotHosted {
     /// The client is not there.
     #[error(transparent)]
@@ -38,6 +39,7 @@ impl Hub {
     /// # Errors
     /// [`NotFound::Room`].
     pub async fn waiting(&self, room_id: &RoomId) -> Result<Vec<Waiter>, NotFound> {
+        self.catch_up().await?;
         let cell = self.find(room_id).await?.ok_or(NotFound::Room)?;
         cell.waiting().ok_or(NotFound::Room)
     }
@@ -94,10 +96,9 @@ impl Hub {
         room_id: Option<&RoomId>,
         elsewhere: NotHosted,
         command: impl FnOnce(By) -> Command,
-    ) -> Result<Arc<RoomCell>, NotHosted> {
-        let client = self.clients.find(id).ok_or(NotFound::Client)?;
-        let is_meant = |cell: &Arc<RoomCell>| room_id.is_none_or(|id| cell.id() == id);
-        let cell = client.seat().filter(is_meant).ok_or(elsewhere)?;
+    ) -> Result<Held<'_>, NotHosted> {
+        let Some(room_id) = self.room_of(id, room_id).await? else { return Err(elsewhere) };
+        let Some(cell) = self.find_now(&room_id).await? else { return Err(elsewhere) };
         let by = Commander::Administrator(by);
         let done = cell.submit(self, Motion::by(by, command(by.by()))).await;
         done.map_err(|refused| match refused {

@@ -51,6 +51,17 @@ pub struct Counts {
     pub events: u64,
 }
 
+/// What a server has of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holdings {
+    /// Connected clients.
+    pub clients: usize,
+    /// Rooms that it holds: one of a fleet holds those where somebody of its own sits or waits.
+    pub rooms: usize,
+    /// Its clients that sit in a room.
+    pub members: usize,
+}
+
 impl Limits {
     pub(super) fn of(config: &Config) -> Self {
         let capacity = config.capacity();
@@ -81,13 +92,25 @@ impl Hub {
 
     /// See [`Counts`].
     pub fn counts(&self) -> Counts {
-        Counts {
-            clients: self.clients.count(),
-            rooms: self.directory.count(),
-            members: usize::try_from(self.metrics.members()).unwrap_or(usize::MAX),
-            bans: self.bans.count(),
-            events: self.journal.head().0,
+        let Holdings { clients, rooms, members } = self.held();
+        let events = match self.fleet {
+            None => self.journal.head().0,
+            // The log of a fleet does not count in ones.
+            Some(_) => self.metrics.events(),
+        };
+        Counts { clients, rooms, members, bans: self.bans.count(), events }
+    }
+
+    /// See [`Holdings`].
+    pub fn held(&self) -> Holdings {
+        let (clients, rooms) = (self.clients.count(), self.directory.count());
+        let mut members = usize::try_from(self.metrics.members()).unwrap_or(usize::MAX);
+        if self.fleet.is_some() {
+            // Events are of members of all servers.
+            members = 0;
+            self.directory.for_each(|cell| members += cell.seated_here());
         }
+        Holdings { clients, rooms, members }
     }
 
     /// When it came to be.

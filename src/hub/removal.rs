@@ -29,7 +29,7 @@ pub struct KeepOut {
 }
 
 /// Why a client is not removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotRemoved {
     /// It is not there.
     #[error(transparent)]
@@ -82,7 +82,9 @@ impl Hub {
         reason: Option<&str>,
         keep_out: Option<KeepOut>,
     ) -> Result<Vec<Arc<Ban>>, NotRemoved> {
-        let client = self.clients.find(id).ok_or(NotFound::Client)?;
+        let Some(client) = self.clients.find(id) else {
+            return Box::pin(self.disconnect_elsewhere(by, id, reason, keep_out)).await;
+        };
         let Some(keep_out) = keep_out else {
             self.disconnect(by, &client, Ending::Removed, reason).await;
             return Ok(Vec::new());
@@ -135,13 +137,19 @@ impl Hub {
         room_id: Option<&RoomId>,
         reason: Option<&str>,
     ) -> Result<(), NotRemoved> {
-        let client = self.clients.find(id).ok_or(NotFound::Client)?;
-        let is_meant = |cell: &Arc<RoomCell>| room_id.is_none_or(|id| cell.id() == id);
         // It may have moved to another room meanwhile.
-        while let Some(cell) = self.seat_of(&client).filter(is_meant) {
-            let cause = Cause::Administrator(by.clone());
-            if self.unseat(cause, id, &cell, LeaveReason::Removed, reason).await {
-                return Ok(());
+        while let Some(its) = self.room_of(id, room_id).await?
+            && let Some(cell) = self.find_now(&its).await?.filter(|cell| cell.seats(id))
+        {
+            let remove = Command::Remove { by: By::Administrator, target: id };
+            let remove = Motion::by(Commander::Administrator(by), remove);
+            let word = Word::new(Code::Removed, reason);
+            let removed = cell.submit(self, remove.saying(word)).await;
+            self.directory.forget_if_closed(&cell);
+            match removed {
+                Ok(_) => return Ok(()),
+                Err(Refused::Unavailable) => return Err(NotFound::Unavailable.into()),
+                Err(_) => {}
             }
         }
         Err(NotRemoved::NotInRoom)
@@ -226,14 +234,25 @@ impl Hub {
         let removed = cell.submit(self, remove).await;
         self.directory.forget_if_closed(cell);
         let Some(ban) = ban else { return Ok(removed.map(drop)?) };
+        self.enforce_by_host(&ban, host.id).await;
+        match removed {
+            // Its own server was first.
+            Err(Refused::Denied(Denied::NotAMember)) => Ok(()),
+            removed => Ok(removed.map(drop)?),
+        }
+    }
+
+    /// Sends away, of those who are connected here, whom a host's ban meets.
+    pub(super) async fn enforce_by_host(&self, ban: &Ban, host: ClientId) {
+        let cell = ban.room_id.as_ref().and_then(|room_id| self.directory.find(room_id));
+        let Some(cell) = cell else { return };
         let by_name = matches!(ban.subject, ban::Subject::User(_));
-        for client in cell.people(|client| client.is_met_by(&ban)) {
+        for client in cell.people(|client| client.is_met_by(ban)) {
             if by_name || !cell.seats(client.id) {
-                let (cause, text) = (Cause::Client(host.id), ban.reason.as_deref());
-                self.unseat(cause, client.id, cell, LeaveReason::Banned, text).await;
+                let (cause, text) = (Cause::Client(host), ban.reason.as_deref());
+                self.unseat(cause, client.id, &cell, LeaveReason::Banned, text).await;
             }
         }
-        Ok(removed.map(drop)?)
     }
 
     /// By its name where a token vouches for that, otherwise by where it comes from. None if it is not there any more.
@@ -244,14 +263,19 @@ impl Hub {
         target: ClientId,
         until: SystemTime,
     ) -> Result<Option<Arc<Ban>>, NotRemovedByHost> {
-        let (Some(member), Some(client)) = (cell.member(target), self.clients.find(target)) else {
-            return Ok(None);
+        let Some(member) = cell.member(target) else { return Ok(None) };
+        let address = match self.client_anywhere(target).await {
+            Ok(client) => client.address,
+            Err(NotFound::Client | NotFound::Room) => return Ok(None),
+            Err(NotFound::Unavailable | NotFound::Unanswered(_)) => {
+                return Err(Refused::Unavailable.into());
+            }
         };
         let user_id = member.vouched.as_ref().and_then(|_| member.identity.user_id.clone());
         let ban = Arc::new(Ban {
             id: ban::BanId::random(),
             room_id: Some(cell.id().clone()),
-            subject: user_id.map_or_else(|| client.address.into(), ban::Subject::User),
+            subject: user_id.map_or_else(|| address.into(), ban::Subject::User),
             reason: Some(REMOVED_BY_HOST.into()),
             created_at: SystemTime::now(),
             expires_at: Some(until),

@@ -6,7 +6,7 @@ use super::{
     Ending, Hub, NotFound,
     cell::{Commander, Motion, Refused, RoomCell, Word},
     directory::TooManyRooms,
-    fleet::NotHeld,
+    fleet::{Held, NotHeld},
 };
 use crate::{
     config::limits,
@@ -53,64 +53,100 @@ impl Hub {
     /// the last is on exactly one.
     ///
     /// A page may be short, or empty, and not the last: no more than [`limits::ROOMS_LOOKED_AT`] are looked at.
-    pub fn rooms(
+    ///
+    /// # Errors
+    /// [`NotFound::Unavailable`].
+    pub async fn rooms(
         &self,
         after: Option<&RoomId>,
         max: NonZeroUsize,
         prefix: &str,
         keep: impl Fn(&Summary) -> bool,
-    ) -> (Vec<Summary>, Option<RoomId>) {
+    ) -> Result<(Vec<Summary>, Option<RoomId>), NotFound> {
+        self.catch_up().await?;
         let mut rooms = Vec::new();
         let mut last = after.cloned();
-        let (mut left, now) = (limits::ROOMS_LOOKED_AT, SystemTime::now());
+        let (mut left, now) = (limits::ROOMS_LOOKED_AT, self.now());
         loop {
             // One more than there is room for tells whether it is the last page.
             let wanted = (max.get() + 1 - rooms.len()).min(left + 1);
-            let cells = self.directory.page(last.as_ref(), prefix, wanted);
-            let exhausted = cells.len() < wanted;
-            for cell in cells {
+            let page = self.summaries(last.as_ref(), prefix, wanted).await?;
+            let exhausted = page.len() < wanted;
+            for (id, room) in page {
                 if rooms.len() == max.get() || left == 0 {
-                    return (rooms, last);
+                    return Ok((rooms, last));
                 }
                 left -= 1;
                 // It may have closed since, or its time may be over.
                 let is_over = |room: &Summary| room.expires_at.is_some_and(|at| at <= now);
-                rooms.extend(cell.summary().filter(|room| !is_over(room) && keep(room)));
-                last = Some(cell.id().clone());
+                rooms.extend(room.filter(|room| !is_over(room) && keep(room)));
+                last = Some(id);
             }
             if exhausted {
-                return (rooms, None);
+                return Ok((rooms, None));
             }
         }
+    }
+
+    /// The first `max` names of rooms behind `after` that begin with `prefix`, and those rooms that exist.
+    async fn summaries(
+        &self,
+        after: Option<&RoomId>,
+        prefix: &str,
+        max: usize,
+    ) -> Result<Vec<(RoomId, Option<Summary>)>, NotFound> {
+        if let Some(fleet) = &self.fleet {
+            let rooms = self.shared_rooms(fleet, after, prefix, max).await?;
+            let summary = |room: Option<Room>| room.and_then(|room| room.summary());
+            return Ok(rooms.into_iter().map(|(id, room)| (id, summary(room))).collect());
+        }
+        let cells = self.directory.page(after, prefix, max);
+        Ok(cells.iter().map(|cell| (cell.id().clone(), cell.summary())).collect())
     }
 
     /// One room as it is now, with all that it holds.
     ///
     /// # Errors
-    /// [`NotFound::Room`].
+    /// [`NotFound::Room`] and [`NotFound::Unavailable`].
     pub async fn room(&self, room_id: &RoomId) -> Result<Room, NotFound> {
+        self.catch_up().await?;
         let cell = self.find(room_id).await?;
         cell.and_then(|cell| cell.snapshot()).ok_or(NotFound::Room)
     }
 
     /// Rooms with names after `after` that begin with `prefix`, each with all that it holds at a moment of its own, in
     /// the order of their names: of `max` at most, without those that closed. And the name after which there may be
-    /// more.
-    pub fn snapshots(
+    /// more. Some may be newer than the end of the log is here.
+    ///
+    /// # Errors
+    /// [`NotFound::Unavailable`].
+    pub async fn snapshots(
         &self,
         after: Option<&RoomId>,
         prefix: &str,
         max: NonZeroUsize,
-    ) -> (Vec<Room>, Option<RoomId>) {
+    ) -> Result<(Vec<Room>, Option<RoomId>), NotFound> {
+        if let Some(fleet) = &self.fleet {
+            let page = self.shared_rooms(fleet, after, prefix, max.get()).await?;
+            let last = page.last().filter(|_| page.len() == max.get());
+            let last = last.map(|(id, _)| id.clone());
+            return Ok((page.into_iter().filter_map(|(_, room)| room).collect(), last));
+        }
         let cells = self.directory.page(after, prefix, max.get());
         let last = cells.last().filter(|_| cells.len() == max.get());
         let rooms = cells.iter().filter_map(|cell| cell.snapshot()).collect();
-        (rooms, last.map(|cell| cell.id().clone()))
+        Ok((rooms, last.map(|cell| cell.id().clone())))
     }
 
-    /// One room with all that it holds, if it exists.
-    pub fn snapshot(&self, room_id: &RoomId) -> Option<Room> {
-        self.directory.find(room_id)?.snapshot()
+    /// One room with all that it holds, if it exists. It may be newer than the end of the log is here.
+    ///
+    /// # Errors
+    /// [`NotFound::Unavailable`].
+    pub async fn snapshot(&self, room_id: &RoomId) -> Result<Option<Room>, NotFound> {
+        match &self.fleet {
+            None => Ok(self.directory.find(room_id).and_then(|cell| cell.snapshot())),
+            Some(fleet) => Box::pin(self.shared_room(fleet, room_id)).await,
+        }
     }
 
     /// Makes a room ahead of its members.
@@ -193,6 +229,17 @@ impl Hub {
         self.settle(by, room_id, update, settled_at).await
     }
 
+    /// A room's cell, if it exists by what all servers know when this is called.
+    pub(super) async fn find_now(&self, room_id: &RoomId) -> Result<Option<Held<'_>>, NotFound> {
+        let found = self.find(room_id).await?;
+        if found.is_some() || self.is_alone() {
+            return Ok(found);
+        }
+        // A replica may not know yet that the room was made.
+        self.catch_up().await?;
+        Ok(self.find(room_id).await?)
+    }
+
     async fn settle(
         &self,
         by: &Administrator,
@@ -200,7 +247,7 @@ impl Hub {
         update: Update,
         settled_at: Option<Position>,
     ) -> Result<Summary, NotChanged> {
-        let cell = self.find(room_id).await?.ok_or(NotChanged::NotFound)?;
+        let cell = self.find_now(room_id).await?.ok_or(NotChanged::NotFound)?;
         let by = Commander::Administrator(by);
         let update = Command::Update { by: by.by(), update, settled_at, banned: Vec::new() };
         let settled = cell.submit(self, Motion::by(by, update)).await?;
@@ -219,7 +266,7 @@ impl Hub {
         reason: Option<&str>,
         settled_at: Option<Position>,
     ) -> Result<(), NotChanged> {
-        let cell = self.find(room_id).await?.ok_or(NotChanged::NotFound)?;
+        let cell = self.find_now(room_id).await?.ok_or(NotChanged::NotFound)?;
         let close = Motion::by(Commander::Administrator(by), Command::Close { settled_at });
         let word = Word::new(Code::RoomClosed, reason).and(Ending::RoomClosed);
         cell.submit(self, close.saying(word)).await?;
@@ -227,8 +274,11 @@ impl Hub {
         Ok(())
     }
 
-    /// Ends the rooms in which nobody sits, as the server stops: those who mirror them see them go.
+    /// Ends the rooms in which nobody sits, as the server stops: those who mirror them see them go. A fleet's rooms stay.
     pub fn end_empty(&self) {
+        if self.fleet.is_some() {
+            return;
+        }
         let mut last = None;
         loop {
             let cells = self.directory.page(last.as_ref(), "", EXPIRED_AT_ONCE);
@@ -263,9 +313,9 @@ impl From<Refused> for NotChanged {
     }
 }
 
-impl From<NotHeld> for NotChanged {
-    fn from(_: NotHeld) -> Self {
-        Self::Unavailable
+impl From<NotFound> for NotChanged {
+    fn from(missing: NotFound) -> Self {
+        if missing == NotFound::Unavailable { Self::Unavailable } else { Self::NotFound }
     }
 }
 

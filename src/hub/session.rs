@@ -5,8 +5,9 @@ mod names;
 mod seat;
 mod wish;
 
-use std::{mem, sync::Arc, time::Instant};
+use std::{convert::Infallible, mem, sync::Arc, task::Poll, time::Instant};
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -165,11 +166,18 @@ impl Session {
                 _ => rejected,
             }),
         };
-        if let Ok(Some(what)) = answer {
-            return Some(Box::new(Wish { what, message, request_id }));
+        let Ok(Some(what)) = answer else {
+            self.conclude(message, &answer.map(drop), request_id.as_ref());
+            return None;
+        };
+        let wish = Wish { what, message, request_id };
+        if self.hub().is_alone() && wish.waits_for_a_room_only() {
+            // At once: a server's own log has nobody wait.
+            let done = self.fulfil(wish, &mut |_, _| Poll::<Infallible>::Pending).now_or_never();
+            let Ok(()) = done.expect("there is nothing to wait for");
+            return None;
         }
-        self.conclude(message, &answer.map(drop), request_id.as_ref());
-        None
+        Some(Box::new(wish))
     }
 
     /// Does what the client asks for, or says what of it may have to be waited for.

@@ -15,13 +15,15 @@ impl Room {
     /// [`Denied`], if a rule of the room stands against it. [`Command::Leave`] is never denied.
     pub fn decide(&self, command: Command, now: SystemTime) -> Result<Vec<Change>, Denied> {
         match command {
-            Command::Join { banned: true, .. } => Err(Denied::Banned),
+            Command::Join { banned: true, .. } | Command::Rename { banned: true, .. } => {
+                Err(Denied::Banned)
+            }
             Command::Join { entrant, proof, returning, .. } => {
                 self.decide_join(entrant, proof, returning, now)
             }
             Command::Leave { client_id, reason } => Ok(self.decide_leave(client_id, reason)),
-            Command::Rename { client_id, identity, vouched, granted, banned } => {
-                self.decide_rename(client_id, identity, vouched, granted, banned)
+            Command::Rename { client_id, identity, vouched, granted, .. } => {
+                self.decide_rename(client_id, identity, vouched, granted)
             }
             Command::Create { settings } => self.decide_create(settings),
             Command::Update { by, update, settled_at, banned } => {
@@ -150,14 +152,10 @@ impl Room {
         identity: Identity,
         vouched: Option<Arc<Vouched>>,
         granted: Role,
-        banned: bool,
     ) -> Result<Vec<Change>, Denied> {
         let waiter = self.waiter(id);
         let member = self.member(id).or_else(|| waiter.map(|waiter| &waiter.member));
         let member = member.ok_or(Denied::NotAMember)?;
-        if banned {
-            return Err(Denied::Banned);
-        }
         let previous = member.identity.user_id.clone();
         let standing = Standing { granted, ..member.standing };
         let renamed = Member { identity, vouched, standing, ..Member::clone(member) };

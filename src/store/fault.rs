@@ -42,6 +42,16 @@ pub enum StartError {
         /// What it said.
         why: String,
     },
+    /// It is there, and lets this one in, but does not do all that a server needs of it.
+    #[error(
+        "--redis-url {url}: {error}; see that it answers, and that its user may do what docs/security.md lists"
+    )]
+    Unable {
+        /// The setting.
+        url: RedisUrl,
+        /// What became of it.
+        error: StoreError,
+    },
     /// It lacks what the log needs.
     #[error("--redis-url {url}: it is Redis {version}; use Redis 7 or newer, or Valkey")]
     TooOld {

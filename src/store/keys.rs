@@ -61,6 +61,11 @@ impl Keys {
         format!("{{{}}}:reap:{of}", self.prefix)
     }
 
+    /// What is remembered for a time.
+    pub(super) fn remembered(&self, name: &str) -> String {
+        format!("{{{}}}:remembered:{name}", self.prefix)
+    }
+
     /// A server's inbox, a stream, and the number of the last letter of each who writes there, a hash. Inboxes are spread
     /// over a Redis Cluster.
     pub(super) fn inbox(&self, of: Incarnation) -> [String; 2] {

@@ -41,12 +41,9 @@ impl Store {
             epoch: AtomicU64::new(0),
             log_events: flags.redis_log_events,
         }));
-        let unreachable = |fault: StoreError| StartError::Unreachable {
-            url: url.clone(),
-            why: fault.to_string(),
-        };
+        let unable = |error| StartError::Unable { url: url.clone(), error };
         let prefix = || flags.redis_prefix.clone();
-        match store.look().await.map_err(unreachable)? {
+        match store.look().await.map_err(unable)? {
             Kept::Ours => Ok(store),
             Kept::OtherFormat(found) => {
                 Err(StartError::OtherFormat { prefix: prefix(), found, known: FORMAT })

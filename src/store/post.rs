@@ -32,6 +32,7 @@ pub struct Post {
     from: Incarnation,
     queues: Mutex<Queues>,
     woken: Notify,
+    emptied: Notify,
     lost: watch::Sender<Lost>,
 }
 
@@ -80,6 +81,7 @@ impl Post {
             from,
             queues: Mutex::default(),
             woken: Notify::new(),
+            emptied: Notify::new(),
             lost: watch::Sender::default(),
         }
     }
@@ -95,9 +97,25 @@ impl Post {
         Ok(())
     }
 
+    /// How many letters were taken.
+    pub fn taken(&self) -> u64 {
+        self.queues.lock().last_number
+    }
+
     /// What was lost so far, and will be.
     pub fn lost(&self) -> watch::Receiver<Lost> {
         self.lost.subscribe()
+    }
+
+    /// Waits until nothing waits to be written.
+    pub async fn written(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.queues.lock().letters == 0 {
+                return;
+            }
+            emptied.await;
+        }
     }
 
     /// Writes what was and will be taken, for as long as it is polled. To be called once.
@@ -145,7 +163,11 @@ impl Post {
     }
 
     fn front(&self, to: Incarnation) -> Option<Vec<Numbered>> {
-        self.queues.lock().front(to)
+        let mut queues = self.queues.lock();
+        if queues.letters == 0 {
+            self.emptied.notify_waiters();
+        }
+        queues.front(to)
     }
 
     fn give_up(&self, to: Incarnation, count: impl FnOnce(&mut Lost) -> &mut u64) {

@@ -65,6 +65,15 @@ impl Store {
         self.0.link.ask(names, &command).await
     }
 
+    /// How many rooms there are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn room_count(&self) -> Result<usize, StoreError> {
+        let names = &self.0.keys.names;
+        self.0.link.ask(names, redis::cmd("ZCARD").arg(names)).await
+    }
+
     /// The names of the rooms where a server seats somebody, in no order.
     ///
     /// # Errors

@@ -5,16 +5,20 @@ use std::collections::BTreeSet;
 use serde_json::json;
 use signalpost::admin::pb::{
     Ban, BroadcastRequest, CreateBanRequest, CreateRoomRequest, DeleteBanRequest,
-    DeleteRoomRequest, DisconnectClientRequest, GetBanRequest, GetClientRequest, ListBansRequest,
-    ListClientsRequest, ListRoomsRequest, RemoveClientRequest, Room, UpdateRoomRequest,
+    DeleteRoomRequest, DisconnectClientRequest, GetBanRequest, GetClientRequest,
+    GetServerInfoRequest, ListBansRequest, ListClientsRequest, ListNodesRequest, ListRoomsRequest,
+    RemoveClientRequest, Room, UpdateRoomRequest,
     ban::Subject,
     broadcast_request::{Body, Rooms, Target},
+    disconnect_client_request::BanOptions,
 };
 use tonic::Code;
+use tonic_types::StatusExt;
 
 use crate::{
     fleet::{Fleet, ids},
     redis::Kind,
+    support::Client,
 };
 
 on_both_kinds![
@@ -22,6 +26,10 @@ on_both_kinds![
     a_room_is_made_changed_and_deleted_at_any_node,
     a_call_with_the_same_request_id_acts_once_in_the_fleet,
     clients_are_found_and_ended_wherever_they_are,
+    clients_are_listed_by_every_node_page_by_page,
+    a_client_is_disconnected_and_banned_by_another_node,
+    the_nodes_are_listed_with_what_each_has,
+    nodes_that_do_not_answer_are_named,
     a_broadcast_reaches_whom_it_is_for_on_every_node,
     bans_stand_on_every_node_and_end_at_any,
 ];
@@ -168,6 +176,127 @@ async fn clients_are_found_and_ended_wherever_they_are(kind: Kind) {
         let gone = fleet.admin(node).await.get_client(get).await.unwrap_err();
         assert_eq!(gone.code(), Code::NotFound);
     }
+}
+
+async fn clients_are_listed_by_every_node_page_by_page(kind: Kind) {
+    const CLIENTS: usize = 40;
+    let fleet = Fleet::start(kind).await;
+    let mut clients = Vec::new();
+    for node in 0..3 {
+        clients.extend(fleet.clients(node, CLIENTS / 3 + usize::from(node == 0)).await);
+    }
+    for (nth, client) in clients.iter_mut().enumerate() {
+        client.ask(json!({"type": "register", "userId": format!("user {}", nth % 4)})).await;
+    }
+    let all: BTreeSet<_> = clients.iter().map(|client| client.id.clone()).collect();
+    for (filter, expected) in [("", CLIENTS), (r#"user_id = "user 1""#, CLIENTS / 4)] {
+        for first in 0..3 {
+            let (mut listed, mut page_token, mut pages) = (Vec::new(), String::new(), 0);
+            loop {
+                let filter = filter.to_owned();
+                let request = ListClientsRequest { page_size: 7, page_token, filter };
+                let mut admin = fleet.admin((first + pages) % 3).await;
+                let page = admin.list_clients(request).await.unwrap().into_inner();
+                assert_eq!(page.unanswered_nodes, [""; 0]);
+                assert!(page.clients.len() <= 7);
+                listed.extend(page.clients.into_iter().map(|client| client.client_id));
+                pages += 1;
+                page_token = page.next_page_token;
+                if page_token.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!((listed.len(), pages), (expected, expected.div_ceil(7)));
+            assert!(listed.is_sorted() && listed.iter().all(|id| all.contains(id)));
+        }
+    }
+}
+
+async fn a_client_is_disconnected_and_banned_by_another_node(kind: Kind) {
+    let fleet = Fleet::start(kind).await;
+    let mut eve = fleet.client(0).await;
+    let disconnect = |user_id, room_only| DisconnectClientRequest {
+        client_id: eve.id.clone(),
+        ban: Some(BanOptions { user_id, address: !user_id, room_only, ttl: None }),
+        ..Default::default()
+    };
+    let orders = [disconnect(true, false), disconnect(false, true)];
+    for (order, message) in orders
+        .into_iter()
+        .zip(["the client has not registered a userId", "the client does not sit in that room"])
+    {
+        let refused = fleet.admin(1).await.disconnect_client(order).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message()), (Code::FailedPrecondition, message));
+    }
+    eve.ask(json!({"type": "register", "userId": "eve"})).await;
+    eve.join("r").await;
+    let order = DisconnectClientRequest {
+        client_id: eve.id.clone(),
+        ban: Some(BanOptions { user_id: true, ..Default::default() }),
+        request_id: "once".into(),
+        ..Default::default()
+    };
+    let ended = fleet.admin(1).await.disconnect_client(order.clone()).await.unwrap().into_inner();
+    let [ban] = &ended.bans[..] else { panic!("{ended:?}") };
+    assert_eq!(ban.subject, Some(Subject::UserId("eve".into())));
+    assert_eq!(eve.hear_of("removed").await["code"], "banned");
+    assert_eq!(fleet.try_room(1, "r").await.unwrap_err().code(), Code::NotFound);
+    let again = fleet.admin(2).await.disconnect_client(order).await.unwrap().into_inner();
+    assert_eq!(again, ended);
+    let mut again = fleet.client(2).await;
+    let register = json!({"type": "register", "userId": "eve"});
+    assert_eq!(again.ask(register).await["code"], "banned");
+}
+
+async fn the_nodes_are_listed_with_what_each_has(kind: Kind) {
+    let fleet = Fleet::start(kind).await;
+    let _members = [fleet.member(0, "r").await, fleet.member(0, "s").await];
+    let (_member, _idle) = (fleet.member(1, "r").await, fleet.client(1).await);
+    let mut lists = Vec::new();
+    for node in 0..3 {
+        let mut admin = fleet.admin(node).await;
+        let listed = admin.list_nodes(ListNodesRequest {}).await.unwrap().into_inner().nodes;
+        let info = admin.get_server_info(GetServerInfoRequest {}).await.unwrap().into_inner();
+        let own = listed.iter().find(|listed| listed.name == info.node).unwrap();
+        let (clients, members) = [(2, 2), (2, 1), (0, 0)][node];
+        let counts = own.counts.unwrap();
+        assert_eq!((counts.clients, counts.members), (clients, members), "node {node}");
+        let own = info.counts.unwrap();
+        assert_eq!((own.clients, own.members), (clients, members), "node {node}");
+        let all = info.fleet.unwrap();
+        assert_eq!((all.nodes, all.clients, all.rooms, all.members), (3, 4, 2, 3));
+        assert_eq!(all.unanswered_nodes, [""; 0]);
+        lists.push(listed);
+    }
+    assert_eq!(lists[0].len(), 3);
+    assert!(lists[0].is_sorted_by(|one, next| one.name < next.name));
+    for node in &lists[0] {
+        assert!(node.live && node.start_time.is_some() && !node.host.is_empty());
+        assert_eq!(node.version, env!("CARGO_PKG_VERSION"));
+    }
+    assert!(lists.iter().all(|listed| listed == &lists[0]));
+}
+
+async fn nodes_that_do_not_answer_are_named(kind: Kind) {
+    let fleet = Fleet::start(kind).await;
+    let (here, away) = (fleet.client(0).await, fleet.client(2).await);
+    let mut silent = fleet.admin(2).await;
+    let silent = silent.get_server_info(GetServerInfoRequest {}).await.unwrap().into_inner().node;
+    let mut admin = fleet.admin(0).await;
+    fleet.nodes[2].pause();
+    let listed = admin.list_clients(ListClientsRequest::default()).await.unwrap().into_inner();
+    let ids: Vec<_> = listed.clients.iter().map(|client| &client.client_id).collect();
+    assert_eq!((ids, listed.unanswered_nodes), (vec![&here.id], vec![silent.clone()]));
+    let get = |client: &Client| GetClientRequest { client_id: client.id.clone() };
+    assert_eq!(admin.get_client(get(&here)).await.unwrap().into_inner().client_id, here.id);
+    let unknown = admin.get_client(get(&away)).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::Unavailable);
+    let details = unknown.get_error_details();
+    assert_eq!(details.error_info().unwrap().metadata["unanswered_nodes"], silent);
+    let info = admin.get_server_info(GetServerInfoRequest {}).await.unwrap().into_inner();
+    assert_eq!(info.fleet.unwrap().unanswered_nodes, [silent]);
+    fleet.nodes[2].go_on();
+    assert_eq!(admin.get_client(get(&away)).await.unwrap().into_inner().client_id, away.id);
 }
 
 async fn a_broadcast_reaches_whom_it_is_for_on_every_node(kind: Kind) {

@@ -55,8 +55,10 @@ async fn ten_seats_are_never_eleven(kind: Kind) {
         clients = within(asking.join_all()).await;
         for nth in 0..ROOMS {
             let seen = fleet.room(round % 3, &room(nth)).await;
-            // Fifty ask for each of them: it is full.
-            assert_eq!(ids(&seen).len(), CAPACITY, "round {round}");
+            let seated = ids(&seen).len();
+            // Fifty ask for each of them: it is full, unless one of them moved on when all others had been refused.
+            let is_right = if round % 3 == 0 { seated == CAPACITY } else { seated <= CAPACITY };
+            assert!(is_right, "round {round}: {seated}");
             let elsewhere = fleet.room((round + 1) % 3, &room(nth)).await;
             assert_eq!(ids(&seen), ids(&elsewhere), "round {round}");
         }

@@ -6,9 +6,13 @@
     reason = "a test panics where it fails"
 )]
 
+mod document;
+mod fleet;
 #[path = "../support/issuer.rs"]
 mod issuer;
 mod passwords;
+#[path = "../support/redis.rs"]
+mod redis_server;
 mod scrape;
 #[path = "../support/mod.rs"]
 mod support;
@@ -43,47 +47,6 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message},
 };
 use tonic::transport::Endpoint;
-
-const DOCUMENT: &str = include_str!("../../docs/metrics.md");
-
-#[tokio::test]
-async fn every_metric_is_documented_as_it_is() {
-    let server = TestServer::start();
-    let families = scrape(&server).await;
-    let rows = DOCUMENT
-        .lines()
-        .filter(|line| line.starts_with("| `signalpost_") || line.starts_with("| `process_"));
-    let mut documented = BTreeSet::new();
-    for row in rows {
-        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
-        let [name, kind, labels, unit, meaning] = cells[..] else { panic!("{row}") };
-        let name = name.trim_matches('`');
-        assert!(documented.insert(name), "{name} is there twice");
-        let family = families.get(name).unwrap_or_else(|| panic!("{name} is not exposed"));
-        assert_eq!(family.kind, kind, "{name}");
-        let named: BTreeMap<_, BTreeSet<_>> = labels
-            .split(';')
-            .filter(|label| !label.is_empty())
-            .map(|label| {
-                let mut words = label.split('`').skip(1).step_by(2).map(str::to_owned);
-                (words.next().unwrap(), words.collect())
-            })
-            .collect();
-        if name == "signalpost_build_info" {
-            assert!(family.labels.keys().eq(named.keys()), "{name}");
-        } else {
-            assert_eq!(family.labels, named, "{name}");
-        }
-        for (suffix, stated) in [("_bytes", "bytes"), ("_seconds", "seconds")] {
-            let has_unit = name.trim_end_matches("_total").ends_with(suffix);
-            assert_eq!(has_unit, unit == stated, "{name}: {unit}");
-        }
-        assert_eq!(name.ends_with("_total"), kind == "counter", "{name}");
-        assert!(!meaning.is_empty(), "{name}");
-    }
-    let exposed: BTreeSet<_> = families.keys().map(String::as_str).collect();
-    assert_eq!(exposed, documented);
-}
 
 #[tokio::test]
 async fn every_metric_moves() {
@@ -230,8 +193,9 @@ async fn moved_by_tokens() -> BTreeSet<String> {
     moved(&families)
 }
 
-fn tell(hub: &Hub, audience: &Audience, content: &RawValue) {
-    assert_eq!(hub.broadcast(audience, &BTreeSet::new(), content).unwrap().clients, 1);
+async fn tell(hub: &Hub, audience: &Audience, content: &RawValue) {
+    let reached = hub.broadcast(audience, &BTreeSet::new(), content).await.unwrap();
+    assert_eq!(reached.clients, 1);
 }
 
 /// What comes of an administrator's bans, and of a ping's answer.
@@ -297,7 +261,9 @@ async fn moved_in_a_hub() -> BTreeSet<String> {
     assert_eq!(value(&families, "signalpost_outbox_pressed", &[]), 0.0);
     let content = serde_json::value::to_raw_value(&"x".repeat(1000)).unwrap();
     let (told, audience) = (800, Audience::Client(session.client().id));
-    (0..told).for_each(|_| tell(&hub, &audience, &content));
+    for _ in 0..told {
+        tell(&hub, &audience, &content).await;
+    }
     let watcher = hub.metrics.watcher(Position(0));
     let wish = session.receive(r#"{"type":"join","roomId":"r"}"#).unwrap();
     session.carry_out(wish).await;
@@ -366,7 +332,9 @@ async fn a_slow_consumer_is_counted() {
     let audience = Audience::Client(deaf.client().id);
     tokio::spawn(ws::run(served, Vec::new(), deaf));
     let content = serde_json::value::to_raw_value(&"x".repeat(200_000)).unwrap();
-    (0..4).for_each(|_| tell(&hub, &audience, &content));
+    for _ in 0..4 {
+        tell(&hub, &audience, &content).await;
+    }
     sleep(Duration::from_secs(15)).await;
     let families = shown(&hub);
     assert_eq!(value(&families, "signalpost_closings_total", &["slow-consumer"]), 1.0);

@@ -210,12 +210,12 @@ impl Model {
         passport: Passport,
         banned: bool,
     ) -> Result<Vec<(u8, WaitingEnd)>, Denied> {
+        if banned {
+            return Err(Denied::Banned);
+        }
         let waiting = self.waiting.iter().position(|waiting| waiting.who == who);
         if self.seat(who).is_none() && waiting.is_none() {
             return Err(Denied::NotAMember);
-        }
-        if banned {
-            return Err(Denied::Banned);
         }
         if let Some(waiting) = waiting {
             self.waiting[waiting].passport = passport;

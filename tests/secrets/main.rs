@@ -16,6 +16,8 @@ mod issuer;
 mod keys;
 mod planted;
 mod printed;
+#[path = "../support/redis.rs"]
+mod redis_server;
 #[path = "../support/running.rs"]
 mod running;
 mod scene;
@@ -26,7 +28,7 @@ use std::fs;
 
 use authority::{Authority, Secure};
 use issuer::Issuer;
-use scene::Scene;
+use scene::{Scene, Shares};
 use serde_json::{Value, json};
 use signalpost::admin::pb::{
     CreateRoomRequest, GetRoomRequest, ListClientsRequest, ListRoomsRequest, ListWaitingRequest,
@@ -41,27 +43,35 @@ use tonic::transport::Endpoint;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn none_is_in_the_log_for_eyes_or_anywhere_else() {
-    plays("human", None).await;
+    plays("human", None, Shares::Nothing).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn none_is_in_the_log_for_programs() {
-    plays("json", None).await;
+    plays("json", None, Shares::Nothing).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn none_is_in_the_log_where_there_is_tls() {
-    plays("human", Some(Authority::new())).await;
+    plays("human", Some(Authority::new()), Shares::Nothing).await;
 }
 
-async fn plays(format: &str, authority: Option<Authority>) {
-    let scene = Scene::new(format, authority);
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn none_is_in_the_log_where_rooms_are_shared() {
+    for shares in [Shares::ByFile, Shares::ByVariable] {
+        plays("human", None, shares).await;
+    }
+}
+
+async fn plays(format: &str, authority: Option<Authority>, shares: Shares) {
+    let mut scene = Scene::new(format, authority, shares);
     browsers(&scene).await;
     if scene.authority.is_some() {
         administrators_by_tls(&scene).await;
     } else {
         administrators(&scene).await;
     }
+    scene.break_redis();
     scene.planted.absent_from("the list of processes", &scene.arguments());
     let weak = scene.planted.plant("weak secret", "weak-but-pl4nted");
     for name in ["jwt", "turn", "ice", "admins"] {

@@ -36,6 +36,7 @@ use crate::{
     issuer::SECRET,
     keys::Known,
     planted::Planted,
+    redis_server::Redis,
     running::{Running, anywhere},
     support::within,
 };
@@ -49,11 +50,20 @@ pub struct Scene {
     folder: TempDir,
     process: u32,
     log: JoinHandle<String>,
+    redis: Option<Redis>,
+}
+
+/// Whether the server shares its rooms, and how Redis' password comes to it.
+#[derive(Clone, Copy)]
+pub enum Shares {
+    Nothing,
+    ByFile,
+    ByVariable,
 }
 
 impl Scene {
     /// Logs in this format, with TLS or without.
-    pub fn new(format: &str, authority: Option<Authority>) -> Self {
+    pub fn new(format: &str, authority: Option<Authority>, shares: Shares) -> Self {
         let (planted, folder) = (Planted::default(), tempfile::tempdir().unwrap());
         let file = |name: &str, text: &str| {
             fs::write(folder.path().join(name), text).unwrap();
@@ -81,6 +91,21 @@ impl Scene {
                 command.arg(flag).arg(&both);
             }
         }
+        let password = planted.plant("password for Redis", "pl4nted-for-redis");
+        let redis = match shares {
+            Shares::Nothing => None,
+            Shares::ByFile | Shares::ByVariable => {
+                let redis = Redis::start(&["--requirepass", &password]);
+                command.args(["--redis-url", &format!("redis://127.0.0.1:{}", redis.port)]);
+                command.args(["--node-lease-seconds", "1"]);
+                Some(redis)
+            }
+        };
+        match shares {
+            Shares::Nothing => &mut command,
+            Shares::ByFile => command.arg("--redis-password-file").arg(file("redis", &password)),
+            Shares::ByVariable => command.env("SIGNALPOST_REDIS_PASSWORD", &password),
+        };
         let mut running = Running::start(&mut command);
         let (http, admin, process) = (running.http(), running.admin(), running.child.id());
         planted.absent_from("the greeting", &running.greeting.join("\n"));
@@ -89,7 +114,7 @@ impl Scene {
             let lines: Vec<_> = std::iter::from_fn(|| running.next_log()).collect();
             lines.join("\n")
         });
-        Self { planted, http, admin, ops, authority, folder, process, log }
+        Self { planted, http, admin, ops, authority, folder, process, log, redis }
     }
 
     pub fn file(&self, name: &str) -> PathBuf {
@@ -106,6 +131,14 @@ impl Scene {
         let of = |name: &str| fs::read(Path::new(&format!("/proc/{}/{name}", self.process)));
         let bytes = [of("cmdline").unwrap(), of("comm").unwrap(), of("status").unwrap()].concat();
         String::from_utf8_lossy(&bytes).replace('\0', " ")
+    }
+
+    /// Redis ends if there is one, and is there again: the server logs in anew.
+    pub fn break_redis(&mut self) {
+        if let Some(redis) = &mut self.redis {
+            redis.kill();
+            redis.start_again();
+        }
     }
 
     /// Stops it: all that it logged.

@@ -41,6 +41,7 @@ everywhere! {
     append::a_batch_is_a_chain_and_writes_its_state,
     append::nothing_is_appended_without_a_lease_or_to_another_log,
     read::names_come_in_order_and_by_pages,
+    read::what_is_remembered_is_forgotten_in_time_or_when_told,
     read::the_log_is_read_from_its_end_and_forgets_its_beginning,
     breaks::an_append_that_was_cut_off_is_done_or_not_and_the_log_tells,
     breaks::the_tail_goes_on_after_every_break,

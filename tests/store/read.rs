@@ -1,6 +1,9 @@
 //! Names in order, and the log from its end.
 
+use std::time::Duration;
+
 use signalpost::{event::Position, store::Subject};
+use tokio::time::sleep;
 
 use super::{append, batch, redis_server::Shared, room, server};
 
@@ -21,6 +24,20 @@ pub(super) async fn names_come_in_order_and_by_pages(shared: Shared) {
     assert_eq!(names(Some("bb"), "b", 9).await, ["b\u{10ffff}"]);
     assert!(names(Some("c"), "b", 9).await.is_empty());
     assert!(names(None, "x", 9).await.is_empty());
+    assert_eq!(store.room_count().await.unwrap(), sorted.len());
+}
+
+pub(super) async fn what_is_remembered_is_forgotten_in_time_or_when_told(shared: Shared) {
+    let (store, long) = (shared.store().await, Duration::from_secs(60));
+    let remember = async |value: &[u8], time| store.remember("a", value, time).await.unwrap();
+    assert_eq!(remember(b"first", long).await, None);
+    assert_eq!(remember(b"second", long).await.as_deref(), Some(&b"first"[..]));
+    store.remember_instead("a", b"third", long).await.unwrap();
+    assert_eq!(remember(b"second", long).await.as_deref(), Some(&b"third"[..]));
+    store.forget_remembered("a").await.unwrap();
+    assert_eq!(remember(b"", Duration::from_millis(1)).await, None);
+    sleep(Duration::from_millis(100)).await;
+    assert_eq!(remember(b"fourth", long).await, None);
 }
 
 pub(super) async fn the_log_is_read_from_its_end_and_forgets_its_beginning(shared: Shared) {

@@ -15,6 +15,8 @@ use signalpost::{
     room::{Change, Event, LeaveReason, Room, Rules, Settings, WaitingEnd},
 };
 
+use super::ready;
+
 /// All that the log tells of rooms and bans, up to some entry of it.
 pub(crate) struct Told {
     pub(crate) rooms: BTreeMap<RoomId, Room>,
@@ -104,7 +106,8 @@ impl Told {
         assert!(!self.hostless);
         let most = NonZeroUsize::new(1000).unwrap();
         // A room whose time is over is hidden before the log has its end.
-        let (rooms, _) = hub.rooms(None, most, "", |room| room.expires_at.is_none());
+        let listed = hub.rooms(None, most, "", |room| room.expires_at.is_none());
+        let (rooms, _) = ready(listed).unwrap();
         let told = self.rooms.values().filter_map(Room::summary);
         let told = told.filter(|room| room.expires_at.is_none());
         let shown = |room: &signalpost::room::Summary| format!("{room:?}");
@@ -113,7 +116,7 @@ impl Told {
             told.map(|r| shown(&r)).collect::<Vec<_>>()
         );
         for room in rooms {
-            let (room, told) = (hub.room(&room.id).unwrap(), &self.rooms[&room.id]);
+            let (room, told) = (ready(hub.room(&room.id)).unwrap(), &self.rooms[&room.id]);
             assert!(room.members().eq(told.members()) && room.waiting().eq(told.waiting()));
         }
         let seated: usize = self.rooms.values().map(|room| room.members().len()).sum();

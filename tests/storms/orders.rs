@@ -139,7 +139,7 @@ fn round(seed: u64, clock: &Runtime, endings: &mut BTreeSet<&'static str>) {
 /// Where threads have one core, hardly anybody waits while orders are given.
 fn answer_knocks(hub: &Arc<Hub>, by: &Administrator, seed: u64) {
     for (room, parity) in ROOMS.into_iter().zip(0..) {
-        for waiter in hub.waiting(&room.parse().unwrap()).unwrap_or_default() {
+        for waiter in ready(hub.waiting(&room.parse().unwrap())).unwrap_or_default() {
             let id = waiter.member.client_id;
             match (seed + parity).is_multiple_of(2) {
                 true => drop(ready(hub.deny_client(by, id, None))),
@@ -201,11 +201,11 @@ fn order(hub: &Arc<Hub>, random: &mut Rng, clock: &Runtime) {
     let by = &Administrator::default();
     let room: RoomId = ROOMS[random.usize(0..ROOMS.len())].parse().unwrap();
     let somebody = |random: &mut Rng| -> Option<ClientId> {
-        let room = hub.room(&room).ok()?;
+        let room = ready(hub.room(&room)).ok()?;
         Some(room.members().nth(random.usize(0..3))?.client_id)
     };
     let one_who_waits = |random: &mut Rng| -> Option<ClientId> {
-        Some(random.choice(hub.waiting(&room).ok()?)?.member.client_id)
+        Some(random.choice(ready(hub.waiting(&room)).ok()?)?.member.client_id)
     };
     match random.u8(0..15) {
         0 | 1 => {

@@ -49,7 +49,15 @@ impl TestServer {
     }
 
     pub fn with(flags: &str) -> Self {
-        let server = Server::bind(config(flags)).unwrap();
+        Self::run(Server::bind(config(flags)).unwrap())
+    }
+
+    /// One that shares its rooms, as the flags say.
+    pub async fn of_fleet(flags: &str) -> Self {
+        Self::run(Server::start(config(flags)).await.unwrap())
+    }
+
+    fn run(server: Server) -> Self {
         let (addresses, renewal) = (server.addresses().clone(), server.renewal());
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(async move { drop(stopped.await) }));
@@ -60,6 +68,11 @@ impl TestServer {
     pub async fn stop(mut self) {
         drop(self.stop.take());
         within(self.running).await.unwrap();
+    }
+
+    /// Ends it as a power cut does, as far as others see it.
+    pub fn kill(self) {
+        self.running.abort();
     }
 
     /// Asks it to stop; [`TestServer::stop`] waits.

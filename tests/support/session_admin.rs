@@ -49,8 +49,7 @@ impl Play {
         let reached: Vec<_> = reached.into_iter().filter(there).collect();
         let expected = is_there.then_some(reached.len());
         assert_eq!(
-            self.hub
-                .broadcast(&audience, &BTreeSet::new(), &content)
+            ready(self.hub.broadcast(&audience, &BTreeSet::new(), &content))
                 .ok()
                 .map(|reached| reached.clients),
             expected
@@ -67,7 +66,7 @@ impl Play {
         let content = RawValue::from_string("[2]".to_owned()).unwrap();
         let audience = Audience::Rooms(names.map(|name| name.parse().unwrap()).into());
         let excluded = BTreeSet::from([self.id(but).parse().unwrap()]);
-        let said = self.hub.broadcast(&audience, &excluded, &content);
+        let said = ready(self.hub.broadcast(&audience, &excluded, &content));
         let (there, missing): (Vec<_>, Vec<_>) =
             names.into_iter().partition(|name| self.rooms.contains_key(name));
         let Ok(reached) = said else { return assert!(there.is_empty()) };

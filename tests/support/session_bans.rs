@@ -99,14 +99,14 @@ impl Play {
         let Some(last) = self.bans.len().checked_sub(1) else {
             return assert_eq!(
                 ready(self.hub.lift_ban(&Administrator::default(), BanId::random())),
-                Err(Denied::NoSuchBan)
+                Err(Denied::NoSuchBan.into())
             );
         };
         let ban = self.bans.remove(usize::from(which).min(last));
         assert_eq!(ready(self.hub.lift_ban(&Administrator::default(), ban.id)), Ok(()));
         assert_eq!(
             ready(self.hub.lift_ban(&Administrator::default(), ban.id)),
-            Err(Denied::NoSuchBan)
+            Err(Denied::NoSuchBan.into())
         );
     }
 

@@ -10,7 +10,7 @@ use signalpost::{
     room::{Member, Role, Room, Rules, Settings, Standing},
 };
 
-use super::{MAX_MEMBERS, Play};
+use super::{MAX_MEMBERS, Play, ready};
 
 impl Play {
     /// Everything that can be seen is as the model has it.
@@ -21,7 +21,8 @@ impl Play {
             assert_eq!(heard, due);
             client.token = token.unwrap_or_else(|| client.token.take());
         }
-        let (rooms, more) = self.hub.rooms(None, NonZeroUsize::new(10).unwrap(), "", |_| true);
+        let most = NonZeroUsize::new(10).unwrap();
+        let (rooms, more) = ready(self.hub.rooms(None, most, "", |_| true)).unwrap();
         let shown = |settings: &Settings| {
             let Settings { locked, max_members, password, lobby, .. } = settings;
             (*locked, *max_members, password.is_some(), *lobby)
@@ -45,7 +46,7 @@ impl Play {
         self.replay();
         for (name, modelled) in &self.rooms {
             let id = name.parse().unwrap();
-            let room = self.hub.room(&id).unwrap();
+            let room = ready(self.hub.room(&id)).unwrap();
             let sits = |member: &Arc<Member>| {
                 let Standing { role, acting, .. } = member.standing;
                 (member.client_id.to_string(), role == Role::Host, acting)

@@ -15,7 +15,7 @@ use Access::{For, Open};
 use Role::{Admin, Viewer};
 
 /// Whoever may only view changes nothing: what needs [`Role::Admin`] is what is audited.
-const CALLS: [(&str, Access); 27] = [
+const CALLS: [(&str, Access); 28] = [
     ("/signalpost.admin.v1.AdminService/ListRooms", For(Viewer)),
     ("/signalpost.admin.v1.AdminService/GetRoom", For(Viewer)),
     ("/signalpost.admin.v1.AdminService/CreateRoom", For(Admin)),
@@ -37,6 +37,7 @@ const CALLS: [(&str, Access); 27] = [
     ("/signalpost.admin.v1.AdminService/Broadcast", For(Admin)),
     ("/signalpost.admin.v1.AdminService/WatchEvents", For(Viewer)),
     ("/signalpost.admin.v1.AdminService/GetServerInfo", For(Viewer)),
+    ("/signalpost.admin.v1.AdminService/ListNodes", For(Viewer)),
     ("/signalpost.admin.v1.AdminService/Drain", For(Admin)),
     ("/signalpost.admin.v1.AdminService/CancelDrain", For(Admin)),
     ("/grpc.health.v1.Health/Check", Open),

@@ -41,14 +41,19 @@ impl Cursors {
 
     /// The place of a cursor, which is no later than `head`.
     pub(super) fn read(self, cursor: &str, head: Position) -> Result<Position, Astray> {
+        let position = self.place(cursor)?;
+        Some(position).filter(|position| *position <= head).ok_or(Astray::NotGivenOut)
+    }
+
+    /// The place of a cursor, be anything known that far or not.
+    pub(super) fn place(self, cursor: &str) -> Result<Position, Astray> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Astray::NotGivenOut)?;
         let numbers = bytes.strip_prefix(&PREFIX).map(<[u8]>::as_chunks::<8>);
         let Some((&[epoch, position], [])) = numbers else { return Err(Astray::NotGivenOut) };
         if u64::from_be_bytes(epoch) != self.epoch {
             return Err(Astray::OtherLife);
         }
-        let position = Position(u64::from_be_bytes(position));
-        Some(position).filter(|position| *position <= head).ok_or(Astray::NotGivenOut)
+        Ok(Position(u64::from_be_bytes(position)))
     }
 }
 

@@ -79,7 +79,7 @@ impl Snapshot {
         if self.watching.closing.is_cancelled() {
             return Err(going_away());
         }
-        let etags = self.watching.etags;
+        let etags = self.watching.etags();
         let page =
             whole.rooms.with(|rooms| rooms.take_page(etags, |member| filter.shows(member)))?;
         let Some(page) = page else {
@@ -115,12 +115,14 @@ impl Snapshot {
         &self,
         filter: &Filter,
         rooms: &Place<Rooms>,
-    ) -> Result<Option<Follower>, TakenAway> {
-        let journal = self.watching.hub.journal();
-        let mut follower = journal.follow(self.named.clone());
+    ) -> Result<Option<Follower>, Status> {
+        let hub = &self.watching.hub;
+        let mut follower = hub.follower(self.named.clone());
         rooms.with(|rooms| *rooms = Rooms::default())?;
         self.copy(filter, rooms).await?;
-        let head = journal.head();
+        // In a fleet a copy may be newer than what the log has here.
+        hub.catch_up().await?;
+        let head = hub.journal().head();
         follower.catch_up();
         while follower.position() < head {
             let Ok(records) = follower.read(BATCH) else { return Ok(None) };
@@ -139,10 +141,10 @@ impl Snapshot {
     }
 
     /// Each room as it is when its turn comes.
-    async fn copy(&self, filter: &Filter, rooms: &Place<Rooms>) -> Result<(), TakenAway> {
+    async fn copy(&self, filter: &Filter, rooms: &Place<Rooms>) -> Result<(), Status> {
         let hub = &self.watching.hub;
         for named in self.named.iter().flatten() {
-            if let Some(room) = hub.snapshot(named) {
+            if let Some(room) = hub.snapshot(named).await? {
                 rooms.with(|rooms| rooms.add(room))?;
             }
             consume_budget().await;
@@ -153,7 +155,7 @@ impl Snapshot {
         let prefix = filter.prefix.as_ref().map_or("", RoomId::as_str);
         let mut after = None;
         loop {
-            let (page, next) = hub.snapshots(after.as_ref(), prefix, ROOMS);
+            let (page, next) = hub.snapshots(after.as_ref(), prefix, ROOMS).await?;
             rooms.with(|rooms| page.into_iter().for_each(|room| rooms.add(room)))?;
             after = next;
             if after.is_none() {

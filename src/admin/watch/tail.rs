@@ -65,7 +65,7 @@ impl Tail {
                 self.stand_at(record.position());
                 if filter.wants(&record) {
                     self.quiet.end();
-                    return Ok(Response::event(self.cursor(), &record, self.watching.etags));
+                    return Ok(Response::event(self.cursor(), &record, self.watching.etags()));
                 }
             }
             // Asked before the log is read, so that what was last to happen is still shown.
@@ -108,7 +108,7 @@ impl Tail {
     }
 
     fn cursor(&self) -> String {
-        self.watching.cursors.of(self.cursor)
+        self.watching.cursors().of(self.cursor)
     }
 }
 

@@ -31,8 +31,8 @@ impl Server {
         let flags = format!("signalpost --rate-limit 0 {flags}");
         let config = Config::try_parse_from(flags.split_whitespace()).unwrap();
         let hub = Arc::new(Hub::new(Arc::new(config)));
-        let (etags, answers) = (Etags::new(hub.journal().epoch()), Quota::new(64 << 20));
-        let watching = Watching::new(Arc::clone(&hub), etags, answers, CancellationToken::new());
+        let answers = Quota::new(64 << 20);
+        let watching = Watching::new(Arc::clone(&hub), answers, CancellationToken::new());
         Self { hub, watching, places: Quota::new(100) }
     }
 
@@ -150,7 +150,7 @@ async fn a_quiet_stream_says_where_it_stands() {
             let cursor = bookmark(next(&mut stream).await);
             assert_eq!(begun.elapsed(), limits::WATCHED_QUIET);
             assert_ne!(cursor, last);
-            assert_eq!(server.watching.cursors.read(&cursor, head), Ok(head));
+            assert_eq!(server.watching.cursors().read(&cursor, head), Ok(head));
             last = cursor;
         }
     }
@@ -203,7 +203,7 @@ async fn a_stream_goes_on_where_its_cursor_stands() {
 
     let head = server.hub.journal().head();
     let other = Server::with("");
-    let beyond = server.watching.cursors.of(crate::event::Position(head.0 + 1));
+    let beyond = server.watching.cursors().of(crate::event::Position(head.0 + 1));
     for junk in ["", "x", &beyond, &format!("{begin}=")] {
         let status = server.watch(&after(junk)).err().unwrap();
         assert_eq!(reason(&status), (Code::InvalidArgument, "BAD_REQUEST".into()), "{junk}");

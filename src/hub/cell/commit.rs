@@ -4,9 +4,10 @@ use std::{mem, sync::Arc, time::SystemTime};
 
 use super::{
     Arrival, Inner, RoomCell,
-    motion::{Done, Motion, Refused, Word},
+    motion::{Done, Motion, Refused, Word, publish_names},
 };
 use crate::{
+    event::Cause,
     hub::{Client, Ending, Hub, outbox::Entry, removal::removed},
     id::ClientId,
     journal::Decision,
@@ -57,31 +58,39 @@ impl Inner {
     }
 
     fn commit(&mut self, hub: &Hub, motion: Motion, now: SystemTime) -> Result<Done, Denied> {
-        let is_of_names = matches!(motion.command, Command::Rename { .. });
-        let changes = match self.room.decide(motion.command.clone(), now) {
+        let is_shown = motion.is_shown();
+        let Motion { command, cause, arrival, client, word, names } = motion;
+        let is_of_names = matches!(command, Command::Rename { .. });
+        let changes = match self.room.decide(command, now) {
             // Whoever lost its seat a moment ago has nobody to tell.
             Err(Denied::NotAMember) if is_of_names => Vec::new(),
             decided => decided?,
         };
         let changed = !changes.is_empty();
-        self.append(hub, changes, &motion, now);
+        let occasion =
+            Occasion { arrival: arrival.as_ref(), client: client.as_ref(), word: word.as_ref() };
+        self.append(hub, changes, cause, occasion, now);
         // Not before the log has them: whom a ban of the old ones does not meet any more sits under the new ones.
-        motion.publish_names();
-        let room = motion.is_shown().then(|| self.room.summary()).flatten().map(Box::new);
+        publish_names(client.as_ref(), names);
+        let room = is_shown.then(|| self.room.summary()).flatten().map(Box::new);
         Ok(Done { changed, room })
     }
 
-    fn append(&mut self, hub: &Hub, changes: Vec<Change>, motion: &Motion, now: SystemTime) {
+    fn append(
+        &mut self,
+        hub: &Hub,
+        changes: Vec<Change>,
+        cause: Cause,
+        occasion: Occasion<'_>,
+        now: SystemTime,
+    ) {
         let id = self.room.id().clone();
         let ends = changes.iter().any(|change| matches!(change, Change::Closed));
-        let Motion { cause, arrival, client, word, .. } = motion;
-        let occasion =
-            Occasion { arrival: arrival.as_ref(), client: client.as_ref(), word: word.as_ref() };
-        let cause = cause.clone();
+        let cause_of_end = ends.then(|| cause.clone());
         let decision = Decision { decided_on: self.room.version(), changes, cause, now };
         hub.journal.append_of_room(&id, decision, |event| self.happened(hub, event, occasion));
-        if ends {
-            hub.bans.end_of_room(hub, &id, motion.cause.clone(), now);
+        if let Some(cause) = cause_of_end {
+            hub.bans.end_of_room(hub, &id, cause, now);
         }
         let timer = self.room.due_at();
         hub.timers.move_to(&id, mem::replace(&mut self.timer, timer), timer);
@@ -110,7 +119,8 @@ impl Inner {
     /// Whoever lost its seat by the will of others hears so, and whose seat goes to another connection is gone.
     fn part(&self, former: &Arc<Client>, reason: LeaveReason, occasion: Occasion<'_>) {
         let Occasion { arrival, word, .. } = occasion;
-        if arrival.is_some_and(|arrival| arrival.client.id != former.id) {
+        let by_itself = arrival.is_some_and(|arrival| arrival.client.id == former.id);
+        if reason == LeaveReason::Rejoined && !by_itself {
             return former.outbox.end(Ending::TakenOver);
         }
         let lost = (reason == LeaveReason::NodeLost).then(Word::node_lost);

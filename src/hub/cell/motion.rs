@@ -9,7 +9,9 @@ use crate::{
     hub::{Client, Ending, Hub, client::Names},
     id::ClientId,
     protocol::Code,
-    room::{By, Change, Command, Denied, LeaveReason, Proof, Role, Summary, Vouched, Waiter},
+    room::{
+        By, Change, Command, Denied, Identity, LeaveReason, Proof, Role, Summary, Vouched, Waiter,
+    },
 };
 
 /// See the module.
@@ -24,7 +26,7 @@ pub(in crate::hub) struct Motion {
     /// What those hear who lose their seats by it.
     pub(super) word: Option<Word>,
     /// What the client goes by as soon as the log has it.
-    names: Option<Arc<Names>>,
+    pub(super) names: Option<Arc<Names>>,
 }
 
 /// What somebody hears who loses its seat by the will of others.
@@ -184,11 +186,12 @@ impl Motion {
     pub(super) fn is_shown(&self) -> bool {
         matches!(self.cause, Cause::Administrator(_))
     }
+}
 
-    pub(super) fn publish_names(&self) {
-        if let (Some(client), Some(names)) = (&self.client, &self.names) {
-            client.publish_names(Some(Arc::clone(names)));
-        }
+/// A client goes by these names from now on, where a motion is about such.
+pub(super) fn publish_names(client: Option<&Arc<Client>>, names: Option<Arc<Names>>) {
+    if let (Some(client), Some(names)) = (client, names) {
+        client.publish_names(Some(names));
     }
 }
 
@@ -231,29 +234,34 @@ impl Inner {
             return act(self, motion).map_err(Refused::Denied);
         }
         hub.bans.during(|bans| {
-            let (command, ban) = self.beside_these(bans, &motion, now);
+            let (ban, who_wait) = self.met_by(bans, &motion, now);
+            let command = motion.command.beside_bans(ban.is_some(), who_wait);
             act(self, Motion { command, ..motion }).map_err(|denied| Refused::of(denied, ban))
         })
     }
 
-    /// What a motion commands, with who is banned, and the ban against whom it is about.
-    pub(super) fn beside_these(
+    /// What a motion asks for of bans: the one against whom it is about, or who waits and is banned.
+    pub(super) fn met_by(
         &self,
         bans: &Bans,
         motion: &Motion,
         now: SystemTime,
-    ) -> (Command, Option<Arc<Ban>>) {
-        let command = motion.command.clone();
-        if !command.asks_for_bans() {
-            return (command, None);
+    ) -> (Option<Arc<Ban>>, Vec<ClientId>) {
+        match motion.command.new_names() {
+            Some(names) => (self.ban_against(bans, motion, names, now), Vec::new()),
+            None if motion.command.asks_for_bans() => (None, self.banned_who_wait(bans, now)),
+            None => (None, Vec::new()),
         }
-        let ban = self.ban_against(bans, motion, now);
-        (command.beside_bans(ban.is_some(), self.banned_who_wait(bans, now)), ban)
     }
 
-    fn ban_against(&self, bans: &Bans, motion: &Motion, now: SystemTime) -> Option<Arc<Ban>> {
+    fn ban_against(
+        &self,
+        bans: &Bans,
+        motion: &Motion,
+        (identity, is_vouched): (&Identity, bool),
+        now: SystemTime,
+    ) -> Option<Arc<Ban>> {
         let client = motion.client.as_ref()?;
-        let (identity, is_vouched) = motion.command.new_names()?;
         let who = (identity.user_id.as_ref(), is_vouched);
         let ban = bans.against(Some(self.room.id()), who, client.address, now)?;
         // One of its address is no matter of names: whom it is meant for has gone, or is about to.

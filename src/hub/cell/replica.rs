@@ -1,23 +1,22 @@
 //! A room that other servers of a fleet hold too. What is put before it waits here, is decided in batches, and changes
 //! the room only when the log brings it: to every server in the same order.
 
-use std::{collections::VecDeque, sync::Arc, time::SystemTime};
+use std::{collections::VecDeque, sync::Arc};
 
 use tokio::sync::{Notify, oneshot, watch};
 
 use super::{
     Inner, RoomCell,
     commit::Occasion,
-    motion::{Done, Motion, Refused, Word},
+    motion::{Done, Motion, Refused, Word, publish_names},
     say::Said,
     split::Split,
 };
 use crate::{
     config::limits,
-    event::{self, Cause, Position},
+    event::Position,
     hub::Hub,
-    id::Incarnation,
-    room::{Change, Command, Denied, Event, Room},
+    room::{Change, Event, Room, WaitingEnd},
     store::BatchId,
 };
 
@@ -26,14 +25,14 @@ use crate::{
 pub(super) struct Replica {
     /// Whether the room is as it was at some moment; until then it is not looked at.
     loaded: watch::Sender<bool>,
-    /// How far the log was when it was loaded.
+    /// How far the log was when it was loaded: what happened until then is part of it.
     loaded_at: Position,
     /// What the log told of it before it was loaded.
     early: Vec<Told>,
     pub(super) queue: VecDeque<Pending>,
-    flight: Option<Flight>,
+    pub(super) flight: Option<Flight>,
     /// Whether somebody loads it, and appends what waits.
-    driven: bool,
+    pub(super) driven: bool,
     /// Whoever needs it for a while.
     holds: usize,
     /// Where those here see another room than the log has.
@@ -48,6 +47,8 @@ pub(super) struct Replica {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) motion: Motion,
+    /// How often another server was faster.
+    conflicts: u32,
     /// Whether those here have seen it happen already.
     pub(super) is_shown: bool,
     answer: Option<oneshot::Sender<Result<Done, Refused>>>,
@@ -55,14 +56,14 @@ pub(super) struct Pending {
 
 /// A batch on its way into the log.
 #[derive(Debug)]
-struct Flight {
-    id: BatchId,
+pub(super) struct Flight {
+    pub(super) id: BatchId,
     /// Each with what was decided: whether it changes anything.
-    decided: Vec<(Pending, Result<bool, Refused>)>,
+    pub(super) decided: Vec<(Pending, Result<bool, Refused>)>,
     /// How many of its entries the log has not brought yet.
-    missing: usize,
+    pub(super) missing: usize,
     /// Where its last entry stands, once that is known.
-    ends_at: Option<Position>,
+    pub(super) ends_at: Option<Position>,
 }
 
 /// An entry of the log about a room.
@@ -72,26 +73,6 @@ pub(in crate::hub) struct Told {
     pub(in crate::hub) batch: BatchId,
     /// Which motion of the batch it comes of.
     pub(in crate::hub) order: u32,
-    pub(in crate::hub) word: Option<Word>,
-}
-
-/// A batch that is to be appended.
-#[derive(Debug)]
-pub(in crate::hub) struct Draft {
-    pub(in crate::hub) id: BatchId,
-    pub(in crate::hub) before: Room,
-    /// As it will be, but for the positions.
-    pub(in crate::hub) after: Room,
-    pub(in crate::hub) entries: Vec<Planned>,
-}
-
-/// A change that is to be appended.
-#[derive(Debug)]
-pub(in crate::hub) struct Planned {
-    pub(in crate::hub) order: u32,
-    pub(in crate::hub) at: SystemTime,
-    pub(in crate::hub) cause: Cause,
-    pub(in crate::hub) change: Change,
     pub(in crate::hub) word: Option<Word>,
 }
 
@@ -113,11 +94,6 @@ impl Replica {
 
     pub(super) fn is_loaded(&self) -> bool {
         *self.loaded.borrow()
-    }
-
-    /// Whether the log has lost what was in it, and may not have it again yet.
-    fn is_unsettled(&self) -> bool {
-        self.split.as_ref().is_some_and(|split| split.until.is_some())
     }
 
     pub(super) fn keep(&mut self, said: Said) {
@@ -156,7 +132,12 @@ impl RoomCell {
             return Err(Refused::Unavailable);
         }
         let (answer, answered) = oneshot::channel();
-        replica.queue.push_back(Pending { motion, is_shown: false, answer: Some(answer) });
+        replica.queue.push_back(Pending {
+            motion,
+            conflicts: 0,
+            is_shown: false,
+            answer: Some(answer),
+        });
         Ok((answered, !std::mem::replace(&mut replica.driven, true)))
     }
 
@@ -229,19 +210,6 @@ impl RoomCell {
         self.inner.lock().told(hub, told)
     }
 
-    /// Decides what waits. None: there is nothing, and the room is driven no more.
-    pub(in crate::hub) fn draft(&self, hub: &Hub, node: Incarnation) -> Option<Draft> {
-        let mut inner = self.inner.lock();
-        let replica = inner.replica();
-        if replica.queue.is_empty() {
-            replica.driven = false;
-            return None;
-        }
-        let most = replica.queue.len().min(limits::MOTIONS_AT_ONCE);
-        let waiting: Vec<_> = replica.queue.drain(..most).collect();
-        Some(inner.decide_all(hub, waiting, node))
-    }
-
     /// Whether a batch of this room is on its way into the log.
     pub(in crate::hub) fn is_in_flight(&self) -> bool {
         self.inner.lock().replica().flight.is_some()
@@ -261,7 +229,14 @@ impl RoomCell {
 
     /// The batch is not in the log: it is decided anew.
     pub(in crate::hub) fn fell_through(&self) {
-        self.inner.lock().fall_back();
+        self.inner.lock().fall_back_after(0);
+    }
+
+    /// Another server was faster: it is decided anew, but for what others were faster than for so often.
+    pub(in crate::hub) fn lost_race(&self, most: u32) {
+        let mut inner = self.inner.lock();
+        inner.fall_back_after(1);
+        inner.replica().refuse_if(|pending| pending.conflicts >= most);
     }
 
     /// The log cannot be reached: whoever may be refused need not wait, and those here see who has gone.
@@ -280,9 +255,14 @@ impl Replica {
         !std::mem::replace(&mut self.driven, true)
     }
 
-    fn refuse(&mut self) {
+    pub(super) fn refuse(&mut self) {
+        self.refuse_if(|_| true);
+    }
+
+    /// A departure is never refused.
+    fn refuse_if(&mut self, is_meant: impl Fn(&Pending) -> bool) {
         for pending in std::mem::take(&mut self.queue) {
-            if pending.motion.is_owed() {
+            if pending.motion.is_owed() || !is_meant(&pending) {
                 self.queue.push_back(pending);
             } else {
                 pending.answer(Err(Refused::Unavailable));
@@ -303,7 +283,7 @@ impl Flight {
 impl Pending {
     /// Of nobody who waits for it.
     pub(super) fn owed(motion: Motion) -> Self {
-        Self { motion, is_shown: false, answer: None }
+        Self { motion, conflicts: 0, is_shown: false, answer: None }
     }
 
     fn answer(self, answer: Result<Done, Refused>) {
@@ -315,86 +295,18 @@ impl Pending {
 }
 
 impl Inner {
-    fn fall_back(&mut self) {
+    fn fall_back_after(&mut self, conflicts: u32) {
         let replica = self.replica();
         let Some(Flight { decided, .. }) = replica.flight.take() else { return };
         for (pending, _) in decided.into_iter().rev() {
-            replica.queue.push_front(pending);
+            let conflicts = pending.conflicts + conflicts;
+            replica.queue.push_front(Pending { conflicts, ..pending });
         }
         replica.moved.notify_one();
     }
 
     pub(super) fn replica(&mut self) -> &mut Replica {
         self.replica.as_mut().expect("a fleet's rooms are replicas")
-    }
-
-    fn decide_all(&mut self, hub: &Hub, waiting: Vec<Pending>, node: Incarnation) -> Draft {
-        let id = *uuid::Uuid::new_v4().as_bytes();
-        let before = self.truth().clone();
-        let shown = std::mem::replace(&mut self.room, before.clone());
-        let (mut entries, mut decided) = (Vec::new(), Vec::with_capacity(waiting.len()));
-        let now = hub.now();
-        let (mut waiting, mut ending) = (waiting.into_iter(), Vec::new());
-        for (order, pending) in (0..).zip(&mut waiting) {
-            // Its connection ends as soon as the log has this batch.
-            let ends = pending.motion.arrives().is_some_and(|id| ending.contains(&id));
-            let decided_now = match ends {
-                true => Err(Refused::Ending),
-                false => self.decide(hub, &pending.motion, node, now),
-            };
-            ending.extend(pending.motion.ends());
-            let outcome = decided_now.map(|changes| {
-                let changed = !changes.is_empty();
-                for change in changes {
-                    let Motion { cause, word, .. } = &pending.motion;
-                    // Each next motion sees what those before it lead to; the log gives the positions.
-                    let prev = self.room.version();
-                    let position = Position(prev.0 + 1);
-                    let event =
-                        event::Event { position, prev, at: now, cause: cause.clone(), change };
-                    self.room.apply(&event);
-                    let event::Event { at, cause, change, .. } = event;
-                    entries.push(Planned { order, at, cause, change, word: word.clone() });
-                }
-                changed
-            });
-            decided.push((pending, outcome));
-            // Another room of that name has no version before it, as whoever follows the log expects.
-            if !entries.is_empty() && !self.room.exists() {
-                break;
-            }
-        }
-        for pending in waiting.rev() {
-            self.replica().queue.push_front(pending);
-        }
-        let after = std::mem::replace(&mut self.room, shown);
-        self.replica().flight = Some(Flight { id, decided, missing: entries.len(), ends_at: None });
-        Draft { id, before, after, entries }
-    }
-
-    fn decide(
-        &self,
-        hub: &Hub,
-        motion: &Motion,
-        node: Incarnation,
-        now: SystemTime,
-    ) -> Result<Vec<Change>, Refused> {
-        if motion.arrival.as_ref().is_some_and(|arrival| arrival.client.outbox.is_ending()) {
-            return Err(Refused::Ending);
-        }
-        // The seats of others are about to be put back.
-        let is_unsettled = self.replica.as_ref().is_some_and(|replica| replica.is_unsettled());
-        if motion.arrival.is_some() && is_unsettled {
-            return Err(Refused::Unavailable);
-        }
-        let (command, ban) = hub.bans.during(|bans| self.beside_these(bans, motion, now));
-        let command = command.seated_by(node);
-        let is_of_names = matches!(command, Command::Rename { .. });
-        match self.room.decide(command, now) {
-            // Whoever lost its seat a moment ago has nobody to tell.
-            Err(Denied::NotAMember) if is_of_names => Ok(Vec::new()),
-            decided => decided.map_err(|denied| Refused::of(denied, ban)),
-        }
     }
 
     fn told(&mut self, hub: &Hub, told: Told) -> bool {
@@ -445,7 +357,9 @@ impl Inner {
         if is_whole {
             self.settle(hub);
         }
-        debug_assert!(self.is_in_step(), "clients stand as their members do");
+        // Whoever was admitted still stands among those who wait, until its join follows.
+        let admitted = matches!(event.change, Change::WaitingEnded { reason, .. } if reason == WaitingEnd::Admitted);
+        debug_assert!(admitted || self.is_in_step(), "clients stand as their members do");
         self.replica().moved.notify_one();
     }
 
@@ -469,7 +383,8 @@ impl Inner {
             }
             let answer = outcome.map(|changed| {
                 // Not before the log has them.
-                pending.motion.publish_names();
+                let Motion { client, names, .. } = &pending.motion;
+                publish_names(client.as_ref(), names.clone());
                 let room = pending.motion.is_shown().then(|| self.room.summary());
                 let changed = changed || pending.is_shown;
                 Done { changed, room: room.flatten().map(Box::new) }

@@ -22,6 +22,13 @@ pub(super) struct Split {
     pub(super) until: Option<Instant>,
 }
 
+impl Split {
+    /// Whether other servers may still put into the log what it lost.
+    pub(super) fn waits_for_others(&self) -> bool {
+        self.until.is_some()
+    }
+}
+
 impl RoomCell {
     /// The log has lost what was in it: the room is loaded anew, and those here sit there again. They go on meanwhile, and
     /// hear by `until` who does not. Returns whether the room is to be driven.

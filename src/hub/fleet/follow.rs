@@ -6,8 +6,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Fleet, Job};
 use crate::{
-    event::Cause,
-    event::Event,
+    event::{Cause, Event},
     hub::{
         Ending, Hub,
         cell::{Motion, Told, Word},
@@ -31,6 +30,7 @@ impl Hub {
         loop {
             match tail.next().await {
                 Ok(entries) => {
+                    fleet.figures.log_read();
                     for entry in entries {
                         // Another epoch begins where its log was then.
                         let follows = mem::replace(&mut epoch, fleet.epoch()) == fleet.epoch();

@@ -32,12 +32,32 @@ pub(in crate::hub) enum NotHeld {
 }
 
 impl Hub {
+    /// Whether it shares its rooms with no other server.
+    pub(in crate::hub) fn is_alone(&self) -> bool {
+        self.fleet.is_none()
+    }
+
     /// A room's cell, be it a vacant one.
     pub(in crate::hub) async fn cell(&self, room_id: &RoomId) -> Result<Held<'_>, NotHeld> {
-        let Some(fleet) = &self.fleet else {
-            let cell = self.own_cell(room_id).map_err(|TooManyRooms| NotHeld::TooMany)?;
-            return Ok(Held { cell, hub: None });
-        };
+        match &self.fleet {
+            None => {
+                let cell = self.own_cell(room_id).map_err(|TooManyRooms| NotHeld::TooMany)?;
+                Ok(Held { cell, hub: None })
+            }
+            // In a box: most servers stand alone.
+            Some(fleet) => Box::pin(self.shared_cell(fleet, room_id)).await,
+        }
+    }
+
+    /// A room's cell, if it exists.
+    pub(in crate::hub) async fn find(&self, room_id: &RoomId) -> Result<Option<Held<'_>>, NotHeld> {
+        if self.is_alone() {
+            return Ok(self.find_own(room_id).map(|cell| Held { cell, hub: None }));
+        }
+        Ok(Some(self.cell(room_id).await?).filter(|held| held.exists()))
+    }
+
+    async fn shared_cell(&self, fleet: &Fleet, room_id: &RoomId) -> Result<Held<'_>, NotHeld> {
         let held = self.hold(fleet, room_id)?;
         let mut loading = held.loading();
         let loaded = async { loading.wait_for(|loaded| *loaded).await.is_ok() };
@@ -48,14 +68,6 @@ impl Hub {
             self.expire_held(&held).await;
         }
         Ok(held)
-    }
-
-    /// A room's cell, if it exists.
-    pub(in crate::hub) async fn find(&self, room_id: &RoomId) -> Result<Option<Held<'_>>, NotHeld> {
-        if self.fleet.is_none() {
-            return Ok(self.find_own(room_id).map(|cell| Held { cell, hub: None }));
-        }
-        Ok(Some(self.cell(room_id).await?).filter(|held| held.exists()))
     }
 
     fn hold(&self, fleet: &Fleet, room_id: &RoomId) -> Result<Held<'_>, NotHeld> {

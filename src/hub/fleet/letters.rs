@@ -1,19 +1,16 @@
 //! What servers of a fleet write to each other: signals to clients of the other, and what only the other can do.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message;
-use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
-};
+use tokio::sync::mpsc;
 
-use super::{Fleet, Job, life::Life};
+use super::{Fleet, Job, life::Life, questions::named, report::client_id};
 use crate::{
     event::Position,
     hub::{
-        Hub,
+        Hub, NotFound,
         cell::{Away, Refused, Said},
         outbox::Entry,
     },
@@ -23,18 +20,14 @@ use crate::{
         pb::{self, letter::What, question::What as Asked},
     },
     protocol::Frame,
-    store::{Received, StoreError},
+    store::Received,
 };
-
-/// How long others may take to answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How often it is looked whether those live who have not answered.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// What another server asks.
 pub(in crate::hub) struct Question {
-    id: u64,
-    what: Asked,
+    pub(super) id: u64,
+    pub(super) at: Position,
+    pub(super) what: Asked,
 }
 
 /// Who of those who are meant hears something.
@@ -64,13 +57,12 @@ impl Hub {
         whom: Whom<'_>,
     ) -> Result<(), Refused> {
         let Some(fleet) = &self.fleet else { return Ok(()) };
-        let id = |id: ClientId| u128::from(id).to_be_bytes().to_vec();
         let said = pb::Said {
             room_id: room_id.as_str().to_owned(),
             at: away.at.0,
-            from: whom.from.map(id).unwrap_or_default(),
-            to: whom.to.map(id).unwrap_or_default(),
-            but: whom.but.into_iter().flatten().copied().map(id).collect(),
+            from: whom.from.map(named).unwrap_or_default(),
+            to: whom.to.map(named).unwrap_or_default(),
+            but: whom.but.into_iter().flatten().copied().map(named).collect(),
             text: away.frame.as_str().to_owned(),
         };
         let letter: Bytes = pb::Letter { what: Some(What::Said(said)) }.encode_to_vec().into();
@@ -86,6 +78,7 @@ impl Hub {
         let mut inbox = life.inbox.lock().await;
         while let Ok(letters) = inbox.next().await {
             for letter in letters {
+                fleet.figures.letter_received();
                 if let Err(error) = self.read_letter(fleet, letter) {
                     tracing::error!(%error, "a letter of another server cannot be read");
                 }
@@ -107,9 +100,12 @@ impl Hub {
                     cell.deliver(said);
                 }
             }
-            What::Question(pb::Question { id, what }) => {
+            What::Question(pb::Question { id, at, what }) => {
                 let what = what.ok_or(StoredError::NewerRelease("a kind of question"))?;
-                fleet.do_soon(Job::Answer { to: from, question: Question { id, what } });
+                fleet.do_soon(Job::Answer {
+                    to: from,
+                    question: Question { id, at: Position(at), what },
+                });
             }
             What::Answer(answer) => {
                 let asked = fleet.asked.lock().get(&answer.id).cloned();
@@ -120,17 +116,6 @@ impl Hub {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn answer(&self, fleet: &Fleet, to: Incarnation, question: Question) {
-        let Question { id, what } = question;
-        let clients = match what {
-            Asked::ToEveryone(pb::ToEveryone { text, but }) => {
-                let but: BTreeSet<_> = but.iter().filter_map(|id| client_id(id)).collect();
-                self.say_to_all(&Frame::of_other(text), &but)
-            }
-        };
-        fleet.reply(to, pb::Answer { id, clients: clients as u64 });
     }
 
     /// Says something to every client that is connected here, and counts them.
@@ -146,16 +131,20 @@ impl Hub {
     }
 
     /// Says something to every client of the other servers, and counts those of servers that answer in time.
+    ///
+    /// # Errors
+    /// [`NotFound::Unavailable`], if it is not known which servers there are.
     pub(in crate::hub) async fn say_elsewhere(
         &self,
         frame: &Frame,
         but: &BTreeSet<ClientId>,
-    ) -> usize {
-        let Some(fleet) = &self.fleet else { return 0 };
-        let but = but.iter().map(|id| u128::from(*id).to_be_bytes().to_vec()).collect();
+    ) -> Result<usize, NotFound> {
+        let Some(fleet) = &self.fleet else { return Ok(0) };
+        let but = but.iter().copied().map(named).collect();
         let what = Asked::ToEveryone(pb::ToEveryone { text: frame.as_str().to_owned(), but });
-        let answers = Box::pin(fleet.ask_all(what)).await;
-        answers.into_iter().map(|answer| usize::try_from(answer.clients).unwrap_or(0)).sum()
+        let answers = Box::pin(self.ask_others(fleet, what, |_| false)).await?;
+        let counts = answers.given.iter().map(|(_, answer)| answer.clients);
+        Ok(usize::try_from(counts.sum::<u64>()).unwrap_or(usize::MAX))
     }
 }
 
@@ -165,20 +154,6 @@ impl Fleet {
         if self.life().post.send(to, letter.into()).is_err() {
             tracing::warn!(%to, "an answer was not written: too much waits already");
         }
-    }
-
-    async fn ask_all(&self, what: Asked) -> Vec<pb::Answer> {
-        let id = fastrand::u64(..);
-        let (life, others) = (self.life(), self.others().await);
-        let mut answers = self.expect_answers(id);
-        for other in &others {
-            let question = pb::Question { id, what: Some(what.clone()) };
-            let letter = pb::Letter { what: Some(What::Question(question)) }.encode_to_vec();
-            let _ = life.post.send(*other, letter.into());
-        }
-        let answered = self.answers_of(&mut answers, others).await;
-        self.forget_question(id);
-        answered
     }
 
     pub(super) fn forget_question(&self, id: u64) {
@@ -193,69 +168,6 @@ impl Fleet {
         let (sender, answers) = mpsc::unbounded_channel();
         self.asked.lock().insert(id, sender);
         answers
-    }
-
-    /// The answers of all these, or of those that have answered in time.
-    pub(super) async fn answers_of(
-        &self,
-        answers: &mut mpsc::UnboundedReceiver<(Incarnation, pb::Answer)>,
-        others: Vec<Incarnation>,
-    ) -> Vec<pb::Answer> {
-        let mut left: BTreeSet<_> = others.into_iter().collect();
-        let mut answered = Vec::new();
-        let all = async {
-            while !left.is_empty() {
-                let Some((from, answer)) = answers.recv().await else { return };
-                if left.remove(&from) {
-                    answered.push(answer);
-                }
-            }
-        };
-        let _ = timeout(PATIENCE, all).await;
-        answered
-    }
-
-    /// Waits until every other server has answered or lost its lease, and with that the right to append anything.
-    pub(super) async fn answered_by_all_who_live(
-        &self,
-        answers: &mut mpsc::UnboundedReceiver<(Incarnation, pb::Answer)>,
-    ) {
-        let all = async {
-            let mut left = loop {
-                match self.live_others().await {
-                    Ok(others) => break others,
-                    Err(_) => sleep(LOOK).await,
-                }
-            };
-            while !left.is_empty() {
-                let some = async {
-                    while !left.is_empty() {
-                        let Some((from, _)) = answers.recv().await else { return };
-                        left.remove(&from);
-                    }
-                };
-                if timeout(LOOK, some).await.is_err()
-                    && let Ok(live) = self.live_others().await
-                {
-                    left.retain(|node| live.contains(node));
-                }
-            }
-        };
-        if timeout(self.lease + PATIENCE, all).await.is_err() {
-            tracing::warn!("another server has not said that it knows of a ban");
-        }
-    }
-
-    /// The other servers that live.
-    pub(super) async fn others(&self) -> Vec<Incarnation> {
-        self.live_others().await.unwrap_or_default().into_iter().collect()
-    }
-
-    async fn live_others(&self) -> Result<BTreeSet<Incarnation>, StoreError> {
-        let own = self.node();
-        let nodes = self.store.nodes().await?;
-        let others = nodes.into_iter().filter(|node| node.live && node.incarnation != own);
-        Ok(others.map(|node| node.incarnation).collect())
     }
 }
 
@@ -274,8 +186,4 @@ impl Said {
             frame: Frame::of_other(said.text),
         })
     }
-}
-
-fn client_id(bytes: &[u8]) -> Option<ClientId> {
-    Some(u128::from_be_bytes(bytes.try_into().ok()?).into())
 }

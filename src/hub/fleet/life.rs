@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::{Fleet, Job};
+use super::{Fleet, Job, nodes};
 use crate::{
     event::Cause,
     hub::{Hub, cell::Motion},
@@ -38,8 +38,9 @@ impl Life {
     pub(super) async fn begin(store: &Store, lease: Duration) -> Result<Self, StoreError> {
         let node = Incarnation::random();
         let inbox = store.open_inbox(node, lease).await?;
-        store.enter(node, &[], lease).await?;
+        store.enter(node, &nodes::info(), lease).await?;
         let post = Post::new(store.clone(), node);
+        tracing::info!(%node, "in the fleet by this name");
         Ok(Self { node, post, inbox: Mutex::new(inbox) })
     }
 }
@@ -57,14 +58,21 @@ impl Fleet {
         let mut heart = interval(self.lease / HEARTBEATS);
         heart.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut well_since = Instant::now();
+        let mut renewed_at = Instant::now();
         loop {
             heart.tick().await;
             match self.store.renew(node, self.lease).await {
-                Ok(true) => {}
+                Ok(true) => {
+                    renewed_at = Instant::now();
+                    self.is_reached(true);
+                }
                 Ok(false) => return,
                 Err(error) => {
                     tracing::debug!(%error, "the lease was not renewed");
                     well_since = Instant::now();
+                    if renewed_at.elapsed() >= self.lease {
+                        self.is_reached(false);
+                    }
                 }
             }
             // Where Redis was away, all leases are over, and all servers are about to take others.
@@ -99,14 +107,23 @@ impl Hub {
             let next = loop {
                 match Life::begin(&fleet.store, fleet.lease).await {
                     Ok(next) => break Arc::new(next),
-                    Err(error) => tracing::debug!(%error, "no other lease yet"),
+                    Err(error) => {
+                        tracing::debug!(%error, "no other lease yet");
+                        fleet.is_reached(false);
+                    }
                 }
                 sleep(BACK_OFF).await;
             };
             // Whoever waits until all who live know of a ban does not wait for the name that is lost.
             fleet.caught_up().await;
+            // Before anybody can come in.
+            fleet.is_reached(true);
             let (from, to) = (life.node, next.node);
-            *fleet.life.write() = next;
+            {
+                let mut life = fleet.life.write();
+                fleet.figures.lease_lost(&life.post);
+                *life = next;
+            }
             fleet.names.send_replace(to);
             // What there is now may not be what there was.
             self.begin_anew(fleet).await;
@@ -139,6 +156,7 @@ impl Hub {
         while since.elapsed().unwrap_or_default() < fleet.lease {
             match self.reap_once(fleet, node).await {
                 Ok(true) => {
+                    fleet.figures.reaped();
                     return tracing::info!(%node, "freed the seats of a server that is gone");
                 }
                 Ok(false) => {}
@@ -153,6 +171,12 @@ impl Hub {
     /// Whether nothing of it is left.
     async fn reap_once(&self, fleet: &Fleet, node: Incarnation) -> Result<bool, StoreError> {
         let rooms = fleet.store.rooms_of(node).await?;
+        self.free_seats_in(fleet, node, &rooms).await;
+        fleet.store.buried(node).await
+    }
+
+    /// Frees what seats of a server are left in these rooms, once they have decided what was put before them earlier.
+    pub(super) async fn free_seats_in(&self, fleet: &Fleet, node: Incarnation, rooms: &[String]) {
         for some in rooms.chunks(REAPED_AT_ONCE) {
             let mut freed = Vec::with_capacity(some.len());
             for name in some {
@@ -164,6 +188,5 @@ impl Hub {
                 let _ = room.await;
             }
         }
-        fleet.store.buried(node).await
     }
 }

@@ -23,6 +23,10 @@ impl Session {
         request_id: Option<&RequestId>,
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<Result<(), Rejected>, E> {
+        // What is known here may be old.
+        if let Err(rejected) = self.catch_up(meanwhile).await? {
+            return Ok(Err(rejected));
+        }
         let done = match self.allowed(order) {
             Ok(cell) => self.give(&cell, order, meanwhile).await?,
             Err(rejected) => Err(rejected),
@@ -74,6 +78,10 @@ impl Session {
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<Result<(), Rejected>, E> {
         let RoomUpdate { locked, max_members, password, lobby } = update;
+        // What is known here may be old.
+        if let Err(rejected) = self.catch_up(meanwhile).await? {
+            return Ok(Err(rejected));
+        }
         if let Err(rejected) = self.may_update(max_members) {
             return Ok(Err(rejected));
         }

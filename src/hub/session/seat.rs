@@ -136,14 +136,29 @@ impl Session {
         proof: Proof,
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<Result<(), NotTaken>, E> {
+        let asked = self.ask_here(room_id, arrival, proof.clone(), meanwhile).await?;
+        if asked.is_ok() || !self.hub().is_shared() {
+            return Ok(asked);
+        }
+        // What is known here may be old.
+        if let Err(rejected) = self.catch_up(meanwhile).await? {
+            return Ok(Err(rejected.into()));
+        }
+        self.ask_here(room_id, arrival, proof, meanwhile).await
+    }
+
+    async fn ask_here<E>(
+        &mut self,
+        room_id: &RoomId,
+        arrival: &Arrival,
+        proof: Proof,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<(), NotTaken>, E> {
         let hub = Arc::clone(self.hub());
-        let found = match self.wait_for(hub.find(room_id), meanwhile).await? {
-            Ok(found) => found,
-            Err(not_held) => return Ok(Err(Rejected::from(not_held).into())),
-        };
-        Ok(match found {
-            Some(cell) => self.ask_in(&cell, arrival, proof),
-            None => self.ask_for_a_room(room_id, arrival, &proof),
+        Ok(match self.wait_for(hub.find(room_id), meanwhile).await? {
+            Ok(Some(cell)) => self.ask_in(&cell, arrival, proof),
+            Ok(None) => self.ask_for_a_room(room_id, arrival, &proof),
+            Err(not_held) => Err(Rejected::from(not_held).into()),
         })
     }
 

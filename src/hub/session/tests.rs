@@ -9,11 +9,16 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    ban::{BanId, Subject},
     config::Config,
     event::{Administrator, Cause},
-    hub::{Due, KeepOut, cell::Motion},
-    id::RoomId,
-    room::Identity,
+    hub::{
+        Due, KeepOut,
+        cell::{Motion, Refused},
+    },
+    id::{RoomId, UserId},
+    protocol::UserIdJson,
+    room::{Identity, Role},
 };
 
 fn hub() -> Arc<Hub> {
@@ -122,6 +127,31 @@ async fn who_lost_its_seat_leaves_nothing_by_going_elsewhere_or_away() {
 }
 
 #[tokio::test]
+async fn who_lost_its_seat_while_it_asked_for_a_banned_name_does_not_get_it() {
+    let hub = hub();
+    let (_other, loser) = (member(&hub, "r").await, member(&hub, "r").await);
+    let user_id: UserId = "ann".parse().unwrap();
+    let identity = Identity { user_id: Some(user_id.clone()), display_name: None };
+    let names = Arc::new(Names { identity, user_id: UserIdJson::from(&user_id), pass: None });
+    let rename = || Motion::rename(&loser.client, &names, None, Role::Member);
+    let cell = loser.client.seat().unwrap();
+    unseat(&hub, &loser);
+    let ban = Ban {
+        id: BanId::random(),
+        room_id: None,
+        subject: Subject::User(user_id),
+        reason: None,
+        created_at: SystemTime::now(),
+        expires_at: None,
+        host: None,
+    };
+    hub.ban(&Administrator::default(), vec![Arc::new(ban)]).await.unwrap();
+    let renamed = cell.put(&hub, rename(), SystemTime::now());
+    assert!(matches!(renamed, Err(Refused::Banned(_))));
+    assert!(loser.client.names().is_none());
+}
+
+#[tokio::test]
 async fn a_room_that_ended_with_a_lost_seat_is_made_anew() {
     let hub = hub();
     let mut loser = member(&hub, "r").await;
@@ -129,7 +159,7 @@ async fn a_room_that_ended_with_a_lost_seat_is_made_anew() {
     unseat(&hub, &loser);
     assert_eq!(ask(&mut loser, join("r")).await, [joined("r")]);
     assert!(!Arc::ptr_eq(&ended, &loser.client.seat().unwrap()));
-    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().members().len(), 1);
+    assert_eq!(hub.room(&"r".parse().unwrap()).await.unwrap().members().len(), 1);
 }
 
 #[tokio::test]

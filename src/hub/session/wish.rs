@@ -10,10 +10,10 @@ use std::{
     time::Instant,
 };
 
-use super::{Session, names::Register};
+use super::{Session, names::Register, unavailable};
 use crate::{
     hub::{
-        Asker, Busy,
+        Asker, Busy, NotFound,
         cell::{Done, Motion, Refused, RoomCell},
     },
     metrics::Message,
@@ -41,6 +41,17 @@ pub(super) enum What {
     Leave,
 }
 
+impl Wish {
+    /// Whether nothing but the log has to be waited for, where others write it too.
+    pub(super) fn waits_for_a_room_only(&self) -> bool {
+        match &self.what {
+            What::Register(register) => register.token.is_none(),
+            What::Leave | What::Order(_) => true,
+            What::Join { .. } | What::Update(_) => false,
+        }
+    }
+}
+
 impl Session {
     /// Carries out a wish, or says why not.
     pub async fn carry_out(&mut self, wish: Box<Wish>) {
@@ -56,20 +67,28 @@ impl Session {
         wish: Box<Wish>,
         mut meanwhile: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<(), E> {
-        let Wish { what, message, request_id } = *wish;
+        self.fulfil(*wish, &mut meanwhile).await
+    }
+
+    /// The same without a box.
+    pub(super) async fn fulfil<E>(
+        &mut self,
+        Wish { what, message, request_id }: Wish,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<(), E> {
         let id = request_id.as_ref();
         let answer = match what {
             What::Join { request, since } => {
-                let taken = self.take_seat(&request, id, &mut meanwhile).await?;
+                let taken = self.take_seat(&request, id, meanwhile).await?;
                 if taken.is_ok() {
                     self.hub().metrics.join(since.elapsed());
                 }
                 taken.map_err(|rejected| Rejected { join: true, ..rejected })
             }
-            What::Update(update) => self.update_room(*update, id, &mut meanwhile).await?,
-            What::Register(register) => self.register(*register, id, &mut meanwhile).await?,
-            What::Order(order) => self.order(order, id, &mut meanwhile).await?,
-            What::Leave => Ok(self.leave(LeaveReason::Left, id, &mut meanwhile).await?),
+            What::Update(update) => self.update_room(*update, id, meanwhile).await?,
+            What::Register(register) => self.register(*register, id, meanwhile).await?,
+            What::Order(order) => self.order(order, id, meanwhile).await?,
+            What::Leave => Ok(self.leave(LeaveReason::Left, id, meanwhile).await?),
         };
         self.conclude(message, &answer, id);
         Ok(())
@@ -111,6 +130,16 @@ impl Session {
         let password = password.clone();
         let hashed = async move { hub.hash_password(asker, &password).await };
         Ok(self.wait_for(hashed, meanwhile).await?.map_err(Rejected::from))
+    }
+
+    /// Waits until what others have done is known here too.
+    pub(super) async fn catch_up<E>(
+        &mut self,
+        meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
+    ) -> Result<Result<(), Rejected>, E> {
+        let hub = Arc::clone(self.hub());
+        let caught_up = self.wait_for(async move { hub.catch_up().await }, meanwhile).await?;
+        Ok(caught_up.map_err(|_: NotFound| unavailable()))
     }
 
     /// Puts something before a room.

@@ -248,6 +248,11 @@ const TASKS = {
     assert.equal(info.state, "STATE_SERVING");
     assert.ok(info.version && info.limits.maxRooms && info.counts.rooms);
   },
+  "See which servers there are": async (list) => {
+    const { nodes } = await list();
+    assert.equal(nodes.length, 1);
+    assert.ok(nodes[0].live && nodes[0].version && nodes[0].counts);
+  },
   "Ask whether it takes clients": async (ask) => {
     assert.deepEqual(await ask(), { status: "SERVING" });
   },

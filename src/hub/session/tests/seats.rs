@@ -30,7 +30,7 @@ fn put(hub: &Hub, cell: &RoomCell, command: Command) {
 
 /// Changes room `r`, whoever sits in it.
 fn change(hub: &Hub, update: Update) {
-    let cell = hub.find(&"r".parse().unwrap()).unwrap();
+    let cell = hub.find_own(&"r".parse().unwrap()).unwrap();
     let by = By::Administrator;
     put(hub, &cell, Command::Update { by, update, settled_at: None, banned: Vec::new() });
 }
@@ -84,7 +84,7 @@ async fn a_lost_seat_is_kept_for_a_minute_and_so_is_its_room() {
     assert_eq!(asks(&hub, &token, after), Err(Denied::Locked));
     assert_eq!(asks(&hub, &ReturnToken::random(), before), Err(Denied::Locked));
 
-    let cell = hub.find(&"r".parse().unwrap()).unwrap();
+    let cell = hub.find_own(&"r".parse().unwrap()).unwrap();
     mate.0.end(LeaveReason::Timeout);
     assert!(!cell.expire(&hub, before));
     assert_eq!(asks(&hub, &mate.1, before), Ok(()));
@@ -99,8 +99,8 @@ async fn a_lost_seat_is_forgotten_in_time_though_nothing_else_happens_in_its_roo
     let hub = hub();
     let (_mate, (loser, _)) = (returner(&hub, 1).await, returner(&hub, 2).await);
     loser.end(LeaveReason::Disconnected);
-    let due = || hub.room(&"r".parse().unwrap()).unwrap().due_at();
-    let cell = hub.find(&"r".parse().unwrap()).unwrap();
+    let cell = hub.find_own(&"r".parse().unwrap()).unwrap();
+    let due = || cell.snapshot().unwrap().due_at();
     cell.expire(&hub, SystemTime::now() + limits::RETURN - SECOND);
     assert!(due().is_some());
     assert!(!cell.expire(&hub, SystemTime::now() + limits::RETURN + SECOND));
@@ -135,7 +135,7 @@ async fn who_waits_for_too_long_is_told_so_and_may_ask_again() {
     let waiting = [json!({"type": "waiting", "roomId": "r"})];
     assert_eq!(ask(&mut session, join("r")).await, waiting);
     let now = SystemTime::now();
-    let cell = hub.find(&room_id).unwrap();
+    let cell = hub.find_own(&room_id).unwrap();
     cell.expire(&hub, now + limits::WAIT - SECOND);
     assert_eq!(heard(&session), [Value::Null; 0]);
     assert_eq!(hub.timers.due(now + limits::WAIT + SECOND, 10), [room_id]);
@@ -158,7 +158,7 @@ async fn who_is_taken_over_takes_no_other_seat() {
     old.carry_out(wish).await;
     assert_eq!(hub.counts().rooms, 1);
     old.end(LeaveReason::Rejoined);
-    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().members().len(), 1);
+    assert_eq!(hub.room(&"r".parse().unwrap()).await.unwrap().members().len(), 1);
 }
 
 /// A room with this password under the first of as many salts.
@@ -215,7 +215,7 @@ async fn a_wish_whose_waiting_is_ended_comes_to_nothing() {
     let ended = session.carry_out_beside(wish, |_, _| Poll::Ready("gone")).await;
     assert_eq!(ended, Err("gone"));
     assert_eq!(heard(&session), [Value::Null; 0]);
-    assert_eq!(hub.room(&"r".parse().unwrap()).unwrap().members().len(), 1);
+    assert_eq!(hub.room(&"r".parse().unwrap()).await.unwrap().members().len(), 1);
     assert_eq!(hub.client(session.client.id).unwrap().room_id, "old".parse().ok());
 }
 
@@ -227,7 +227,7 @@ async fn who_lost_the_room_or_its_role_while_a_password_was_hashed_changes_nothi
         heard(&host);
         let update = json!({"type": "update-room", "password": "x"});
         let wish = host.receive(&update.to_string()).unwrap();
-        let cell = hub.find(&"r".parse().unwrap()).unwrap();
+        let cell = hub.find_own(&"r".parse().unwrap()).unwrap();
         let meanwhile = |session: &mut Session, _: &mut Context<'_>| {
             let by = By::Administrator;
             let set = |target, host| Command::SetRole { by, target, host };
