@@ -216,6 +216,8 @@ impl World {
         let existing: BTreeSet<_> = existing.map(|room| room.id().as_str().to_owned()).collect();
         let named = self.server.act(|redis| redis.sorted("{signalpost}:names").clone());
         assert_eq!(existing, named.into_keys().collect());
+        let nodes: Vec<_> =
+            self.nodes.lock().iter().map(|running| Arc::clone(&running.node)).collect();
         let mut seats = BTreeMap::<_, BTreeSet<_>>::new();
         for (id, room) in &rooms {
             let kept = store.load(Subject::Room(id)).await.unwrap();
@@ -223,10 +225,10 @@ impl World {
             let kept = stored::room(id.clone(), rules, kept.version, kept.settled_at, kept.fields)
                 .unwrap();
             assert_eq!(kept, *room, "what is kept of {id:?}");
-            for Running { node, .. } in &*self.nodes.lock() {
-                if let Some(replica) = node.hub.known_here(&id) {
-                    assert_eq!(replica, *room, "what a node knows of {id:?}");
-                }
+            for node in &nodes {
+                // Its replica, where it holds one.
+                let known = node.hub.room(&id).await.ok();
+                assert_eq!(known.as_ref(), room.exists().then_some(room), "what a node knows");
             }
             let waiting = room.waiting().map(|waiter| &waiter.member);
             for member in room.members().chain(waiting) {

@@ -62,19 +62,21 @@ impl Inner {
         let shown = std::mem::replace(&mut self.room, before.clone());
         let (mut entries, mut decided) = (Vec::new(), Vec::new());
         let now = hub.now();
-        let (mut ends, mut parting) = (false, Vec::new());
+        let mut ends = false;
+        // Whose connections end as soon as the log has this.
+        let mut leaving = Vec::new();
         // Another room in its place has a chain of its own, which begins with another batch.
         while !ends && decided.len() < limits::MOTIONS_AT_ONCE {
             let Some(pending) = self.replica().queue.pop_front() else { break };
             let order = u32::try_from(decided.len()).expect("they are bounded");
-            // Its connection ends as soon as the log has this batch.
-            let parts = pending.motion.arrives().is_some_and(|id| parting.contains(&id));
-            let decided_now = match parts {
-                true => Err(Refused::Ending),
-                false => self.decide(hub, &pending.motion, node, now),
+            let arrives = pending.motion.arrives();
+            let outcome = if arrives.is_some_and(|id| leaving.contains(&id)) {
+                Err(Refused::Ending)
+            } else {
+                self.decide(hub, &pending.motion, node, now)
             };
-            parting.extend(pending.motion.ends());
-            let outcome = decided_now.map(|changes| {
+            leaving.extend(pending.motion.ends());
+            let outcome = outcome.map(|changes| {
                 let changed = !changes.is_empty();
                 for change in changes {
                     ends = matches!(change, Change::Closed);

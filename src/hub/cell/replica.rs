@@ -272,8 +272,11 @@ impl Replica {
 }
 
 impl Flight {
+    /// What changed the room.
     fn motions(&self) -> Vec<&Motion> {
-        self.decided.iter().map(|(pending, _)| &pending.motion).collect()
+        let decided = self.decided.iter();
+        let changed = decided.filter(|(_, outcome)| matches!(outcome, Ok(true)));
+        changed.map(|(pending, _)| &pending.motion).collect()
     }
 }
 

@@ -1,22 +1,35 @@
 //! Bans of a fleet: decided on any server, known to all, and carried out by each for its own clients.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use tokio::time::timeout;
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 
-use super::{Fleet, Job};
+use super::{Fleet, Job, questions::PATIENCE};
 use crate::{
     ban::{self, Ban, Bans, Change, Command, Event},
     config::limits,
     event::{Cause, Position},
     hub::Hub,
     id::{Incarnation, RoomId},
-    journal::{self, stored},
+    journal::{
+        self,
+        stored::{self, pb},
+    },
     store::{Appended, Batch, BatchId, Entry, Fresh, Loaded, Subject},
 };
 
 /// So many times somebody else may come first.
 const CONFLICTS: u32 = 24;
+/// How often it is looked whether those live who have not answered.
+const LOOK: Duration = Duration::from_millis(250);
+
+type Answers = mpsc::UnboundedReceiver<(Incarnation, pb::Answer)>;
 
 /// Why a command about bans came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -161,7 +174,7 @@ impl Hub {
             // Whom it meets was sent away when it was made.
             Cause::Server | Cause::Timer => {}
         }
-        fleet.reply(waits, stored::pb::Answer { id: question, ..Default::default() });
+        fleet.reply(waits, pb::Answer { id: question, ..Default::default() });
     }
 
     /// Ends the bans that hosts of a room made which has ended by this cause.
@@ -183,6 +196,36 @@ impl Hub {
     pub(super) async fn end_shared_bans(&self, fleet: &Fleet, now: SystemTime) {
         if self.bans.during(|bans| bans.is_due(now)) {
             let _ = self.commit_shared_bans(fleet, Command::Expire, Cause::Timer).await;
+        }
+    }
+}
+
+impl Fleet {
+    /// Waits until every other server has answered or lost its lease, and with that the right to append anything.
+    async fn answered_by_all_who_live(&self, answers: &mut Answers) {
+        let all = async {
+            let mut left = loop {
+                match self.known_others().await {
+                    Ok(others) => break others,
+                    Err(_) => sleep(LOOK).await,
+                }
+            };
+            while !left.is_empty() {
+                let some = async {
+                    while !left.is_empty() {
+                        let Some((from, _)) = answers.recv().await else { return };
+                        left.retain(|node| *node != from);
+                    }
+                };
+                if timeout(LOOK, some).await.is_err()
+                    && let Ok(live) = self.known_others().await
+                {
+                    left.retain(|node| live.contains(node));
+                }
+            }
+        };
+        if timeout(self.lease + PATIENCE, all).await.is_err() {
+            tracing::warn!("another server has not said that it knows of a ban");
         }
     }
 }

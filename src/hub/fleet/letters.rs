@@ -1,20 +1,12 @@
 //! What servers of a fleet write to each other: signals to clients of the other, and what only the other can do.
 
-use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message;
-use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
-};
+use tokio::sync::mpsc;
 
-use super::{
-    Fleet, Job,
-    life::Life,
-    questions::{PATIENCE, named},
-    report::client_id,
-};
+use super::{Fleet, Job, life::Life, questions::named, report::client_id};
 use crate::{
     event::Position,
     hub::{
@@ -28,11 +20,8 @@ use crate::{
         pb::{self, letter::What, question::What as Asked},
     },
     protocol::Frame,
-    store::{Received, StoreError},
+    store::Received,
 };
-
-/// How often it is looked whether those live who have not answered.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// What another server asks.
 pub(in crate::hub) struct Question {
@@ -179,45 +168,6 @@ impl Fleet {
         let (sender, answers) = mpsc::unbounded_channel();
         self.asked.lock().insert(id, sender);
         answers
-    }
-
-    /// Waits until every other server has answered or lost its lease, and with that the right to append anything.
-    pub(super) async fn answered_by_all_who_live(
-        &self,
-        answers: &mut mpsc::UnboundedReceiver<(Incarnation, pb::Answer)>,
-    ) {
-        let all = async {
-            let mut left = loop {
-                match self.live_others().await {
-                    Ok(others) => break others,
-                    Err(_) => sleep(LOOK).await,
-                }
-            };
-            while !left.is_empty() {
-                let some = async {
-                    while !left.is_empty() {
-                        let Some((from, _)) = answers.recv().await else { return };
-                        left.remove(&from);
-                    }
-                };
-                if timeout(LOOK, some).await.is_err()
-                    && let Ok(live) = self.live_others().await
-                {
-                    left.retain(|node| live.contains(node));
-                }
-            }
-        };
-        if timeout(self.lease + PATIENCE, all).await.is_err() {
-            tracing::warn!("another server has not said that it knows of a ban");
-        }
-    }
-
-    /// The other servers that live.
-    async fn live_others(&self) -> Result<BTreeSet<Incarnation>, StoreError> {
-        let own = self.node();
-        let nodes = self.store.nodes().await?;
-        let others = nodes.into_iter().filter(|node| node.live && node.incarnation != own);
-        Ok(others.map(|node| node.incarnation).collect())
     }
 }
 
