@@ -48,7 +48,7 @@ const LOG_EVENTS: usize = 1000;
 
 static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
     let flags = "signalpost --rate-limit 0 --max-members 3 --ping-seconds 3600 --pong-seconds 3600 \
-                 --redis-timeout-ms 500";
+                 --redis-url redis://model --redis-timeout-ms 500";
     Arc::new(Config::try_parse_from(flags.split_whitespace()).unwrap())
 });
 
