@@ -38,11 +38,10 @@ impl Store {
 }
 
 pub(super) async fn ask(wire: &dyn Wire, command: &Cmd) -> Result<Value, Fault> {
-    let words = command.args_iter().filter_map(|arg| match arg {
-        Arg::Simple(word) => Some(word.to_vec()),
-        // Of SCAN and the like, which nobody asks for.
-        _ => None,
-    });
+    // Nobody asks for SCAN and the like, which have other words.
+    let words = command
+        .args_iter()
+        .filter_map(|arg| if let Arg::Simple(word) = arg { Some(word.to_vec()) } else { None });
     wire.ask(words.collect()).await.map_err(|error| match error {
         StoreError::Unavailable(why) => Fault::NotSent(why),
         StoreError::Unknown(why) => Fault::Lost(why),

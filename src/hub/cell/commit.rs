@@ -124,7 +124,7 @@ impl Inner {
             return former.outbox.end(Ending::TakenOver);
         }
         let lost = (reason == LeaveReason::NodeLost).then(Word::node_lost);
-        if let Some(word) = lost.as_ref().or(word.filter(|_| reason.is_others())) {
+        if let Some(word) = lost.as_ref().or_else(|| word.filter(|_| reason.is_others())) {
             self.say_to_former(former, word);
         }
     }
