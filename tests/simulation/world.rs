@@ -68,6 +68,7 @@ pub(crate) struct World {
     pub(crate) nodes: Mutex<Vec<Running>>,
     pub(crate) truth: Mutex<Truth>,
     pub(crate) over: watch::Sender<bool>,
+    pub(crate) plant: Plant,
 }
 
 /// Whether things go wrong, and what is broken on purpose.
@@ -131,6 +132,7 @@ impl World {
                 first_is_host: true,
             })),
             over: watch::Sender::new(false),
+            plant,
         });
         for _ in 0..NODES {
             world.start_node(&mut random).await;
