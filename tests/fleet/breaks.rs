@@ -18,6 +18,7 @@ on_both_kinds![
     numbered_messages_pass_while_all_connections_to_redis_break,
     redis_comes_back_with_its_data,
     redis_comes_back_without_its_data,
+    a_redis_that_stands_still_keeps_nobody_waiting,
 ];
 
 /// Every 200 ms each connection to Redis is cut, while each of three members counts aloud to the others.
@@ -133,6 +134,27 @@ async fn outage(kind: Kind, with_data: bool) {
             assert_eq!(member.hear_of("removed").await["code"], "node-lost", "{name}");
         }
     }
+}
+
+/// What was sent to it last may be done or not, which nobody can tell until it goes on. Those here see who has gone all
+/// the same, and who comes later is refused.
+async fn a_redis_that_stands_still_keeps_nobody_waiting(kind: Kind) {
+    let fleet = Fleet::alone(kind).await;
+    let mut a = fleet.member(0, "r").await;
+    let leaver = fleet.member(0, "r").await;
+    a.hear_of("user-joined").await;
+
+    fleet.redis.pause().await;
+    let gone = leaver.id.clone();
+    leaver.vanish();
+    let left = a.hear().await;
+    assert_eq!((&left["type"], &left["clientId"]), (&json!("user-left"), &json!(gone)));
+    within(asked_in_vain(fleet.client(0).await)).await.unwrap();
+    fleet.redis.go_on().await;
+
+    let newcomers = [seated_again(&fleet, 1).await];
+    in_time(LEASE * 10, async || settled(&fleet, &newcomers, &gone).await).await;
+    assert_eq!(a.hear().await["clientId"], newcomers[0].id);
 }
 
 /// A change cannot be made now: the client hears so, and when to ask again.

@@ -49,13 +49,26 @@ impl Redis {
 
     /// Stops it as an operator would: everything is on its disk then.
     pub(crate) async fn stop(&mut self) {
-        for server in &mut self.servers {
-            let id = server.process.id().unwrap().to_string();
-            let told = Command::new("kill").args(["-TERM", &id]).status().await;
-            assert!(told.unwrap().success());
-        }
+        self.signal("-TERM").await;
         for server in &mut self.servers {
             within(server.process.wait()).await.unwrap();
+        }
+    }
+
+    /// Stands still until it [goes on](Redis::go_on): connections stay, and nothing is answered.
+    pub(crate) async fn pause(&self) {
+        self.signal("-STOP").await;
+    }
+
+    pub(crate) async fn go_on(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, name: &str) {
+        for server in &self.servers {
+            let id = server.process.id().unwrap().to_string();
+            let told = Command::new("kill").args([name, &id]).status().await;
+            assert!(told.unwrap().success());
         }
     }
 

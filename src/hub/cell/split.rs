@@ -87,14 +87,17 @@ impl Inner {
 
     /// Has those here see who has gone from here, though the log does not have it yet.
     pub(super) fn show_departures(&mut self, hub: &Hub) {
-        let mut queue = mem::take(&mut self.replica().queue);
-        for pending in &mut queue {
+        let replica = self.replica();
+        let (mut flight, mut queue) = (replica.flight.take(), mem::take(&mut replica.queue));
+        let flying = flight.iter_mut().flat_map(|flight| &mut flight.decided);
+        for pending in flying.map(|(pending, _)| pending).chain(&mut queue) {
             if let Some((client_id, reason)) = pending.motion.leaves() {
                 let word = pending.motion.word.as_ref();
                 pending.is_shown |= self.show_departure(hub, client_id, reason, word);
             }
         }
-        self.replica().queue = queue;
+        let replica = self.replica();
+        (replica.flight, replica.queue) = (flight, queue);
     }
 
     fn show_departure(

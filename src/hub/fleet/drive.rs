@@ -1,6 +1,6 @@
 //! How what is put before a room gets into the log: one batch of a room at a time.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, sleep_until, timeout};
 
@@ -75,7 +75,7 @@ impl Hub {
                 // The log tells: where it has passed all that there was after that, the batch is not in it.
                 Err(StoreError::Unknown(why)) => {
                     tracing::debug!(room = ?cell.id(), %why, "perhaps appended");
-                    fleet.caught_up().await;
+                    self.until_told(fleet, cell).await;
                     while !cell.is_loaded() && !self.load(fleet, cell).await {
                         back_off = wait(back_off).await;
                     }
@@ -107,6 +107,15 @@ impl Hub {
             }
         }
         true
+    }
+
+    /// Waits until whatever the log has now was followed. Where that takes long, nobody waits in vain behind a batch of
+    /// which nobody can tell.
+    async fn until_told(&self, fleet: &Fleet, cell: &RoomCell) {
+        let mut caught_up = pin!(fleet.caught_up());
+        while timeout(fleet.patience(), &mut caught_up).await.is_err() {
+            cell.refuse(self);
+        }
     }
 
     /// Waits until the room has gone on from a version, or loads it anew where it does not.
