@@ -13,6 +13,7 @@ mod post;
 mod presence;
 mod read;
 mod remember;
+mod replicas;
 mod tail;
 mod wire;
 
@@ -47,6 +48,7 @@ struct Shared {
     keys: Keys,
     epoch: AtomicU64,
     log_events: u64,
+    wait_replicas: u64,
 }
 
 /// What has a version of its own.

@@ -54,7 +54,9 @@ impl From<NotBanned> for Problem {
     fn from(error: NotBanned) -> Self {
         match error {
             NotBanned::Denied(denied) => denied.into(),
-            NotBanned::Unavailable => Self::new(Reason::FleetUnavailable, error.to_string()),
+            NotBanned::Unavailable | NotBanned::NotReplicated => {
+                Self::new(Reason::FleetUnavailable, error.to_string())
+            }
         }
     }
 }

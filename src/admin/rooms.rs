@@ -109,7 +109,7 @@ fn not_changed(error: NotChanged, room_id: &RoomId) -> Problem {
     let reason = match error {
         NotChanged::NotFound => Reason::RoomNotFound,
         NotChanged::Changed => Reason::EtagMismatch,
-        NotChanged::Unavailable => Reason::FleetUnavailable,
+        NotChanged::Unavailable | NotChanged::NotReplicated => Reason::FleetUnavailable,
     };
     Problem::new(reason, error.to_string()).with("room_id", room_id)
 }

@@ -149,6 +149,8 @@ pub const TURN_SECONDS: RangeInclusive<u64> = 60..=86_400;
 pub const REDIS_MILLISECONDS: RangeInclusive<u64> = 50..=60_000;
 /// The fewest events that Redis keeps; `--redis-log-events`.
 pub const REDIS_LOG_EVENTS: u64 = 1000;
+/// How many replicas may be waited for; `--redis-wait-replicas`.
+pub const REDIS_REPLICAS: RangeInclusive<u64> = 0..=16;
 /// Longest prefix of the names of keys in Redis, in characters.
 pub const REDIS_PREFIX_CHARS: usize = 64;
 /// The shortest and the longest lease of a server in a fleet, in seconds; `--node-lease-seconds`.

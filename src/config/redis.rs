@@ -63,6 +63,12 @@ pub struct RedisFlags {
     #[arg(long, env = "SIGNALPOST_REDIS_LOG_EVENTS", value_name = "N", requires = "redis_url", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(limits::REDIS_LOG_EVENTS..))]
     pub redis_log_events: u64,
 
+    /// How many replicas of Redis must have what administrators change of a room, that they end it, or whom they ban,
+    /// before the call returns. Fewer within the time for Redis to answer: it fails, though the change stands, for a
+    /// failover may lose it. 0 waits for none.
+    #[arg(long, env = "SIGNALPOST_REDIS_WAIT_REPLICAS", value_name = "N", requires = "redis_url", default_value_t = 0, value_parser = clap::value_parser!(u64).range(limits::REDIS_REPLICAS))]
+    pub redis_wait_replicas: u64,
+
     /// How long the others wait for a server that is silent before they give up its seats. It shows itself five times
     /// as often.
     #[arg(long, env = "SIGNALPOST_NODE_LEASE_SECONDS", value_name = "SECONDS", requires = "redis_url", default_value_t = 10, value_parser = clap::value_parser!(u64).range(limits::NODE_LEASE_SECONDS))]
@@ -269,6 +275,7 @@ mod tests {
         let flags = flags("").unwrap();
         assert_eq!((flags.redis_url.clone(), flags.redis_cluster), (None, false));
         assert_eq!((&*flags.redis_prefix, flags.redis_log_events), ("signalpost", 1_000_000));
+        assert_eq!(flags.redis_wait_replicas, 0);
         assert_eq!(flags.timeout(), Duration::from_secs(2));
         assert_eq!((flags.lease(), flags.heartbeat().as_secs()), (Duration::from_secs(10), 2));
     }
@@ -361,6 +368,7 @@ mod tests {
             "--redis-prefix a",
             "--redis-timeout-ms 100",
             "--redis-log-events 100000",
+            "--redis-wait-replicas 1",
             "--node-lease-seconds 2",
         ] {
             let fault = flags(words).unwrap_err();

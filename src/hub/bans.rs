@@ -18,7 +18,7 @@ use super::{Client, Ending, Hub, NotBanned};
 use crate::{
     ban::{Ban, BanId, Bans, Command, Denied, Event},
     config::limits,
-    event::{Administrator, Cause},
+    event::{Administrator, Cause, Position},
     id::{ClientId, RoomId},
     journal::Decision,
     room::{Identity, LeaveReason},
@@ -38,22 +38,27 @@ impl Hub {
     /// # Errors
     /// [`NotBanned`].
     pub async fn ban(&self, by: &Administrator, bans: Vec<Arc<Ban>>) -> Result<(), NotBanned> {
-        self.ban_all(by, bans, None).await
+        let at = self.ban_all(by, bans, None).await?;
+        self.bans_replicated(at).await
     }
 
-    /// The same, where the caller sees to one of those whom they meet.
+    /// The same, where the caller sees to one of those whom they meet, and to replicas: the log has it up to there.
     pub(super) async fn ban_all(
         &self,
         by: &Administrator,
         bans: Vec<Arc<Ban>>,
         but: Option<ClientId>,
-    ) -> Result<(), NotBanned> {
+    ) -> Result<Position, NotBanned> {
         let cause = Cause::Administrator(by.clone());
-        self.commit_bans(Command::Create(bans.clone()), cause).await?;
+        let at = self.commit_bans(Command::Create(bans.clone()), cause).await?;
         for ban in bans {
             self.enforce(by, &ban, |client| Some(client.id) != but && client.is_met_by(&ban)).await;
         }
-        Ok(())
+        Ok(at)
+    }
+
+    pub(super) async fn bans_replicated(&self, up_to: Position) -> Result<(), NotBanned> {
+        self.is_replicated(up_to).await.then_some(()).ok_or(NotBanned::NotReplicated)
     }
 
     pub(super) async fn enforce(
@@ -83,17 +88,22 @@ impl Hub {
     /// # Errors
     /// [`NotBanned`].
     pub async fn lift_ban(&self, by: &Administrator, id: BanId) -> Result<(), NotBanned> {
-        self.commit_bans(Command::Delete(id), Cause::Administrator(by.clone())).await
+        let cause = Cause::Administrator(by.clone());
+        let at = self.commit_bans(Command::Delete(id), cause).await?;
+        self.bans_replicated(at).await
     }
 
-    /// Has a decision about bans be in the log.
+    /// Has a decision about bans be in the log. Returns up to where it has it.
     pub(super) async fn commit_bans(
         &self,
         command: Command,
         cause: Cause,
-    ) -> Result<(), NotBanned> {
+    ) -> Result<Position, NotBanned> {
         match &self.fleet {
-            None => Ok(self.bans.commit(self, command, cause, SystemTime::now())?),
+            None => {
+                self.bans.commit(self, command, cause, SystemTime::now())?;
+                Ok(self.journal.head())
+            }
             // In a box: most servers stand alone.
             Some(fleet) => Box::pin(self.commit_shared_bans(fleet, command, cause)).await,
         }

@@ -14,6 +14,7 @@ mod nodes;
 mod parting;
 mod questions;
 mod reach;
+mod replicas;
 mod report;
 mod rooms;
 

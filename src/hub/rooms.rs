@@ -19,6 +19,10 @@ use crate::{
 /// In how many rooms something ends at once for its time, so that others have their turn.
 const EXPIRED_AT_ONCE: usize = 10_000;
 
+/// Where a change stands that too few replicas have.
+pub(super) const NOT_REPLICATED: &str = "the change was made, but too few replicas of Redis have it \
+                                         (--redis-wait-replicas): a failover may lose it";
+
 /// Why a room is not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotMade {
@@ -45,6 +49,9 @@ pub enum NotChanged {
     /// What the servers of a fleet share cannot be reached.
     #[error("what the servers share cannot be reached now; try again")]
     Unavailable,
+    /// It is changed, and may be lost.
+    #[error("{NOT_REPLICATED}")]
+    NotReplicated,
 }
 
 impl Hub {
@@ -256,6 +263,7 @@ impl Hub {
         let by = Commander::Administrator(by);
         let update = Command::Update { by: by.by(), update, settled_at, banned: Vec::new() };
         let settled = cell.submit(self, Motion::by(by, update)).await?;
+        self.replicated(settled.at).await?;
         settled.room.map(|room| *room).ok_or(NotChanged::NotFound)
     }
 
@@ -274,9 +282,13 @@ impl Hub {
         let cell = self.find_now(room_id).await?.ok_or(NotChanged::NotFound)?;
         let close = Motion::by(Commander::Administrator(by), Command::Close { settled_at });
         let word = Word::new(Code::RoomClosed, reason).and(Ending::RoomClosed);
-        cell.submit(self, close.saying(word)).await?;
+        let closed = cell.submit(self, close.saying(word)).await?;
         self.directory.forget_if_closed(&cell);
-        Ok(())
+        self.replicated(closed.at).await
+    }
+
+    async fn replicated(&self, up_to: Position) -> Result<(), NotChanged> {
+        self.is_replicated(up_to).await.then_some(()).ok_or(NotChanged::NotReplicated)
     }
 
     /// Ends the rooms in which nobody sits, as the server stops: those who mirror them see them go. A fleet's rooms stay.

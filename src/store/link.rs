@@ -309,7 +309,7 @@ impl Elsewhere {
     }
 }
 
-fn read<T: FromRedisValue>(answer: Value) -> Result<T, StoreError> {
+pub(super) fn read<T: FromRedisValue>(answer: Value) -> Result<T, StoreError> {
     let strange = |error| StoreError::Unknown(format!("its answer makes no sense: {error}"));
     from_redis_value(answer).map_err(strange)
 }

@@ -40,6 +40,7 @@ impl Store {
             keys: Keys::new(&flags.redis_prefix),
             epoch: AtomicU64::new(0),
             log_events: flags.redis_log_events,
+            wait_replicas: flags.redis_wait_replicas,
         }));
         let unable = |error| StartError::Unable { url: url.clone(), error };
         let prefix = || flags.redis_prefix.clone();

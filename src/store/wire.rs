@@ -31,6 +31,7 @@ impl Store {
             keys: Keys::new(&flags.redis_prefix),
             epoch: 0.into(),
             log_events: flags.redis_log_events,
+            wait_replicas: flags.redis_wait_replicas,
         }));
         store.reopen().await?;
         Ok(store)

@@ -43,5 +43,6 @@ mod browsers;
 mod deaths;
 mod hosts;
 mod races;
+mod replicas;
 mod tutorial;
 mod watching;

@@ -90,6 +90,20 @@ impl Redis {
         }
     }
 
+    /// A replica of the first server, that has all by the time this returns.
+    pub(crate) async fn replica(&self) -> Replica {
+        let master = self.servers[0].port;
+        // It would wait for other replicas first.
+        let at_once = format!("-p {master} CONFIG SET repl-diskless-sync-delay 0");
+        cli(at_once.split(' ').map(str::to_owned)).await;
+        let mut server = Server::anywhere(Kind::Standalone).await;
+        let follow = format!("-p {} REPLICAOF 127.0.0.1 {master}", server.port);
+        cli(follow.split(' ').map(str::to_owned)).await;
+        assert!(server.says("sync: Finished with success").await, "the replica has no data");
+        assert!(server.says("Background AOF rewrite finished").await, "the replica keeps no data");
+        Replica(server)
+    }
+
     /// Ends every connection to it.
     pub(crate) async fn cut_connections(&self) {
         for server in &self.servers {
@@ -102,6 +116,18 @@ impl Redis {
         for server in &mut self.servers {
             assert!(server.says("Cluster state changed: ok").await, "the cluster is not whole");
         }
+    }
+}
+
+/// A server that follows another one. It ends when dropped.
+pub(crate) struct Replica(Server);
+
+impl Replica {
+    /// Stands still, or goes on.
+    pub(crate) async fn signal(&self, signal: &str) {
+        let id = self.0.process.id().unwrap().to_string();
+        let told = Command::new("kill").args([signal, &id]).status().await;
+        assert!(told.unwrap().success());
     }
 }
 

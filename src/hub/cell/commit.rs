@@ -73,7 +73,7 @@ impl Inner {
         // Not before the log has them: whom a ban of the old ones does not meet any more sits under the new ones.
         publish_names(client.as_ref(), names);
         let room = is_shown.then(|| self.room.summary()).flatten().map(Box::new);
-        Ok(Done { changed, room })
+        Ok(Done { changed, at: self.room.version(), room })
     }
 
     fn append(

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use super::{Arrival, Inner, Knocker};
 use crate::{
     ban::{Ban, Bans, Subject},
-    event::{Administrator, Cause},
+    event::{Administrator, Cause, Position},
     hub::{Client, Ending, Hub, client::Names},
     id::ClientId,
     protocol::Code,
@@ -44,6 +44,8 @@ pub(in crate::hub) struct Word {
 pub(in crate::hub) struct Done {
     /// Whether anything changed.
     pub(in crate::hub) changed: bool,
+    /// Up to where the log was known then.
+    pub(in crate::hub) at: Position,
     /// The room as it was then, for an administrator, unless it ended.
     pub(in crate::hub) room: Option<Box<Summary>>,
 }

@@ -25,8 +25,8 @@ use crate::{
 pub(super) struct Replica {
     /// Whether the room is as it was at some moment; until then it is not looked at.
     loaded: watch::Sender<bool>,
-    /// How far the log was when it was loaded: what happened until then is part of it.
-    loaded_at: Position,
+    /// Up to where the log is known: what happened until then is part of it.
+    known_to: Position,
     /// What the log told of it before it was loaded.
     early: Vec<Told>,
     pub(super) queue: VecDeque<Pending>,
@@ -80,7 +80,7 @@ impl Replica {
     pub(super) fn new() -> Self {
         Self {
             loaded: watch::Sender::new(false),
-            loaded_at: Position::ZERO,
+            known_to: Position::ZERO,
             early: Vec::new(),
             queue: VecDeque::new(),
             flight: None,
@@ -179,7 +179,7 @@ impl RoomCell {
     pub(in crate::hub) fn load(&self, hub: &Hub, room: Room, head: Position) {
         let mut inner = self.inner.lock();
         let replica = inner.replica();
-        replica.loaded_at = head;
+        replica.known_to = head;
         replica.loaded.send_replace(true);
         let early = std::mem::take(&mut replica.early);
         let (known, early): (Vec<_>, Vec<_>) =
@@ -317,7 +317,7 @@ impl Inner {
             return false;
         }
         // A room that had ended when it was loaded has no version.
-        if told.event.position <= version.max(replica.loaded_at) {
+        if told.event.position <= version.max(replica.known_to) {
             return false;
         }
         if told.event.prev != version {
@@ -348,6 +348,7 @@ impl Inner {
         if let (true, Change::Closed) = (own.is_some(), &event.change) {
             hub.end_bans_of_soon(self.room.id(), &event.cause);
         }
+        self.replica().known_to = event.position;
         self.hand_on_kept();
         let is_whole = own.is_some_and(|own| {
             own.missing = own.missing.saturating_sub(1);
@@ -374,6 +375,7 @@ impl Inner {
     /// Answers whoever waits for this batch, of which those here may have been told as the log did.
     fn land(&mut self, hub: &Hub, flight: Flight, is_told: bool) {
         self.reconcile(hub, &flight.motions());
+        let at = self.replica().known_to;
         for (pending, outcome) in flight.decided {
             // Whoever came and had to go in one moment has heard of neither.
             let has_gone = |id| self.room.member(id).is_none() && self.room.waiter(id).is_none();
@@ -387,7 +389,7 @@ impl Inner {
                 publish_names(client.as_ref(), names.clone());
                 let room = pending.motion.is_shown().then(|| self.room.summary());
                 let changed = changed || pending.is_shown;
-                Done { changed, room: room.flatten().map(Box::new) }
+                Done { changed, at, room: room.flatten().map(Box::new) }
             });
             pending.answer(answer);
         }

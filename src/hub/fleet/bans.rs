@@ -15,7 +15,7 @@ use crate::{
     ban::{self, Ban, Bans, Change, Command, Event},
     config::limits,
     event::{Cause, Position},
-    hub::{Hub, cell::Motion},
+    hub::{Hub, cell::Motion, rooms::NOT_REPLICATED},
     id::{Incarnation, RoomId},
     journal::{
         self,
@@ -41,6 +41,9 @@ pub enum NotBanned {
     /// What the servers share cannot be reached.
     #[error("what the servers share cannot be reached now")]
     Unavailable,
+    /// It is done, and may be lost.
+    #[error("{NOT_REPLICATED}")]
+    NotReplicated,
 }
 
 impl Hub {
@@ -53,13 +56,13 @@ impl Hub {
     }
 
     /// Has a decision about bans be in the log, and known here. A new ban is known to all servers that live, and they
-    /// have sent away whom it meets.
+    /// have sent away whom it meets. Returns up to where the log has it.
     pub(in crate::hub) async fn commit_shared_bans(
         &self,
         fleet: &Fleet,
         command: Command,
         cause: Cause,
-    ) -> Result<(), NotBanned> {
+    ) -> Result<Position, NotBanned> {
         let _turn = fleet.bans_turn.lock().await;
         let id = batch_of(fleet.node());
         let bans_someone = matches!(command, Command::Create(_) | Command::CreateByHost(_));
@@ -98,7 +101,7 @@ impl Hub {
         id: BatchId,
         command: Command,
         cause: Cause,
-    ) -> Result<(), NotBanned> {
+    ) -> Result<Position, NotBanned> {
         for _ in 0..CONFLICTS {
             let now = self.now();
             let decide = |bans: &Bans| (bans.version(), bans.decide(command.clone(), now));
@@ -124,10 +127,11 @@ impl Hub {
             fleet.figures.append(&appended);
             match appended {
                 Ok(Appended::At(positions)) => {
-                    if let Some(last) = positions.last() {
-                        self.bans_reach(fleet, *last).await;
+                    let last = positions.last().copied();
+                    if let Some(last) = last {
+                        self.bans_reach(fleet, last).await;
                     }
-                    return Ok(());
+                    return Ok(last.unwrap_or(decided_on));
                 }
                 Ok(Appended::Conflict(version)) => self.bans_reach(fleet, version).await,
                 Ok(Appended::NotLive) => fleet.reborn(batch.by).await,
