@@ -244,7 +244,7 @@ impl Hub {
     /// A room's cell, if it exists by what all servers know when this is called.
     pub(super) async fn find_now(&self, room_id: &RoomId) -> Result<Option<Held<'_>>, NotFound> {
         let found = self.find(room_id).await?;
-        if found.is_some() || self.is_alone() {
+        if found.is_some() || !self.is_shared() {
             return Ok(found);
         }
         // A replica may not know yet that the room was made.

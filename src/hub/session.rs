@@ -5,9 +5,8 @@ mod names;
 mod seat;
 mod wish;
 
-use std::{convert::Infallible, mem, sync::Arc, task::Poll, time::Instant};
+use std::{mem, sync::Arc, time::Instant};
 
-use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -176,14 +175,7 @@ impl Session {
             self.conclude(message, &answer.map(drop), request_id.as_ref());
             return None;
         };
-        let wish = Wish { what, message, request_id };
-        if self.hub().is_alone() && wish.waits_for_a_room_only() {
-            // At once: a server's own log has nobody wait.
-            let done = self.fulfil(wish, &mut |_, _| Poll::<Infallible>::Pending).now_or_never();
-            let Ok(()) = done.expect("there is nothing to wait for");
-            return None;
-        }
-        Some(Box::new(wish))
+        Some(Box::new(Wish { what, message, request_id }))
     }
 
     /// Does what the client asks for, unless it is a signal, or says what of it may have to be waited for.

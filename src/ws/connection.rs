@@ -205,7 +205,8 @@ fn listen<S: AsyncRead + AsyncWrite + Unpin>(
         let allowed_more = session.count_message();
         match said {
             Incoming::Text(text) => {
-                if let Some(wish) = session.receive(text) {
+                let wish = session.receive(text);
+                if let Some(wish) = wish.and_then(|wish| session.carry_out_at_once(wish)) {
                     return Poll::Ready(Some(Ok(wish)));
                 }
             }

@@ -32,11 +32,6 @@ pub(in crate::hub) enum NotHeld {
 }
 
 impl Hub {
-    /// Whether it shares its rooms with no other server.
-    pub(in crate::hub) fn is_alone(&self) -> bool {
-        self.fleet.is_none()
-    }
-
     /// A room's cell, be it a vacant one.
     pub(in crate::hub) async fn cell(&self, room_id: &RoomId) -> Result<Held<'_>, NotHeld> {
         match &self.fleet {
@@ -51,7 +46,7 @@ impl Hub {
 
     /// A room's cell, if it exists.
     pub(in crate::hub) async fn find(&self, room_id: &RoomId) -> Result<Option<Held<'_>>, NotHeld> {
-        if self.is_alone() {
+        if !self.is_shared() {
             return Ok(self.find_own(room_id).map(|cell| Held { cell, hub: None }));
         }
         Ok(Some(self.cell(room_id).await?).filter(|held| held.exists()))

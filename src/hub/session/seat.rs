@@ -30,12 +30,12 @@ impl Session {
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<Result<(), Rejected>, E> {
         let mut proof = if request.password.is_some() { Proof::Unchecked } else { Proof::None };
-        for _ in 0..LOOKS {
+        let mut looks = 0..LOOKS;
+        loop {
             let tried = self.try_seat(request, request_id, proof, meanwhile).await?;
             let password = match (tried, &request.password) {
-                (Ok(()), _) => return Ok(Ok(())),
-                (Err(NotTaken::Unchecked), Some(password)) => password,
-                (Err(not_taken), _) => return Ok(Err(not_taken.into())),
+                (Err(NotTaken::Unchecked), Some(password)) if looks.next().is_some() => password,
+                (tried, _) => return Ok(tried.map_err(Rejected::from)),
             };
             let hub = Arc::clone(self.hub());
             let cell = self.wait_for(hub.find(&request.room_id), meanwhile).await?;
@@ -49,8 +49,6 @@ impl Session {
                 Err(rejected) => return Ok(Err(rejected)),
             };
         }
-        let tried = self.try_seat(request, request_id, proof, meanwhile).await?;
-        Ok(tried.map_err(Rejected::from))
     }
 
     /// Check, leave, join: a refusal by the new room leaves the old seat as it was.

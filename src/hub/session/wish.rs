@@ -10,6 +10,8 @@ use std::{
     time::Instant,
 };
 
+use futures_util::FutureExt;
+
 use super::{Session, names::Register, unavailable};
 use crate::{
     hub::{
@@ -43,11 +45,12 @@ pub(super) enum What {
 
 impl Wish {
     /// Whether nothing but the log has to be waited for, where others write it too.
-    pub(super) fn waits_for_a_room_only(&self) -> bool {
+    fn waits_for_the_log_only(&self) -> bool {
         match &self.what {
+            What::Join { request, .. } => request.password.is_none(),
             What::Register(register) => register.token.is_none(),
             What::Leave | What::Order(_) => true,
-            What::Join { .. } | What::Update(_) => false,
+            What::Update(_) => false,
         }
     }
 }
@@ -56,6 +59,17 @@ impl Session {
     /// Carries out a wish, or says why not.
     pub async fn carry_out(&mut self, wish: Box<Wish>) {
         let Ok(()) = self.carry_out_beside(wish, |_, _| Poll::<Infallible>::Pending).await;
+    }
+
+    /// The same at once, if there is nothing to wait for: a server's own log has nobody wait. Otherwise the wish is
+    /// returned.
+    pub fn carry_out_at_once(&mut self, wish: Box<Wish>) -> Option<Box<Wish>> {
+        if self.hub().is_shared() || !wish.waits_for_the_log_only() {
+            return Some(wish);
+        }
+        let done = self.fulfil(*wish, &mut |_, _| Poll::<Infallible>::Pending).now_or_never();
+        let Ok(()) = done.expect("there is nothing to wait for");
+        None
     }
 
     /// The same beside `meanwhile`, which is polled while something has to be waited for, and ends that when it ends.
@@ -150,7 +164,7 @@ impl Session {
         motion: Motion,
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<Result<Done, Refused>, E> {
-        if self.hub().is_alone() {
+        if !self.hub().is_shared() {
             return Ok(cell.put(self.hub(), motion, self.hub().now()));
         }
         let (hub, cell) = (Arc::clone(self.hub()), Arc::clone(cell));
