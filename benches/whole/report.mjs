@@ -137,6 +137,7 @@ function intro({ rounds, failures }) {
     '',
     'What Signalpost costs to run, against a plain Node.js server of the same protocol, as WebRTC tutorials write it',
     '([its source](../benches/whole/baseline/server.js)). Written by `benches/whole/run.sh`; do not edit.',
+    'What a fleet takes beyond that is in [cluster.md](cluster.md#how-much-it-takes) (`cargo bench --bench fleet`).',
     '',
     `Medians of ${rounds} rounds.${left} Latencies: the least of the rounds in brackets.`,
     '',
