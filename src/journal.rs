@@ -68,45 +68,42 @@ pub struct Trimmed {
     pub cursor: Position,
 }
 
-/// Where changes are put in order. An enum, since there are few kinds and each is awaited differently.
+/// Where changes are put in order, and what shows them to those who follow.
 #[derive(Debug)]
-pub enum Journal {
-    /// In this process, for a server that stands alone.
-    Memory(Arc<MemoryLog>),
-}
+pub struct Journal(Arc<MemoryLog>);
 
 impl Journal {
     /// A journal in memory that keeps entries up to `limits`.
     pub fn memory(limits: LogLimits) -> Self {
-        Self::Memory(Arc::new(MemoryLog::new(limits)))
+        Self(Arc::new(MemoryLog::new(limits)))
     }
 
     /// A journal that shows what the log of a fleet has, which is told to it by [`Journal::note`].
     pub fn mirror(limits: LogLimits, epoch: u64) -> Self {
-        Self::Memory(Arc::new(MemoryLog::mirror(limits, epoch)))
+        Self(Arc::new(MemoryLog::mirror(limits, epoch)))
     }
 
     /// The next entry of the log that this one mirrors.
     pub fn note(&self, log_prev: Position, entry: Entry) {
-        let Self::Memory(log) = self;
+        let Self(log) = self;
         log.note(Record::new(log_prev, entry));
     }
 
     /// The log that this one mirrors begins anew: what it had is not shown any more.
     pub fn begin_anew(&self, epoch: u64) {
-        let Self::Memory(log) = self;
+        let Self(log) = self;
         log.begin_anew(epoch);
     }
 
     /// Names the log's life: another one each time that it begins anew.
     pub fn epoch(&self) -> u64 {
-        let Self::Memory(log) = self;
+        let Self(log) = self;
         log.epoch()
     }
 
     /// The position of the last entry.
     pub fn head(&self) -> Position {
-        let Self::Memory(log) = self;
+        let Self(log) = self;
         log.head()
     }
 
@@ -118,7 +115,7 @@ impl Journal {
         decision: Decision<room::Change>,
         mut happened: impl FnMut(&room::Event),
     ) {
-        let Self::Memory(log) = self;
+        let Self(log) = self;
         for record in log.append(decision, |event| Entry::Room { id: id.clone(), event }) {
             if let Entry::Room { event, .. } = &record.entry {
                 happened(event);
@@ -132,7 +129,7 @@ impl Journal {
         decision: Decision<ban::Change>,
         mut happened: impl FnMut(&ban::Event),
     ) {
-        let Self::Memory(log) = self;
+        let Self(log) = self;
         for record in log.append(decision, Entry::Ban) {
             if let Entry::Ban(event) = &record.entry {
                 happened(event);
@@ -142,23 +139,22 @@ impl Journal {
 
     /// A cursor at the log's end, for what happens in `rooms` from now on; without them, for all that happens.
     pub fn follow(&self, rooms: Option<BTreeSet<RoomId>>) -> Follower {
-        let Self::Memory(log) = self;
+        let Self(log) = self;
         Follower::new(Arc::clone(log), None, rooms)
     }
 
     /// The same for what follows `cursor`, a position up to the head. Its first read tells whether the log still has
     /// that.
     pub fn follow_from(&self, cursor: Position, rooms: Option<BTreeSet<RoomId>>) -> Follower {
-        let Self::Memory(log) = self;
+        let Self(log) = self;
         Follower::new(Arc::clone(log), Some(cursor), rooms)
     }
 
     /// Wakes followers, at most once a tick: many of them cost little, however fast the log grows. Without it
     /// they sleep.
     pub async fn tick(&self) {
-        match self {
-            Self::Memory(log) => log.tick().await,
-        }
+        let Self(log) = self;
+        log.tick().await;
     }
 }
 

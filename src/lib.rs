@@ -21,6 +21,9 @@
 //! Signals change nothing, so they never enter the journal: the sender's session asks the room for the
 //! target's outbox and puts the encoded message there.
 //!
+//! A server that stands alone is its own sequencer: decided, sequenced and applied in one go, under the room's lock. In a
+//! fleet, Redis is everybody's: it compares the version that something was decided on, and knows no rule.
+//!
 //! # One `offer`, from A to B
 //!
 //! ```text
@@ -85,6 +88,28 @@
 //! that is decided, sequenced and applied. A ban stands before those are looked for whom it meets, and whoever comes
 //! shows who it is before it asks for bans: one of the two always finds the other.
 //!
+//! # A room of a fleet
+//!
+//! ```text
+//! hub/fleet/hold     a replica of the room, for as long as somebody here sits, waits or looks at it
+//! hub/cell/motion    what somebody wants of it, which waits
+//! cell/draft         all that waits, decided as one batch on the replica
+//! hub/fleet/drive    one batch of a room at a time: loaded, appended, or decided anew where another server was faster
+//! journal/stored     the changes, and what they touch of the room, as bytes
+//! store/append       one script: is the version still that one? then the log, the fields, the names
+//!       ⋮            Redis, and every server
+//! store/tail         the log as it grows ─▶ hub/fleet/follow: the mirror for watchers, the replica
+//! cell/replica       is it the next one of this room? whose motion was it?
+//! cell/commit        as in a server that stands alone ─▶ who sits here hears of it
+//! ```
+//!
+//! A signal for a member who sits at another server goes into that server's inbox (`hub/fleet/letters`, `store/post`),
+//! with the room's version, and is handed on there as soon as the replica is as far. Each server holds a lease
+//! (`hub/fleet/life`, `store/presence`); whoever loses it can append nothing, another server frees its seats, and it
+//! goes on under another name with those that nobody freed. Where the log has lost something, another epoch begins and
+//! each server puts back what is its own (`hub/fleet/anew`, `cell/split`). What only one server knows, the others ask it
+//! for (`hub/fleet/questions`).
+//!
 //! # Who may know whom
 //!
 //! `main → {server, bench, gen_token, check_token} → {http, admin} → ws → hub → metrics →
@@ -114,7 +139,10 @@
 //! 13. Passwords are hashed outside of every lock. A command names the hash that its password was compared with, and
 //!     where the room has another one by then, the password is looked at anew.
 //! 14. A return token never passes a ban or a removal: only seats that were lost are remembered.
-//! 15. No token (JWT) is kept, and no token, password or return token is logged.
+//! 15. In a fleet a room changes only by what the log brings, in its order. Who is refused was refused by the room as it
+//!     was then, not by an old replica of it; departures are owed until the log has them.
+//! 16. Only who holds a lease appends, and only to the epoch that it knows.
+//! 17. No token (JWT) is kept, and no token, password or return token is logged.
 //!
 //! # Where the code departs from its design
 //!
@@ -137,6 +165,12 @@
 //! - Frames are read by `ws/reader`, not by tungstenite, which zeroes before each read, reserves what a header
 //!   declares and copies each message out. Its parser of frame heads is used, and its answer to a handshake's
 //!   key; a test and a fuzzer hold the two readers together.
+//! - The journal is no enum of a sequencer in memory and one in Redis: the one in memory also is what watchers of a
+//!   fleet's server read, told by the tail of the log. Who appends where is for `hub/cell` and `hub/fleet`.
+//! - There is one log for all rooms, and no partitions: one Redis takes 40,000 appends a second.
+//! - A conflict's reply does not bring what is missing: the tail does, which has it as soon.
+//! - Another server may be faster 24 times in a row before something is refused, not 8: two servers at one busy room
+//!   come to eight every minute.
 //! - Without `--outbox-bytes`, an outbox grows with `--max-members`, so that raising one flag does not
 //!   demand another; only an explicit value that is too small is refused.
 

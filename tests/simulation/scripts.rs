@@ -94,7 +94,7 @@ fn append(redis: &mut Redis, planted: &mut Planted, keys: &[String], args: &[Vec
     if !redis.exists(lease) {
         return bulks(["not-live"]);
     }
-    let mut version = redis.hash(state).get("v").map_or("0-0".into(), |v| string(v));
+    let mut version = redis.hash(state).get("v").map_or_else(|| "0-0".into(), |v| string(v));
     let is_unchecked = match planted.plant {
         Plant::SkippedCheck => true,
         Plant::UncheckedReaper => fresh.chunks(2).any(|entry| (planted.is_reaping)(&entry[1])),
@@ -106,7 +106,7 @@ fn append(redis: &mut Redis, planted: &mut Planted, keys: &[String], args: &[Vec
     if entries == 0 {
         return bulks(["at"]);
     }
-    let mut head = redis.hash(meta).get("head").map_or("0-0".into(), |head| string(head));
+    let mut head = redis.hash(meta).get("head").map_or_else(|| "0-0".into(), |head| string(head));
     let mut reply = vec!["at".to_owned()];
     for entry in fresh.chunks(2) {
         let id = redis.next_of(log);

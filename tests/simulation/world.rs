@@ -48,7 +48,7 @@ const LOG_EVENTS: usize = 1000;
 
 static CONFIG: LazyLock<Arc<Config>> = LazyLock::new(|| {
     let flags = "signalpost --rate-limit 0 --max-members 3 --ping-seconds 3600 --pong-seconds 3600 \
-                 --redis-timeout-ms 500";
+                 --redis-url redis://model --redis-timeout-ms 500";
     Arc::new(Config::try_parse_from(flags.split_whitespace()).unwrap())
 });
 
@@ -68,6 +68,7 @@ pub(crate) struct World {
     pub(crate) nodes: Mutex<Vec<Running>>,
     pub(crate) truth: Mutex<Truth>,
     pub(crate) over: watch::Sender<bool>,
+    pub(crate) plant: Plant,
 }
 
 /// Whether things go wrong, and what is broken on purpose.
@@ -131,6 +132,7 @@ impl World {
                 first_is_host: true,
             })),
             over: watch::Sender::new(false),
+            plant,
         });
         for _ in 0..NODES {
             world.start_node(&mut random).await;
@@ -204,11 +206,12 @@ impl World {
 
     /// All know the same rooms, and these are as the people in them believe.
     async fn agrees(&self, people: &mut [Person]) {
-        let mut truth = self.truth.lock();
-        truth.read(&self.server);
-        let (rooms, rules) = (truth.rooms.clone(), Arc::clone(&truth.rules));
-        truth.seats_nobody_who_is_banned(&self.server);
-        drop(truth);
+        let (rooms, rules) = {
+            let mut truth = self.truth.lock();
+            truth.read(&self.server);
+            truth.seats_nobody_who_is_banned(&self.server);
+            (truth.rooms.clone(), Arc::clone(&truth.rules))
+        };
         people.iter_mut().for_each(Person::hear);
         let line = Line::new(&self.server, Rng::new());
         let store = Store::over(line, &CONFIG.redis).await.unwrap();

@@ -38,7 +38,8 @@ async fn a_watcher_that_stops_reading_takes_little_and_is_told_that_it_lost_the_
     burst(server.http()).await;
     let grown = server.resident_bytes().saturating_sub(before);
     println!("a watcher that does not read: {} KiB more after {EVENTS} events", grown >> 10);
-    assert!(grown < 2_000_000, "{grown} bytes");
+    // Kept for it, so many events would take 20 MB at least; the allocator keeps some MB for a while on a busy machine.
+    assert!(grown < 6_000_000, "{grown} bytes");
 
     let mut heard = 0;
     let lost = loop {

@@ -15,12 +15,13 @@ use crate::{
     ban::{self, Ban, Bans, Change, Command, Event},
     config::limits,
     event::{Cause, Position},
-    hub::Hub,
+    hub::{Hub, cell::Motion},
     id::{Incarnation, RoomId},
     journal::{
         self,
         stored::{self, pb},
     },
+    room,
     store::{Appended, Batch, BatchId, Entry, Fresh, Loaded, Subject},
 };
 
@@ -65,10 +66,30 @@ impl Hub {
         let mut answers = fleet.expect_answers(question_of(id));
         let committed = self.append_bans(fleet, id, command, cause).await;
         if committed.is_ok() && bans_someone {
-            fleet.answered_by_all_who_live(&mut answers).await;
+            tokio::join!(
+                fleet.answered_by_all_who_live(&mut answers),
+                self.decided_by_now(fleet, None)
+            );
         }
         fleet.forget_question(question_of(id));
         committed
+    }
+
+    /// Waits for what is on its way into the log, and was decided before the bans that are known here: whoever comes by
+    /// that is here then.
+    async fn decided_by_now(&self, fleet: &Fleet, room_id: Option<&RoomId>) {
+        let (node, mut decided) = (fleet.node(), Vec::new());
+        self.directory.for_each(|cell| {
+            if room_id.is_none_or(|id| cell.id() == id) && cell.is_in_flight() {
+                // It changes nothing, and is answered after the batch before it.
+                let nobody = room::Command::Move { node, to: node, clients: Vec::new() };
+                let motion = Motion::new(nobody, Cause::Server);
+                decided.extend(self.propose(fleet, cell.id(), motion).ok());
+            }
+        });
+        for decided in decided {
+            let _ = decided.await;
+        }
     }
 
     async fn append_bans(
@@ -168,6 +189,7 @@ impl Hub {
         cause: Cause,
         (waits, question): (Incarnation, u64),
     ) {
+        self.decided_by_now(fleet, ban.room_id.as_ref()).await;
         match cause {
             Cause::Client(host) => self.enforce_by_host(ban, host).await,
             Cause::Administrator(by) => self.enforce(&by, ban, |c| c.is_met_by(ban)).await,

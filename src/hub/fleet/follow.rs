@@ -59,10 +59,13 @@ impl Hub {
     }
 
     fn learn(&self, fleet: &Fleet, entry: Entry) {
-        let Some((room_id, told)) = self.show(&entry) else {
+        let shown = self.show(&entry);
+        if entry.room.is_none() {
             return self.learn_ban(fleet, &entry);
-        };
-        if let Some(cell) = self.directory.find(&room_id) {
+        }
+        if let Some((room_id, told)) = shown
+            && let Some(cell) = self.directory.find(&room_id)
+        {
             if cell.told(self, told) {
                 fleet.do_soon(Job::Drive(Arc::clone(&cell)));
             }
