@@ -181,13 +181,14 @@ async fn a_full_inbox_delays_no_other_and_takes_on_what_was_kept_for_it(redis: S
     let [mut slow, mut dead, mut quick] =
         [opened(&store).await, opened(&store).await, opened(&store).await];
     let writer = Writer::new(&store);
-    for (owner, _) in [&slow, &dead] {
-        let fill =
-            "for _ = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'f', ARGV[2], 'd', 'old') end";
+    // By their number, and by their bytes.
+    let (many, long) = ((limits::INBOX_LETTERS, 3), (limits::INBOX_BYTES >> 20, 1 << 20));
+    for ((owner, _), (count, length)) in [(&slow, many), (&dead, long)] {
+        let fill = "for _ = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'f', ARGV[2], 'd', ARGV[3]) end";
         let key = format!("signalpost:{{{owner}}}:inbox");
-        let (most, from) = (limits::INBOX_LETTERS.to_string(), Incarnation::random().to_string());
+        let (from, text) = (Incarnation::random().to_string(), "o".repeat(length));
         let mut command = cmd("EVAL");
-        let () = redis.ask(command.arg(fill).arg(1).arg(key).arg(&most).arg(&from));
+        let () = redis.ask(command.arg(fill).arg(1).arg(key).arg(count).arg(&from).arg(text));
     }
     let sent = Instant::now();
     for text in ["a", "b", "c"] {
@@ -199,12 +200,12 @@ async fn a_full_inbox_delays_no_other_and_takes_on_what_was_kept_for_it(redis: S
 
     let all = read(&mut slow.1, limits::INBOX_LETTERS + 3).await;
     let (old, new) = all.split_at(limits::INBOX_LETTERS);
-    assert!(old.iter().all(|text| text == "old"));
+    assert!(old.iter().all(|text| text == "ooo"));
     assert_eq!(new, ["a", "b", "c"]);
 
     writer.lost(Lost { gone: 0, full: 3 }).await;
     assert!(sent.elapsed() >= limits::POST_TO_FULL, "it waits for an inbox that is full");
-    assert_eq!(read(&mut dead.1, limits::INBOX_LETTERS).await.last().unwrap(), "old");
+    read(&mut dead.1, long.0).await;
     writer.send(dead.0, "d");
     assert_eq!(read(&mut dead.1, 1).await, ["d"]);
 }

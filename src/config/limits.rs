@@ -157,6 +157,8 @@ pub const REDIS_PREFIX_CHARS: usize = 64;
 pub const NODE_LEASE_SECONDS: RangeInclusive<u64> = 1..=300;
 /// Most letters that another server's inbox holds. Whoever has more for it keeps them for a while.
 pub const INBOX_LETTERS: usize = 65_536;
+/// The same in bytes of Redis' memory: a server that stands still shall not fill it for all.
+pub const INBOX_BYTES: usize = 64 << 20;
 /// Most of them that are read at a time.
 pub const INBOX_READ_AT_ONCE: usize = 256;
 /// Most letters to other servers that wait to be written; half as many for each.

@@ -101,7 +101,7 @@ impl Store {
     ) -> Result<Posted, StoreError> {
         let [key, senders] = self.0.keys.inbox(to);
         let add = |command: &mut Cmd| {
-            command.arg(limits::INBOX_LETTERS).arg(from.to_string());
+            command.arg(limits::INBOX_LETTERS).arg(limits::INBOX_BYTES).arg(from.to_string());
             for letter in letters {
                 command.arg(letter.number).arg(&letter.payload[..]);
             }

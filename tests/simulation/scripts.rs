@@ -213,18 +213,19 @@ fn inbox_post(
     if !redis.exists(&keys[0]) || !redis.exists(&keys[1]) {
         return Value::Int(-1);
     }
-    let sender = string(&args[1]);
+    // What is said here is too short for the most bytes.
+    let sender = string(&args[2]);
     let mut room = number::<usize>(&args[0]).saturating_sub(redis.stream(&keys[0]).len());
     let last = redis.hash(&keys[1]).get(&sender).map_or(0, |last| number::<u64>(last));
     let (mut reached, mut done) = (last, 0);
-    for letter in args[2..].chunks(2) {
+    for letter in args[3..].chunks(2) {
         let number = number::<u64>(&letter[0]);
         if number > last || planted.plant == Plant::DoubledDelivery {
             if room == 0 {
                 break;
             }
             let id = redis.next_of(&keys[0]);
-            let fields = vec![("f", args[1].clone()), ("d", letter[1].clone())];
+            let fields = vec![("f", args[2].clone()), ("d", letter[1].clone())];
             redis.stream(&keys[0]).add(Entry { id, fields });
             (room, reached) = (room - 1, number);
         }

@@ -99,19 +99,24 @@ fn differences(old: &Room, new: &Room, motions: &[&Motion]) -> Vec<Change> {
         let user_id = former.identity.user_id.clone();
         Some(Change::WaitingEnded { client_id, user_id, reason })
     });
-    let changed = new.members().filter_map(|member| match old.member(member.client_id) {
-        None => Some(Change::Joined(Arc::clone(member))),
-        Some(former) if is_anew(member, former) => Some(Change::Joined(Arc::clone(member))),
-        Some(former) if former.identity != member.identity || former.vouched != member.vouched => {
+    let changed = new.members().flat_map(|member| {
+        let Some(former) = old.member(member.client_id).filter(|former| !is_anew(member, former))
+        else {
+            return [Some(Change::Joined(Arc::clone(member))), None];
+        };
+        let is_renamed = former.identity != member.identity || former.vouched != member.vouched;
+        let renamed = is_renamed.then(|| {
             let previous = former.identity.user_id.clone();
-            Some(Change::Renamed { member: Arc::clone(member), previous })
-        }
-        Some(former) if former.standing != member.standing => {
+            Change::Renamed { member: Arc::clone(member), previous }
+        });
+        let has_other_role = former.standing != member.standing;
+        let role_changed = has_other_role.then(|| {
             let previous = former.standing.role;
-            Some(Change::RoleChanged { member: Arc::clone(member), previous })
-        }
-        Some(_) => None,
+            Change::RoleChanged { member: Arc::clone(member), previous }
+        });
+        [renamed, role_changed]
     });
+    let changed = changed.flatten();
     let settings = (new.exists() && old.settings() != new.settings())
         .then(|| Change::Updated { settings: new.settings().clone() });
     let came = new.waiting().filter(|waiter| {
