@@ -81,7 +81,9 @@ impl Bans {
     /// [`Denied`]. [`Command::Expire`] and [`Command::EndOfRoom`] are never denied.
     pub fn decide(&self, command: Command, now: SystemTime) -> Result<Vec<Change>, Denied> {
         match command {
-            Command::Create(bans) => {
+            Command::Create(mut bans) => {
+                // Several servers may put back the same ones.
+                bans.retain(|ban| !self.by_id.contains_key(&ban.id));
                 let fit = self.by_id.len() + bans.len() <= self.most;
                 let created = || bans.into_iter().map(Change::Created).collect();
                 fit.then(created).ok_or(Denied::TooMany)

@@ -32,6 +32,17 @@ pub(super) struct BanBook {
     count: AtomicUsize,
 }
 
+/// What became of an event that the log of a fleet has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Learnt {
+    /// It was known.
+    Before,
+    /// It has happened now.
+    Now,
+    /// It follows what is not known here.
+    Not,
+}
+
 impl Hub {
     /// Keeps somebody out: all of these, or none. Whoever is met by one is sent away before this returns.
     ///
@@ -180,16 +191,19 @@ impl BanBook {
         *self.bans.write() = bans;
     }
 
-    /// Lets happen what the log of a fleet tells, unless it has already. Returns whether it has not.
-    pub(super) fn learn(&self, hub: &Hub, event: &Event) -> bool {
+    /// Lets happen what the log of a fleet tells, unless it has already, or something before it is missing.
+    pub(super) fn learn(&self, hub: &Hub, event: &Event) -> Learnt {
         let mut bans = self.bans.write();
         if event.position <= bans.version() {
-            return false;
+            return Learnt::Before;
+        }
+        if event.prev != bans.version() {
+            return Learnt::Not;
         }
         hub.metrics.event((&event.change).into());
         bans.apply(event);
         self.count.store(bans.len(), Ordering::SeqCst);
-        true
+        Learnt::Now
     }
 
     /// Does something while no ban comes or goes.

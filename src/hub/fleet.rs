@@ -96,8 +96,8 @@ pub(super) enum Job {
     Enforce { ban: Arc<Ban>, cause: Cause, waits: Incarnation, question: u64 },
     /// End the bans that hosts of a room made.
     EndBansOf { room_id: RoomId, cause: Cause },
-    /// Put back the bans that a lost log had.
-    RestoreBans,
+    /// Take up the bans that the log has, and put back these, of a lost one.
+    LoadBans { lost: Vec<Arc<Ban>> },
     /// End what has its time in a room.
     Expire(RoomId),
     /// Free the seats of a server that is gone.
@@ -247,7 +247,7 @@ impl Hub {
                 self.enforce_for(fleet, &ban, cause, (waits, question)).await;
             }
             Job::EndBansOf { room_id, cause } => self.end_bans_of(fleet, room_id, cause).await,
-            Job::RestoreBans => self.restore_bans(fleet).await,
+            Job::LoadBans { lost } => self.take_up_bans(fleet, lost).await,
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,
             Job::Move { from, to } => self.move_seats(from, to).await,

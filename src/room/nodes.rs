@@ -59,6 +59,10 @@ impl Room {
         };
         let created = Change::Created { settings: lost.settings().clone() };
         let mut changes: Vec<_> = (!self.exists()).then_some(created).into_iter().collect();
+        // Whatever settled it since stands later.
+        if self.exists() && lost.settled_at() > self.settled_at() {
+            changes.push(Change::Updated { settings: lost.settings().clone() });
+        }
         let mut earliest = self.next_joined_at(SystemTime::UNIX_EPOCH);
         for member in lost.members().filter(|member| is_missing(member)) {
             let joined_at = member.joined_at.max(earliest);

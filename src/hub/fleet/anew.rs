@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{Fleet, Job, life::BACK_OFF};
 use crate::{
-    ban::Command,
-    event::{Cause, Position},
+    ban::{Ban, Bans, Command},
+    event::Cause,
     hub::Hub,
     store::Subject,
 };
@@ -51,22 +51,26 @@ impl Hub {
             }
         });
         tracing::warn!(rooms, "rooms are looked at anew");
-        fleet.do_soon(Job::RestoreBans);
+        let stand = |bans: &Bans| bans.after(None, self.now()).cloned().collect();
+        fleet.do_soon(Job::LoadBans { lost: self.bans.during(stand) });
     }
 
-    /// Puts back the bans, if the log has none.
-    pub(super) async fn restore_bans(&self, fleet: &Fleet) {
+    /// Takes up the bans that the log has, and puts back those of `lost` that it has not.
+    pub(super) async fn take_up_bans(&self, fleet: &Fleet, lost: Vec<Arc<Ban>>) {
         let Ok(loaded) = fleet.store.load(Subject::Bans).await else {
             sleep(BACK_OFF).await;
-            return fleet.do_soon(Job::RestoreBans);
+            return fleet.do_soon(Job::LoadBans { lost });
         };
-        let lost =
-            self.bans.during(|bans| bans.after(None, self.now()).cloned().collect::<Vec<_>>());
-        let is_empty = loaded.version == Position::ZERO;
         self.load_bans(loaded);
-        if is_empty && !lost.is_empty() {
+        let missing = |bans: &Bans| {
+            let is_missing = |ban: &Arc<Ban>| bans.get(ban.id, self.now()).is_none();
+            lost.into_iter().filter(is_missing).collect::<Vec<_>>()
+        };
+        let missing = self.bans.during(missing);
+        if !missing.is_empty() {
+            tracing::warn!(bans = missing.len(), "bans that the log had lost are put back");
             // Another server may come first, with the same ones.
-            let _ = self.commit_shared_bans(fleet, Command::Create(lost), Cause::Server).await;
+            let _ = self.commit_shared_bans(fleet, Command::Create(missing), Cause::Server).await;
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     ban::{self, Ban, Bans, Change, Command, Event},
     config::limits,
     event::{Cause, Position},
-    hub::{Hub, cell::Motion, rooms::NOT_REPLICATED},
+    hub::{Hub, bans::Learnt, cell::Motion, rooms::NOT_REPLICATED},
     id::{Incarnation, RoomId},
     journal::{
         self,
@@ -162,8 +162,10 @@ impl Hub {
         };
         let Entry { position, prev, batch, .. } = *entry;
         let event = Event { position, prev, at, cause: cause.clone(), change };
-        if !self.bans.learn(self, &event) {
-            return;
+        match self.bans.learn(self, &event) {
+            Learnt::Before => return,
+            Learnt::Now => {}
+            Learnt::Not => fleet.do_soon(Job::LoadBans { lost: Vec::new() }),
         }
         let waits = server_of(batch);
         if let (Change::Created(ban), true) = (&event.change, waits != fleet.node()) {
