@@ -30,8 +30,8 @@ use std::{
 use scripts::Plant;
 use world::{Scene, run};
 
-/// Of each kind. Ten thousand take some minutes: `SIGNALPOST_SEEDS=0..10000`.
-const SEEDS: u64 = 150;
+/// Of each kind, so that it takes seconds. Ten thousand take some minutes: `SIGNALPOST_SEEDS=0..10000`.
+const SEEDS: u64 = 25;
 
 #[test]
 fn without_faults_all_agree() {
@@ -65,11 +65,9 @@ fn a_reaper_that_does_not_check_positions_is_found() {
 
 /// Whether one of some hundred seeds fails where this is broken, and only there.
 fn is_found(plant: Plant) {
-    let fails = |seed| catch_unwind(|| run(seed, Scene { stormy: true, plant })).is_err();
-    let Some(seed) = (0..300).find(|seed| fails(*seed)) else {
-        panic!("{plant:?} is not found");
-    };
-    run(seed, Scene { stormy: true, plant: Plant::Nothing });
+    let fails = |seed, plant| catch_unwind(|| run(seed, Scene { stormy: true, plant })).is_err();
+    let finds = |seed: &u64| fails(*seed, plant) && !fails(*seed, Plant::Nothing);
+    assert!((0..300).any(|seed| finds(&seed)), "{plant:?} is not found");
 }
 
 /// Of the first so many, or of those that `SIGNALPOST_SEEDS` names: one, or from one to another as `1..100`. One alone
