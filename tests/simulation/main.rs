@@ -59,6 +59,7 @@ fn a_skipped_position_check_is_found() {
 }
 
 #[test]
+#[ignore = "it takes some minutes, as few seeds find it: cargo test --test simulation -- --ignored"]
 fn a_reaper_that_does_not_check_positions_is_found() {
     is_found(Plant::UncheckedReaper);
 }
@@ -67,7 +68,7 @@ fn a_reaper_that_does_not_check_positions_is_found() {
 fn is_found(plant: Plant) {
     let fails = |seed, plant| catch_unwind(|| run(seed, Scene { stormy: true, plant })).is_err();
     let finds = |seed: &u64| fails(*seed, plant) && !fails(*seed, Plant::Nothing);
-    assert!((0..300).any(|seed| finds(&seed)), "{plant:?} is not found");
+    assert!((0..2000).any(|seed| finds(&seed)), "{plant:?} is not found");
 }
 
 /// Of the first so many, or of those that `SIGNALPOST_SEEDS` names: one, or from one to another as `1..100`. One alone
