@@ -54,6 +54,7 @@ everywhere! {
     who_is_gone_gets_nothing_and_the_others_letters_go_on,
     an_inbox_that_redis_lost_is_told_and_opened_anew,
     a_lease_ends_and_cannot_be_had_back,
+    an_inbox_of_which_a_part_is_gone_ends_its_owners_life,
     one_at_a_time_reaps_the_dead_and_buries_who_has_no_seats,
 }
 
@@ -260,6 +261,9 @@ async fn an_inbox_that_redis_lost_is_told_and_opened_anew(redis: Shared) {
 async fn a_lease_ends_and_cannot_be_had_back(redis: Shared) {
     let store = redis.store().await;
     let [lasting, ending, stranger] = [(); 3].map(|()| Incarnation::random());
+    for node in [lasting, ending] {
+        store.open_inbox(node, LEASE).await.unwrap();
+    }
     store.enter(lasting, b"one", SHORT).await.unwrap();
     store.enter(ending, b"two", SHORT).await.unwrap();
     assert_eq!(live(&store).await, [(lasting, "one", true), (ending, "two", true)].into());
@@ -274,6 +278,21 @@ async fn a_lease_ends_and_cannot_be_had_back(redis: Shared) {
     store.leave(lasting).await.unwrap();
     assert!(!store.renew(lasting, LEASE).await.unwrap());
     assert_eq!(live(&store).await, [(ending, "two", false)].into());
+}
+
+/// Nobody can write to it, and its reader sees nothing of that.
+async fn an_inbox_of_which_a_part_is_gone_ends_its_owners_life(redis: Shared) {
+    let store = redis.store().await;
+    for part in ["inbox", "senders"] {
+        let node = Incarnation::random();
+        let _inbox = store.open_inbox(node, LEASE).await.unwrap();
+        store.enter(node, b"", LEASE).await.unwrap();
+        assert!(store.renew(node, LEASE).await.unwrap());
+        let key = format!("signalpost:{{{node}}}:{part}");
+        let removed: u32 = redis.ask(cmd("DEL").arg(&key));
+        assert_eq!(removed, 1, "{key}");
+        assert!(!store.renew(node, LEASE).await.unwrap(), "without {part}");
+    }
 }
 
 async fn one_at_a_time_reaps_the_dead_and_buries_who_has_no_seats(redis: Shared) {

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::LazyLock, time::Duration};
 
 use bytes::Bytes;
 use redis::{Cmd, FromRedisValue, Value, cmd, from_redis_value};
-use tokio::{join, time::sleep};
+use tokio::time::sleep;
 
 use super::{
     Store, StoreError, line::Dedicated, link::Code, post::Numbered, presence::milliseconds,
@@ -23,6 +23,7 @@ const LEASES: u32 = 3;
 const TRIMMED_AT_ONCE: usize = 128;
 
 static OPEN: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("inbox_open.lua")));
+static KEEP: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("inbox_keep.lua")));
 static POST: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("inbox_post.lua")));
 static REACHED: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("inbox_reached.lua")));
 
@@ -110,20 +111,18 @@ impl Store {
         Ok(usize::try_from(taken).map_or(Posted::NoInbox, Posted::Taken))
     }
 
-    /// Has the inbox live on. Where that fails, its reader will find out.
-    pub(super) async fn keep_inbox(&self, owner: Incarnation, lease: Duration) {
+    /// Has the inbox live on. Returns whether it is there.
+    pub(super) async fn keep_inbox(
+        &self,
+        owner: Incarnation,
+        lease: Duration,
+    ) -> Result<bool, StoreError> {
         let [key, senders] = self.0.keys.inbox(owner);
-        let keep = |key| {
-            let mut command = cmd("PEXPIRE");
-            command.arg(key).arg(milliseconds(lease * LEASES));
-            command
+        let lifetime = milliseconds(lease * LEASES);
+        let add = |command: &mut Cmd| {
+            command.arg(lifetime);
         };
-        let (inbox, writers) = (keep(&key), keep(&senders));
-        let both =
-            join!(self.0.link.ask::<Value>(&key, &inbox), self.0.link.ask::<Value>(&key, &writers));
-        if let (Err(error), _) | (_, Err(error)) = both {
-            tracing::debug!(%owner, %error, "the inbox was not renewed");
-        }
+        self.0.link.run(&KEEP, &[&key, &senders], add).await
     }
 
     /// Removes the inbox. Where that fails, it expires.

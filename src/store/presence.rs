@@ -43,8 +43,9 @@ impl Store {
         self.0.link.run(&ENTER, &keys, add).await
     }
 
-    /// Has the lease hold for as long again, and the inbox. False where it is over: it cannot be had back, for others
-    /// may be giving up the node's seats. A lease's name is its holder's, so nobody renews another's.
+    /// Has the lease hold for as long again, and the inbox live on. False where either is over: it cannot be had back, for
+    /// others may be giving up the node's seats, or have found nowhere to leave their letters. A lease's name is its
+    /// holder's, so nobody renews another's.
     ///
     /// # Errors
     /// [`StoreError`]. The lease may be over by then.
@@ -52,8 +53,13 @@ impl Store {
         let key = self.0.keys.lease(node);
         let mut command = cmd("PEXPIRE");
         command.arg(&key).arg(milliseconds(lease));
-        let (held, ()) = join!(self.0.link.ask(&key, &command), self.keep_inbox(node, lease));
-        held
+        let (held, kept) = join!(self.0.link.ask(&key, &command), self.keep_inbox(node, lease));
+        // Before an inbox expires it can fail to be kept as often as three leases can fail to be renewed.
+        let is_kept = kept.unwrap_or_else(|error| {
+            tracing::debug!(%node, %error, "the inbox was not renewed");
+            true
+        });
+        held.map(|held: bool| held && is_kept)
     }
 
     /// Gives up the lease and the inbox, and has the node forgotten if it has no seats any more.

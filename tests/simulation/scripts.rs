@@ -36,12 +36,13 @@ pub(crate) struct Planted {
 
 /// Each by its hash, and which of its keys is a stream that it adds to.
 static SCRIPTS: LazyLock<HashMap<String, (Act, Option<usize>)>> = LazyLock::new(|| {
-    let scripts: [(&str, Act, Option<usize>); 11] = [
+    let scripts: [(&str, Act, Option<usize>); 12] = [
         (include_str!("../../src/store/append.lua"), append, Some(2)),
         (include_str!("../../src/store/open.lua"), open, None),
         (include_str!("../../src/store/epoch.lua"), epoch, None),
         (include_str!("../../src/store/load.lua"), load, None),
         (include_str!("../../src/store/inbox_open.lua"), inbox_open, None),
+        (include_str!("../../src/store/inbox_keep.lua"), inbox_keep, None),
         (include_str!("../../src/store/inbox_post.lua"), inbox_post, Some(0)),
         (include_str!("../../src/store/inbox_reached.lua"), inbox_reached, None),
         (include_str!("../../src/store/node_enter.lua"), node_enter, None),
@@ -202,6 +203,16 @@ fn inbox_open(redis: &mut Redis, _: &mut Planted, keys: &[String], args: &[Vec<u
         redis.expire(key, number(&args[0]));
     }
     Value::Nil
+}
+
+fn inbox_keep(redis: &mut Redis, _: &mut Planted, keys: &[String], args: &[Vec<u8>]) -> Value {
+    if !redis.exists(&keys[0]) || !redis.exists(&keys[1]) {
+        return Value::Int(0);
+    }
+    for key in keys {
+        redis.expire(key, number(&args[0]));
+    }
+    Value::Int(1)
 }
 
 fn inbox_post(
