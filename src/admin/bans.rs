@@ -54,7 +54,7 @@ impl From<NotBanned> for Problem {
     fn from(error: NotBanned) -> Self {
         match error {
             NotBanned::Denied(denied) => denied.into(),
-            NotBanned::Unavailable | NotBanned::NotReplicated => {
+            NotBanned::Unavailable | NotBanned::NotConfirmed | NotBanned::NotReplicated => {
                 Self::new(Reason::FleetUnavailable, error.to_string())
             }
         }

@@ -43,33 +43,49 @@ pub(super) enum Learnt {
     Not,
 }
 
+/// A decision about bans that is in the log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Committed {
+    /// Up to where the log has it.
+    pub(super) at: Position,
+    /// Whether every server that lives knows of it.
+    pub(super) is_known: bool,
+}
+
 impl Hub {
     /// Keeps somebody out: all of these, or none. Whoever is met by one is sent away before this returns.
     ///
     /// # Errors
     /// [`NotBanned`].
     pub async fn ban(&self, by: &Administrator, bans: Vec<Arc<Ban>>) -> Result<(), NotBanned> {
-        let at = self.ban_all(by, bans, None).await?;
-        self.bans_replicated(at).await
+        let made = self.ban_all(by, bans, None).await?;
+        self.bans_hold(made).await
     }
 
-    /// The same, where the caller sees to one of those whom they meet, and to replicas: the log has it up to there.
+    /// The same, where the caller sees to one of those whom they meet, and to whether they hold.
     pub(super) async fn ban_all(
         &self,
         by: &Administrator,
         bans: Vec<Arc<Ban>>,
         but: Option<ClientId>,
-    ) -> Result<Position, NotBanned> {
+    ) -> Result<Committed, NotBanned> {
         let cause = Cause::Administrator(by.clone());
-        let at = self.commit_bans(Command::Create(bans.clone()), cause).await?;
+        let made = self.commit_bans(Command::Create(bans.clone()), cause).await?;
         for ban in bans {
             self.enforce(by, &ban, |client| Some(client.id) != but && client.is_met_by(&ban)).await;
         }
-        Ok(at)
+        Ok(made)
     }
 
-    pub(super) async fn bans_replicated(&self, up_to: Position) -> Result<(), NotBanned> {
-        self.is_replicated(up_to).await.then_some(()).ok_or(NotBanned::NotReplicated)
+    /// Whether what was decided holds everywhere, and is not lost.
+    pub(super) async fn bans_hold(
+        &self,
+        Committed { at, is_known }: Committed,
+    ) -> Result<(), NotBanned> {
+        if !is_known {
+            return Err(NotBanned::NotConfirmed);
+        }
+        self.is_replicated(at).await.then_some(()).ok_or(NotBanned::NotReplicated)
     }
 
     pub(super) async fn enforce(
@@ -100,20 +116,20 @@ impl Hub {
     /// [`NotBanned`].
     pub async fn lift_ban(&self, by: &Administrator, id: BanId) -> Result<(), NotBanned> {
         let cause = Cause::Administrator(by.clone());
-        let at = self.commit_bans(Command::Delete(id), cause).await?;
-        self.bans_replicated(at).await
+        let lifted = self.commit_bans(Command::Delete(id), cause).await?;
+        self.bans_hold(lifted).await
     }
 
-    /// Has a decision about bans be in the log. Returns up to where it has it.
+    /// Has a decision about bans be in the log.
     pub(super) async fn commit_bans(
         &self,
         command: Command,
         cause: Cause,
-    ) -> Result<Position, NotBanned> {
+    ) -> Result<Committed, NotBanned> {
         match &self.fleet {
             None => {
                 self.bans.commit(self, command, cause, SystemTime::now())?;
-                Ok(self.journal.head())
+                Ok(Committed { at: self.journal.head(), is_known: true })
             }
             // In a box: most servers stand alone.
             Some(fleet) => Box::pin(self.commit_shared_bans(fleet, command, cause)).await,

@@ -74,7 +74,7 @@ impl Hub {
     /// when this returns. The bans that were made are returned.
     ///
     /// # Errors
-    /// [`NotRemoved`]: nothing was done then, but with [`NotBanned::NotReplicated`].
+    /// [`NotRemoved`]: nothing was done then, but with [`NotBanned::NotConfirmed`] and [`NotBanned::NotReplicated`].
     pub async fn disconnect_client(
         &self,
         by: &Administrator,
@@ -91,9 +91,9 @@ impl Hub {
         };
         let bans = self.bans_of(&client, reason, keep_out)?;
         // A ban from a room would free its seat only, and it shall hear of this once.
-        let at = self.ban_all(by, bans.clone(), Some(id)).await?;
+        let made = self.ban_all(by, bans.clone(), Some(id)).await?;
         self.disconnect(by, &client, Ending::Banned, reason).await;
-        self.bans_replicated(at).await?;
+        self.bans_hold(made).await?;
         Ok(bans)
     }
 
@@ -285,7 +285,7 @@ impl Hub {
         let create = ban::Command::CreateByHost(Arc::clone(&ban));
         self.commit_bans(create, Cause::Client(host.id)).await.map_err(|error| match error {
             NotBanned::Denied(_) => NotRemovedByHost::TooManyBans,
-            NotBanned::Unavailable | NotBanned::NotReplicated => {
+            NotBanned::Unavailable | NotBanned::NotConfirmed | NotBanned::NotReplicated => {
                 NotRemovedByHost::Refused(Refused::Unavailable)
             }
         })?;

@@ -15,7 +15,12 @@ use crate::{
     ban::{self, Ban, Bans, Change, Command, Event},
     config::limits,
     event::{Cause, Position},
-    hub::{Hub, bans::Learnt, cell::Motion, rooms::NOT_REPLICATED},
+    hub::{
+        Hub,
+        bans::{Committed, Learnt},
+        cell::Motion,
+        rooms::NOT_REPLICATED,
+    },
     id::{Incarnation, RoomId},
     journal::{
         self,
@@ -41,6 +46,9 @@ pub enum NotBanned {
     /// What the servers share cannot be reached.
     #[error("what the servers share cannot be reached now")]
     Unavailable,
+    /// It is done, and some server may not know of it yet.
+    #[error("it is done, but a server of the fleet has not said yet that it knows of it")]
+    NotConfirmed,
     /// It is done, and may be lost.
     #[error("{NOT_REPLICATED}")]
     NotReplicated,
@@ -62,20 +70,21 @@ impl Hub {
         fleet: &Fleet,
         command: Command,
         cause: Cause,
-    ) -> Result<Position, NotBanned> {
+    ) -> Result<Committed, NotBanned> {
         let _turn = fleet.bans_turn.lock().await;
         let id = batch_of(fleet.node());
         let bans_someone = matches!(command, Command::Create(_) | Command::CreateByHost(_));
         let mut answers = fleet.expect_answers(question_of(id));
-        let committed = self.append_bans(fleet, id, command, cause).await;
-        if committed.is_ok() && bans_someone {
-            tokio::join!(
+        let appended = self.append_bans(fleet, id, command, cause).await;
+        let mut is_known = true;
+        if appended.is_ok() && bans_someone {
+            (is_known, ()) = tokio::join!(
                 fleet.answered_by_all_who_live(&mut answers),
                 self.decided_by_now(fleet, None)
             );
         }
         fleet.forget_question(question_of(id));
-        committed
+        appended.map(|at| Committed { at, is_known })
     }
 
     /// Waits for what is on its way into the log, and was decided before the bans that are known here: whoever comes by
@@ -230,7 +239,8 @@ impl Hub {
 
 impl Fleet {
     /// Waits until every other server has answered or lost its lease, and with that the right to append anything.
-    async fn answered_by_all_who_live(&self, answers: &mut Answers) {
+    /// False where that has taken too long.
+    async fn answered_by_all_who_live(&self, answers: &mut Answers) -> bool {
         let all = async {
             let mut left = loop {
                 match self.known_others().await {
@@ -252,9 +262,7 @@ impl Fleet {
                 }
             }
         };
-        if timeout(self.lease + PATIENCE, all).await.is_err() {
-            tracing::warn!("another server has not said that it knows of a ban");
-        }
+        timeout(self.lease + PATIENCE, all).await.is_ok()
     }
 }
 

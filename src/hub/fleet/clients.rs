@@ -252,6 +252,7 @@ fn refusal(error: &NotRemoved) -> pb::Refusal {
         NotRemoved::NotInRoom => pb::Refusal::NotInRoom,
         NotRemoved::NoUserId => pb::Refusal::NoUserId,
         NotRemoved::Ban(NotBanned::Denied(_)) => pb::Refusal::TooManyBans,
+        NotRemoved::Ban(NotBanned::NotConfirmed) => pb::Refusal::NotConfirmed,
         NotRemoved::Ban(NotBanned::NotReplicated) => pb::Refusal::NotReplicated,
         NotRemoved::Ban(NotBanned::Unavailable)
         | NotRemoved::NotFound(NotFound::Unavailable | NotFound::Unanswered(_)) => {
@@ -269,6 +270,7 @@ fn refused(refusal: i32) -> Option<NotRemoved> {
         Ok(pb::Refusal::TooManyBans) => {
             Some(NotRemoved::Ban(NotBanned::Denied(ban::Denied::TooMany)))
         }
+        Ok(pb::Refusal::NotConfirmed) => Some(NotRemoved::Ban(NotBanned::NotConfirmed)),
         Ok(pb::Refusal::NotReplicated) => Some(NotRemoved::Ban(NotBanned::NotReplicated)),
         Ok(pb::Refusal::Unavailable) | Err(_) => Some(NotFound::Unavailable.into()),
     }
