@@ -21,7 +21,7 @@ use crate::config::limits;
 pub struct ClientId(Uuid);
 
 /// For maps by [`ClientId`]: the server draws the ids, so nobody can choose ones that collide.
-pub type IdHasher = foldhash::fast::RandomState;
+pub type IdHasher = foldhash::fast::FixedState;
 
 impl ClientId {
     /// A name that no other connection has.

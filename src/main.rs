@@ -1,5 +1,7 @@
 //! The `signalpost` command.
 
+#![forbid(unsafe_code)]
+
 use std::{
     io::{self, Write},
     process::ExitCode,

@@ -117,6 +117,6 @@ async fn ban(world: &World, hub: &Hub, room_id: Option<RoomId>, random: &mut Rng
         let mut truth = world.truth.lock();
         truth.read(&world.server);
         truth.banned.insert(ban.id);
-        truth.seats_nobody_who_is_banned(&world.server);
+        truth.seats_nobody_who_is_banned(&world.server, |id| world.is_connected(id));
     }
 }

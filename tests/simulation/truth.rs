@@ -107,10 +107,14 @@ impl Truth {
 }
 
 impl Truth {
-    /// No node that lives seats whom a ban meets that was answered.
-    pub(crate) fn seats_nobody_who_is_banned(&self, server: &Server) {
+    /// No node that lives seats whom a ban meets that was answered. Whoever went by itself may be owed its departure.
+    pub(crate) fn seats_nobody_who_is_banned(
+        &self,
+        server: &Server,
+        is_connected: impl Fn(ClientId) -> bool,
+    ) {
         for room in self.rooms.values() {
-            for member in room.members() {
+            for member in room.members().filter(|member| is_connected(member.client_id)) {
                 let lease = format!("{{signalpost}}:node:{}", member.node);
                 let lives = server.act(|redis| redis.exists(&lease));
                 let ban = self.ban_against(room.id(), member).filter(|_| lives);

@@ -1,11 +1,14 @@
 //! A fleet over one model of Redis, its people, and what befalls them, all by one seed.
 
 use std::{
-    cell::Cell,
     collections::{BTreeMap, BTreeSet},
     panic,
     pin::pin,
-    sync::{Arc, LazyLock, Once},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
     time::Duration,
 };
 
@@ -15,6 +18,7 @@ use parking_lot::Mutex;
 use signalpost::{
     config::Config,
     hub::{Fleet, Hub},
+    id::ClientId,
     journal::stored::{self, read_entry},
     room::{Change, LeaveReason, Rules, Settings},
     store::{Store, Subject},
@@ -26,6 +30,7 @@ use tokio::{
 };
 
 use super::{
+    chance,
     line::{self, Line, Server, Weather},
     orders,
     person::{Connected, Person},
@@ -81,48 +86,35 @@ pub(crate) struct Scene {
 /// Panics where anything is not as it must be.
 pub(crate) fn run(seed: u64, scene: Scene) {
     note_panics();
-    PANICKED.set(false);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    fastrand::seed(seed);
-    let failed = Failed(seed);
-    runtime.block_on(World::play(seed, scene));
+    // What threads keep of chance is to be new.
+    let run = thread::spawn(move || {
+        chance::seed(seed);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(World::play(seed, scene));
+    });
+    run.join().unwrap();
     // One in a task of a node reaches nobody else.
-    drop(runtime);
-    assert!(!PANICKED.get(), "a part of a node panicked");
-    std::mem::forget(failed);
+    assert!(!PANICKED.load(Relaxed), "a part of a node panicked");
 }
 
-thread_local! {
-    static PANICKED: Cell<bool> = const { Cell::new(false) };
-}
+static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// Has panics of this process noted, wherever they are caught.
 fn note_panics() {
-    static NOTED: Once = Once::new();
-    NOTED.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            PANICKED.set(true);
-            usual(info);
-        }));
-    });
-}
-
-/// Says which seed it was.
-struct Failed(u64);
-
-impl Drop for Failed {
-    fn drop(&mut self) {
-        println!("SIGNALPOST_SEEDS={} is where it failed", self.0);
-    }
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        PANICKED.store(true, Relaxed);
+        usual(info);
+    }));
 }
 
 impl World {
     async fn play(seed: u64, Scene { stormy, plant }: Scene) {
+        chance::start_clock();
         let mut random = Rng::with_seed(seed);
         let world = Arc::new(Self {
             server: Server::new(plant, is_reaping),
@@ -193,6 +185,10 @@ impl World {
         random.choice(self.nodes.lock().iter()).map(|running| Arc::clone(&running.node))
     }
 
+    pub(crate) fn is_connected(&self, id: ClientId) -> bool {
+        self.nodes.lock().iter().any(|running| running.node.hub.client(id).is_some())
+    }
+
     /// A node is gone at once, and its people with it. Returns how many these were.
     pub(crate) fn kill(&self, random: &mut Rng) -> usize {
         let mut nodes = self.nodes.lock();
@@ -209,7 +205,7 @@ impl World {
         let (rooms, rules) = {
             let mut truth = self.truth.lock();
             truth.read(&self.server);
-            truth.seats_nobody_who_is_banned(&self.server);
+            truth.seats_nobody_who_is_banned(&self.server, |_| true);
             (truth.rooms.clone(), Arc::clone(&truth.rules))
         };
         people.iter_mut().for_each(Person::hear);
