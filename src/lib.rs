@@ -141,7 +141,8 @@
 //! 14. A return token never passes a ban or a removal: only seats that were lost are remembered.
 //! 15. In a fleet a room changes only by what the log brings, in its order. Who is refused was refused by the room as it
 //!     was then, not by an old replica of it; departures are owed until the log has them.
-//! 16. Only who holds a lease appends, and only to the epoch that it knows.
+//! 16. Only who holds a lease appends, and only to the epoch that it knows. An append whose reply was lost is in the log by
+//!     the next fence, or never.
 //! 17. No token (JWT) is kept, and no token, password or return token is logged.
 //!
 //! # Where the code departs from its design

@@ -47,6 +47,7 @@ struct Shared {
     link: Link,
     keys: Keys,
     epoch: AtomicU64,
+    fence: AtomicU64,
     log_events: u64,
     wait_replicas: u64,
 }

@@ -1,10 +1,10 @@
 #!lua
 -- Appends one decision to the log and writes the state that it leads to, if nothing has changed since. It knows no
--- rule. Positions are the log's own ids: a number in Lua would lose their last digits.
+-- rule. A lease's value is its fence: what was sent earlier, and comes only now, is not taken. Positions are the log's own ids: a number in Lua would lose their last digits.
 -- KEYS: lease, state, log, meta, names, due, then the seats of each server that is named.
 -- ARGV: epoch, version decided on, batch, events to keep, room (empty for bans), whether it exists afterwards, which
 --       entry settles it (0: none), how many entries, fields to write, fields to delete, when it is due (milliseconds
---       since 1970; empty: never); then each entry's order and payload, each field and its value, each field to delete,
+--       since 1970; empty: never), the fence when it was sent; then each entry's order and payload, each field and its value, each field to delete,
 --       and '1' or '0' for each server.
 local lease, state, log, meta, names, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local room, exists = ARGV[5], ARGV[6] == '1'
@@ -15,8 +15,12 @@ local known = redis.call('HMGET', meta, 'epoch', 'head')
 if known[1] ~= ARGV[1] then
     return {'other-epoch'}
 end
-if redis.call('EXISTS', lease) == 0 then
+local fence = redis.call('GET', lease)
+if not fence then
     return {'not-live'}
+end
+if tonumber(ARGV[12]) < tonumber(fence) then
+    return {'late'}
 end
 local version = redis.call('HGET', state, 'v') or '0-0'
 if version ~= ARGV[2] then
@@ -34,7 +38,7 @@ if tonumber(sequence) + entries >= 65536 then
     id = string.format('%.0f-0', tonumber(millisecond) + 1)
 end
 
-local reply, at = {'at'}, 12
+local reply, at = {'at'}, 13
 for _ = 1, entries do
     id = redis.call('XADD', log, 'MAXLEN', '~', ARGV[4], id, 'n', room, 'd', ARGV[at + 1], 'b', ARGV[3],
         'i', ARGV[at], 'p', version, 'l', head)

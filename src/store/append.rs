@@ -1,19 +1,23 @@
 //! How a decision gets into the log: in one script, which compares the version that it was made on.
 
 use std::{
-    sync::LazyLock,
+    sync::{LazyLock, atomic::Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
+
+use redis::Cmd;
 
 use super::{
     Shared, Store, Subject,
     entry::{id, position},
     fault::StoreError,
     link::Code,
+    read::known,
 };
 use crate::{event::Position, id::Incarnation};
 
 static APPEND: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("append.lua")));
+static FENCE: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("fence.lua")));
 
 /// Names one attempt to append, so that whoever made it knows its entries again.
 pub type BatchId = [u8; 16];
@@ -61,6 +65,8 @@ pub enum Appended {
     Conflict(Position),
     /// Nothing was done: whoever appends has no lease.
     NotLive,
+    /// Nothing was done: it came after a [`Store::fence`] that it was sent before.
+    Late,
     /// Nothing was done: it is not the log that whoever appends knows. [`Store::reopen`] looks at it anew.
     OtherEpoch,
 }
@@ -69,9 +75,10 @@ impl Store {
     /// Appends a decision, if its subject still has the version that it was made on.
     ///
     /// # Errors
-    /// [`StoreError`]. After [`StoreError::Unknown`] the log tells by the batch's id whether it has been done.
+    /// [`StoreError`]. After [`StoreError::Unknown`] the log tells by the batch's id whether it has been done, as far as
+    /// the next [`Store::fence`] says.
     pub async fn append(&self, batch: &Batch<'_>) -> Result<Appended, StoreError> {
-        let Shared { link, keys, log_events, .. } = &*self.0;
+        let Shared { link, keys, log_events, fence, .. } = &*self.0;
         let (lease, state) = (keys.lease(batch.by), keys.state(batch.subject));
         let seats: Vec<String> =
             batch.seats.iter().map(|(server, _)| keys.seats(*server)).collect();
@@ -90,7 +97,8 @@ impl Store {
                 command.arg(batch.settled_entry.map_or(0, |index| index + 1));
                 command.arg(batch.entries.len()).arg(written.len()).arg(deleted.len());
                 command
-                    .arg(batch.due.map_or_else(String::new, |due| milliseconds(due).to_string()));
+                    .arg(batch.due.map_or_else(String::new, |due| milliseconds(due).to_string()))
+                    .arg(fence.load(Ordering::SeqCst));
                 for Fresh { order, payload } in &batch.entries {
                     command.arg(order).arg(payload);
                 }
@@ -107,9 +115,25 @@ impl Store {
             (Some("at"), _) => Ok(Appended::At(positions)),
             (Some("conflict"), [version]) => Ok(Appended::Conflict(*version)),
             (Some("not-live"), []) => Ok(Appended::NotLive),
+            (Some("late"), []) => Ok(Appended::Late),
             (Some("other-epoch"), []) => Ok(Appended::OtherEpoch),
             _ => Err(strange()),
         }
+    }
+
+    /// Where the log ends, once none of this server's appends can come any more that were sent before, and of which
+    /// nobody heard: what a broken connection has sent may still be read by Redis, after what is sent by another one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn fence(&self, node: Incarnation) -> Result<Position, StoreError> {
+        let Shared { link, keys, fence, .. } = &*self.0;
+        let number = fence.fetch_add(1, Ordering::SeqCst) + 1;
+        let add = |command: &mut Cmd| {
+            command.arg(number);
+        };
+        let head: String = link.run(&FENCE, &[&*keys.lease(node), &*keys.meta], add).await?;
+        known(&head)
     }
 }
 

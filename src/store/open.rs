@@ -39,6 +39,7 @@ impl Store {
             link,
             keys: Keys::new(&flags.redis_prefix),
             epoch: AtomicU64::new(0),
+            fence: AtomicU64::new(0),
             log_events: flags.redis_log_events,
             wait_replicas: flags.redis_wait_replicas,
         }));

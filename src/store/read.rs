@@ -40,7 +40,7 @@ impl Store {
         let state = self.0.keys.state(subject);
         let (head, fields): (String, _) =
             self.0.link.run(&LOAD, &[&state, &self.0.keys.meta], |_| ()).await?;
-        Loaded::read(known(head)?, fields)
+        Loaded::read(known(&head)?, fields)
     }
 
     /// Names of rooms that begin with `prefix`, in the order of their bytes: at most `max` of those behind `after`.
@@ -108,7 +108,7 @@ impl Store {
     pub async fn head(&self) -> Result<Position, StoreError> {
         let meta = &self.0.keys.meta;
         let head = self.0.link.ask(meta, redis::cmd("HGET").arg(meta).arg("head")).await;
-        head.and_then(|head: Option<String>| head.map_or(Ok(Position::ZERO), known))
+        head.and_then(|head: Option<String>| head.map_or(Ok(Position::ZERO), |head| known(&head)))
     }
 
     /// What Redis' clock says, which all servers go by.
@@ -158,12 +158,12 @@ impl Loaded {
                     continue;
                 }
             };
-            *own = known(String::from_utf8_lossy(&value).into_owned())?;
+            *own = known(&String::from_utf8_lossy(&value))?;
         }
         Ok(loaded)
     }
 }
 
-fn known(text: String) -> Result<Position, StoreError> {
-    position(&text).ok_or_else(|| StoreError::Unknown(format!("{text:?} is no position")))
+pub(super) fn known(text: &str) -> Result<Position, StoreError> {
+    position(text).ok_or_else(|| StoreError::Unknown(format!("{text:?} is no position")))
 }

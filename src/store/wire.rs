@@ -30,6 +30,7 @@ impl Store {
             link: Link::over(wire, flags.timeout()),
             keys: Keys::new(&flags.redis_prefix),
             epoch: 0.into(),
+            fence: 0.into(),
             log_events: flags.redis_log_events,
             wait_replicas: flags.redis_wait_replicas,
         }));

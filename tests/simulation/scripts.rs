@@ -36,8 +36,9 @@ pub(crate) struct Planted {
 
 /// Each by its hash, and which of its keys is a stream that it adds to.
 static SCRIPTS: LazyLock<HashMap<String, (Act, Option<usize>)>> = LazyLock::new(|| {
-    let scripts: [(&str, Act, Option<usize>); 12] = [
+    let scripts: [(&str, Act, Option<usize>); 13] = [
         (include_str!("../../src/store/append.lua"), append, Some(2)),
+        (include_str!("../../src/store/fence.lua"), fence, None),
         (include_str!("../../src/store/open.lua"), open, None),
         (include_str!("../../src/store/epoch.lua"), epoch, None),
         (include_str!("../../src/store/load.lua"), load, None),
@@ -86,7 +87,7 @@ fn append(redis: &mut Redis, planted: &mut Planted, keys: &[String], args: &[Vec
     let (room, exists) = (string(&args[4]), args[5] == b"1");
     let [settles, entries, written, deleted] =
         [6, 7, 8, 9].map(|at: usize| number::<usize>(&args[at]));
-    let (fresh, rest) = args[11..].split_at(2 * entries);
+    let (fresh, rest) = args[12..].split_at(2 * entries);
     let (writes, rest) = rest.split_at(2 * written);
     let (deletes, sits) = rest.split_at(deleted);
     if redis.hash(meta).get("epoch") != Some(&args[0]) {
@@ -94,6 +95,9 @@ fn append(redis: &mut Redis, planted: &mut Planted, keys: &[String], args: &[Vec
     }
     if !redis.exists(lease) {
         return bulks(["not-live"]);
+    }
+    if number::<u64>(&args[11]) < number(redis.text(lease)) {
+        return bulks(["late"]);
     }
     let mut version = redis.hash(state).get("v").map_or_else(|| "0-0".into(), |v| string(v));
     let is_unchecked = match planted.plant {
@@ -255,8 +259,15 @@ fn inbox_reached(redis: &mut Redis, _: &mut Planted, keys: &[String], _: &[Vec<u
     }
 }
 
+fn fence(redis: &mut Redis, _: &mut Planted, keys: &[String], args: &[Vec<u8>]) -> Value {
+    if redis.exists(&keys[0]) && number::<u64>(redis.text(&keys[0])) < number(&args[0]) {
+        redis.text(&keys[0]).clone_from(&args[0]);
+    }
+    redis.hash(&keys[1]).get("head").map_or_else(|| bulk("0-0"), bulk)
+}
+
 fn node_enter(redis: &mut Redis, _: &mut Planted, keys: &[String], args: &[Vec<u8>]) -> Value {
-    redis.text(&keys[0]).clone_from(&args[0]);
+    *redis.text(&keys[0]) = b"0".to_vec();
     redis.expire(&keys[0], number(&args[2]));
     redis.hash(&keys[1]).insert(string(&args[0]), args[1].clone());
     Value::Nil

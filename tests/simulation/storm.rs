@@ -65,6 +65,6 @@ fn bad(random: &mut Rng) -> Weather {
         not_sent: random.u32(..100),
         lost: random.u32(..60),
         answer_lost: random.u32(..100),
-        late: 0,
+        late: random.u32(..30),
     }
 }

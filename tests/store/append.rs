@@ -1,5 +1,7 @@
 //! What an append does and what it refuses.
 
+use std::time::Duration;
+
 use signalpost::{
     event::Position,
     id::Incarnation,
@@ -38,6 +40,30 @@ pub(super) async fn decisions_count_on_the_version_that_they_were_made_on(shared
         assert_eq!(store.load(subject).await, Ok(Loaded { head, ..Loaded::default() }));
         append(&store, &batch(node, subject, Position::ZERO, &["one"])).await;
     }
+}
+
+/// As from a connection that broke, of which Redis reads what was sent only after what came by another one.
+pub(super) async fn what_was_sent_before_a_fence_does_not_come_after_it(shared: Shared) {
+    let (before, after) = (shared.store().await, shared.store().await);
+    let (node, id) = (Incarnation::random(), room("a room"));
+    before.enter(node, b"", Duration::from_secs(60)).await.unwrap();
+    let one = batch(node, Subject::Room(&id), Position::ZERO, &["one"]);
+    let first = append(&before, &one).await[0];
+
+    assert_eq!(after.fence(node).await, Ok(first));
+    let two = batch(node, Subject::Room(&id), first, &["two"]);
+    assert_eq!(before.append(&two).await, Ok(Appended::Late));
+    let second = append(&after, &two).await[0];
+    // A fence is never taken down, and gives nobody a lease.
+    assert_eq!(before.fence(node).await, Ok(second));
+    assert_eq!(after.fence(node).await, Ok(second));
+    assert_eq!(before.fence(node).await, Ok(second));
+    let three = batch(node, Subject::Room(&id), second, &["three"]);
+    append(&before, &three).await;
+    let nobody = Incarnation::random();
+    after.fence(nobody).await.unwrap();
+    let theirs = batch(nobody, Subject::Bans, Position::ZERO, &["one"]);
+    assert_eq!(after.append(&theirs).await, Ok(Appended::NotLive));
 }
 
 pub(super) async fn a_batch_is_a_chain_and_writes_its_state(shared: Shared) {
@@ -125,7 +151,7 @@ pub(super) async fn nothing_is_appended_without_a_lease_or_to_another_log(shared
     // As a Redis does that was started again without its data.
     shared.ask_all(&redis::cmd("FLUSHALL"));
     let live_again = format!("{{signalpost}}:node:{live}");
-    let _: () = shared.ask(redis::cmd("SET").arg(live_again).arg("1"));
+    let _: () = shared.ask(redis::cmd("SET").arg(live_again).arg("0"));
     let late = batch(live, Subject::Room(&id), Position::ZERO, &["one"]);
     assert_eq!(store.append(&late).await, Ok(Appended::OtherEpoch));
     let before = store.epoch();

@@ -38,6 +38,7 @@ macro_rules! everywhere {
 
 everywhere! {
     append::decisions_count_on_the_version_that_they_were_made_on,
+    append::what_was_sent_before_a_fence_does_not_come_after_it,
     append::a_batch_is_a_chain_and_writes_its_state,
     append::nothing_is_appended_without_a_lease_or_to_another_log,
     read::names_come_in_order_and_by_pages,
@@ -63,7 +64,7 @@ fn room(name: &str) -> RoomId {
 fn server(shared: &Shared) -> Incarnation {
     let server = Incarnation::random();
     let lease = format!("{{signalpost}}:node:{server}");
-    let _: () = shared.ask(redis::cmd("SET").arg(lease).arg("1"));
+    let _: () = shared.ask(redis::cmd("SET").arg(lease).arg("0"));
     server
 }
 

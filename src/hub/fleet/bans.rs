@@ -143,6 +143,7 @@ impl Hub {
                     return Ok(last.unwrap_or(decided_on));
                 }
                 Ok(Appended::Conflict(version)) => self.bans_reach(fleet, version).await,
+                Ok(Appended::Late) => {}
                 Ok(Appended::NotLive) => fleet.reborn(batch.by).await,
                 Ok(Appended::OtherEpoch) => return Err(NotBanned::Unavailable),
                 Err(error) => {

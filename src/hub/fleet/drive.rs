@@ -61,6 +61,7 @@ impl Hub {
                     cell.fell_through();
                     fleet.reborn(node).await;
                 }
+                Ok(Appended::Late) => cell.fell_through(),
                 Ok(Appended::OtherEpoch) => {
                     cell.fell_through();
                     cell.refuse(self);
@@ -75,7 +76,7 @@ impl Hub {
                 // The log tells: where it has passed all that there was after that, the batch is not in it.
                 Err(StoreError::Unknown(why)) => {
                     tracing::debug!(room = ?cell.id(), %why, "perhaps appended");
-                    self.until_told(fleet, cell).await;
+                    self.until_told(fleet, cell, node).await;
                     while !cell.is_loaded() && !self.load(fleet, cell).await {
                         back_off = wait(back_off).await;
                     }
@@ -109,10 +110,10 @@ impl Hub {
         true
     }
 
-    /// Waits until whatever the log has now was followed. Where that takes long, nobody waits in vain behind a batch of
-    /// which nobody can tell.
-    async fn until_told(&self, fleet: &Fleet, cell: &RoomCell) {
-        let mut caught_up = pin!(fleet.caught_up());
+    /// Waits until whatever the log has was followed, and it can get nothing any more that was sent before. Where that
+    /// takes long, nobody waits in vain behind a batch of which nobody can tell.
+    async fn until_told(&self, fleet: &Fleet, cell: &RoomCell, node: Incarnation) {
+        let mut caught_up = pin!(fleet.caught_up_after(|| fleet.store.fence(node)));
         while timeout(fleet.patience(), &mut caught_up).await.is_err() {
             cell.refuse(self);
         }
@@ -135,9 +136,16 @@ impl Hub {
 impl Fleet {
     /// Waits until whatever the log has now was followed.
     pub(super) async fn caught_up(&self) {
+        self.caught_up_after(|| self.store.head()).await;
+    }
+
+    async fn caught_up_after<T>(&self, head: impl Fn() -> T)
+    where
+        T: Future<Output = Result<Position, StoreError>>,
+    {
         let mut back_off = BACK_OFF[0];
         let head = loop {
-            match self.store.head().await {
+            match head().await {
                 Ok(head) => break head,
                 Err(_) => back_off = wait(back_off).await,
             }

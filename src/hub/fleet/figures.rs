@@ -15,8 +15,8 @@ use crate::{
 };
 
 /// What became of a batch that was to be put into the log.
-const OUTCOMES: [&str; 6] =
-    ["appended", "conflict", "not-live", "other-epoch", "unavailable", "unknown"];
+const OUTCOMES: [&str; 7] =
+    ["appended", "conflict", "not-live", "late", "other-epoch", "unavailable", "unknown"];
 
 /// See the module.
 #[derive(Debug)]
@@ -53,9 +53,10 @@ impl Figures {
             Ok(Appended::At(_)) => 0,
             Ok(Appended::Conflict(_)) => 1,
             Ok(Appended::NotLive) => 2,
-            Ok(Appended::OtherEpoch) => 3,
-            Err(StoreError::Unavailable(_)) => 4,
-            Err(StoreError::Unknown(_)) => 5,
+            Ok(Appended::Late) => 3,
+            Ok(Appended::OtherEpoch) => 4,
+            Err(StoreError::Unavailable(_)) => 5,
+            Err(StoreError::Unknown(_)) => 6,
         };
         count(&self.appends[nth]);
     }
