@@ -44,7 +44,7 @@ unsafe extern "C" fn getrandom(buffer: *mut c_void, length: size_t, flags: c_uin
     });
     // SAFETY: it is handed on as it came.
     let theirs = || unsafe { libc::syscall(libc::SYS_getrandom, buffer, length, flags) };
-    seeded.unwrap_or_else(|| theirs() as ssize_t)
+    seeded.unwrap_or_else(|| ssize_t::try_from(theirs()).unwrap_or(-1))
 }
 
 #[unsafe(no_mangle)]
@@ -57,7 +57,10 @@ unsafe extern "C" fn clock_gettime(clock: clockid_t, into: *mut timespec) -> c_i
             unsafe { into.write(timespec { tv_sec, tv_nsec }) };
             0
         }
-        // SAFETY: it is handed on as it came.
-        None => unsafe { libc::syscall(libc::SYS_clock_gettime, clock, into) as c_int },
+        None => {
+            // SAFETY: it is handed on as it came.
+            let theirs = unsafe { libc::syscall(libc::SYS_clock_gettime, clock, into) };
+            c_int::try_from(theirs).unwrap_or(-1)
+        }
     }
 }

@@ -10,18 +10,34 @@ use super::{
     world::{NODES, World},
 };
 
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Storm {
+    None,
+    Usual,
+    /// Nodes stand still, for about as long as their leases last.
+    Standstills,
+}
+
 /// Goes on for ever.
-pub(crate) async fn rage(world: &Arc<World>, random: &mut Rng) {
+pub(crate) async fn rage(storm: Storm, world: &Arc<World>, random: &mut Rng) {
     loop {
         sleep(Duration::from_millis(random.u64(..800))).await;
         world.truth.lock().read(&world.server);
         let Some(node) = world.any_node(random) else { continue };
-        match random.u8(..10) {
+        let (what, time) = match storm {
+            Storm::Standstills => (random.u8(..7), random.u64(900..1300)),
+            Storm::Usual | Storm::None => (random.u8(..10), random.u64(100..3000)),
+        };
+        match what {
+            0..=3 if storm == Storm::Standstills => {
+                node.line.set_weather(Weather { slow: 400, ..Weather::GOOD });
+            }
             0..=3 => node.line.set_weather(bad(random)),
             4 => node.line.set_weather(Weather::GOOD),
             5 | 6 => {
                 let line = Arc::clone(&node.line);
-                let time = Duration::from_millis(random.u64(100..3000));
+                let time = Duration::from_millis(time);
                 line.set_node(Node::Frozen);
                 tokio::spawn(async move {
                     sleep(time).await;

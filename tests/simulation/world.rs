@@ -35,7 +35,7 @@ use super::{
     orders,
     person::{Connected, Person},
     scripts::Plant,
-    storm,
+    storm::{self, Storm},
     truth::Truth,
 };
 
@@ -79,7 +79,7 @@ pub(crate) struct World {
 /// Whether things go wrong, and what is broken on purpose.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scene {
-    pub(crate) stormy: bool,
+    pub(crate) storm: Storm,
     pub(crate) plant: Plant,
 }
 
@@ -113,7 +113,7 @@ fn note_panics() {
 }
 
 impl World {
-    async fn play(seed: u64, Scene { stormy, plant }: Scene) {
+    async fn play(seed: u64, Scene { storm, plant }: Scene) {
         chance::start_clock();
         let mut random = Rng::with_seed(seed);
         let world = Arc::new(Self {
@@ -134,8 +134,8 @@ impl World {
             world.send_somebody(&mut random);
         }
         let orders = tokio::spawn(orders::give(Arc::clone(&world), random.fork()));
-        if stormy {
-            timeout(STORMY, storm::rage(&world, &mut random)).await.unwrap_err();
+        if storm != Storm::None {
+            timeout(STORMY, storm::rage(storm, &world, &mut random)).await.unwrap_err();
             storm::end(&world).await;
         } else {
             sleep(STORMY).await;
