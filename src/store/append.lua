@@ -1,6 +1,7 @@
 #!lua
 -- Appends one decision to the log and writes the state that it leads to, if nothing has changed since. It knows no
--- rule. A lease's value is its fence: what was sent earlier, and comes only now, is not taken. Positions are the log's own ids: a number in Lua would lose their last digits.
+-- rule. A lease's value is its fence: what was sent earlier, and comes only now, is not taken. Positions are the log's
+-- own ids: a number in Lua would lose their last digits.
 -- KEYS: lease, state, log, meta, names, due, then the seats of each server that is named.
 -- ARGV: epoch, version decided on, batch, events to keep, room (empty for bans), whether it exists afterwards, which
 --       entry settles it (0: none), how many entries, fields to write, fields to delete, when it is due (milliseconds

@@ -17,6 +17,9 @@ use super::{
 use crate::{event::Position, id::Incarnation};
 
 static APPEND: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("append.lua")));
+/// The same for what frees memory, and so may be done where there is none left.
+static FREE: LazyLock<Code> =
+    LazyLock::new(|| Code::new(concat!("#!lua flags=allow-oom\n--", include_str!("append.lua"))));
 static FENCE: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("fence.lua")));
 
 /// Names one attempt to append, so that whoever made it knows its entries again.
@@ -43,6 +46,8 @@ pub struct Batch<'a> {
     pub settled_entry: Option<usize>,
     /// When something in it has its time; none: never, as for bans.
     pub due: Option<SystemTime>,
+    /// Whether it has Redis keep less, and so is taken by a full one too.
+    pub frees: bool,
     /// The servers that hold a seat there now and did not, and those that do not any more.
     pub seats: Vec<(Incarnation, bool)>,
 }
@@ -86,7 +91,7 @@ impl Store {
         names.extend(seats.iter().map(|name| &**name));
         let decided_on = id(batch.decided_on);
         let reply: Vec<String> = link
-            .run(&APPEND, &names, |command| {
+            .run(if batch.frees { &FREE } else { &APPEND }, &names, |command| {
                 let room = match batch.subject {
                     Subject::Room(id) => id.as_str(),
                     Subject::Bans => "",

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Has no append be taken any more that carries a lower number, and says where the log ends by then.
 -- KEYS: lease, meta. ARGV: the number.
 local fence = redis.call('GET', KEYS[1])

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Has an inbox live on. Both of its keys or none: with one alone it takes nothing, and its reader would not know.
 -- KEYS: inbox, senders. ARGV: milliseconds to live.
 -- Returns whether it is there.

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Makes an empty inbox. KEYS: inbox, senders. ARGV: milliseconds to live.
 redis.call('DEL', KEYS[1], KEYS[2])
 redis.call('XADD', KEYS[1], '0-1', 'd', '')

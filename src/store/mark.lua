@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Marks what the log has, if it is the log that the caller knows and has that entry still, or has trimmed it.
 -- KEYS: log, meta. ARGV: epoch, the entry's id. Returns 1, or 0 where the entry was lost.
 local log, id = KEYS[1], ARGV[2]

@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Gives one node the reaping of another whose lease is over, for a time; asked again by the same one, anew.
 -- KEYS: the lease of the dead, the claim. ARGV: who claims, milliseconds. Returns whether it may.
 if redis.call('EXISTS', KEYS[1]) == 1 then

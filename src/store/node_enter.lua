@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Makes a node known, with a lease, which has its fence: see append.lua.
 -- KEYS: its lease, the nodes. ARGV: the node, what it says of itself, milliseconds.
 redis.call('SET', KEYS[1], '0', 'PX', ARGV[3])

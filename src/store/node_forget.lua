@@ -1,4 +1,4 @@
-#!lua
+#!lua flags=allow-oom
 -- Forgets a node that has no seats. KEYS: its lease, the nodes, its seats, the claim to reap it.
 -- ARGV: the node, whether to end its lease (1), or to do nothing while it lives (0). Returns 1 where it is forgotten.
 if ARGV[2] == '1' then

@@ -112,6 +112,14 @@ impl Redis {
         }
     }
 
+    /// Whether its memory is full.
+    pub(crate) async fn take_no_more(&self, is_full: bool) {
+        for server in &self.servers {
+            let most = format!("-p {} CONFIG SET maxmemory {}", server.port, u8::from(is_full));
+            cli(most.split(' ').map(str::to_owned)).await;
+        }
+    }
+
     async fn is_whole(&mut self) {
         for server in &mut self.servers {
             assert!(server.says("Cluster state changed: ok").await, "the cluster is not whole");

@@ -38,8 +38,13 @@ pub(crate) struct Planted {
 
 /// Each by its hash, and which of its keys is a stream that it adds to.
 static SCRIPTS: LazyLock<HashMap<String, (Act, Option<usize>)>> = LazyLock::new(|| {
-    let scripts: [(&str, Act, Option<usize>); 13] = [
+    let scripts: [(&str, Act, Option<usize>); 14] = [
         (include_str!("../../src/store/append.lua"), append, Some(2)),
+        (
+            concat!("#!lua flags=allow-oom\n--", include_str!("../../src/store/append.lua")),
+            append,
+            Some(2),
+        ),
         (include_str!("../../src/store/fence.lua"), fence, None),
         (include_str!("../../src/store/open.lua"), open, None),
         (include_str!("../../src/store/epoch.lua"), epoch, None),

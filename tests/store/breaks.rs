@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use signalpost::{
@@ -175,6 +176,37 @@ async fn what_was_done_and_lost_its_answer_is_not_said_to_have_failed_nor_done_a
     append(&store, &batch(node, subject, version, &["three"])).await;
 }
 
+pub(super) async fn a_full_redis_takes_what_frees_memory(shared: Shared) {
+    let lease = Duration::from_secs(60);
+    let (store, node, id) = (shared.store().await, Incarnation::random(), room("a room"));
+    store.enter(node, b"", lease).await.unwrap();
+    let subject = Subject::Room(&id);
+    let mut made = batch(node, subject, Position::ZERO, &["made"]);
+    made.fields = vec![("m:1".into(), Some(b"ann".into()))];
+    let first = append(&store, &made).await;
+
+    shared.ask_all(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(1));
+    let joined = batch(node, subject, first[0], &["joined"]);
+    assert!(matches!(store.append(&joined).await, Err(StoreError::Unavailable(_))));
+    let mut left = batch(node, subject, first[0], &["left"]);
+    left.fields = vec![("m:1".into(), None)];
+    left.frees = true;
+    let second = append(&store, &left).await;
+    assert_eq!(store.load(subject).await.unwrap().fields, []);
+    // Servers live on, and die.
+    let other = Incarnation::random();
+    let inbox = store.open_inbox(other, lease).await;
+    assert!(inbox.is_ok(), "{inbox:?}");
+    store.enter(other, b"", lease).await.unwrap();
+    assert_eq!(store.renew(other, lease).await, Ok(true));
+    assert_eq!(store.fence(node).await, Ok(second[0]));
+    assert_eq!(store.claim_reaping(Incarnation::random(), node, lease).await, Ok(true));
+    store.leave(other).await.unwrap();
+
+    shared.ask_all(redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(0));
+    append(&store, &batch(node, subject, second[0], &["joined"])).await;
+}
+
 pub(super) async fn the_tail_goes_on_after_every_break(shared: Shared) {
     let (store, node) = (shared.store().await, server(&shared));
     let mut tail = store.tail(Position::ZERO);
@@ -183,7 +215,7 @@ pub(super) async fn the_tail_goes_on_after_every_break(shared: Shared) {
         let payload = round.to_string();
         // It waits already when the entry comes, or is given up in the midst of waiting, or its connection breaks.
         if round % 4 == 1 {
-            assert!(tokio::time::timeout(std::time::Duration::ZERO, tail.next()).await.is_err());
+            assert!(tokio::time::timeout(Duration::ZERO, tail.next()).await.is_err());
         }
         if round % 4 == 2 {
             shared.break_connections();

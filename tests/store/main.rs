@@ -46,6 +46,7 @@ everywhere! {
     read::the_log_is_read_from_its_end_and_forgets_its_beginning,
     breaks::an_append_that_was_cut_off_is_done_or_not_and_the_log_tells,
     breaks::the_tail_goes_on_after_every_break,
+    breaks::a_full_redis_takes_what_frees_memory,
     breaks::a_restart_loses_nothing_and_a_lost_log_shows,
 }
 
@@ -86,6 +87,7 @@ fn batch<'a>(
         exists: true,
         settled_entry: None,
         due: None,
+        frees: false,
         seats: Vec::new(),
     }
 }

@@ -130,6 +130,7 @@ impl Hub {
                 exists: true,
                 settled_entry: None,
                 due: None,
+                frees: !changes.iter().any(|change| matches!(change, Change::Created(_))),
                 seats: Vec::new(),
             };
             let appended = fleet.store.append(&batch).await;

@@ -13,6 +13,7 @@ use crate::{
     },
     id::Incarnation,
     journal::stored,
+    room::Change,
     store::{Appended, Batch, Fresh, StoreError, Subject},
 };
 
@@ -192,6 +193,19 @@ fn batch<'a>(cell: &'a RoomCell, draft: &Draft, by: Incarnation) -> Batch<'a> {
         exists: delta.exists,
         settled_entry: delta.settled_entry,
         due: after.has_its_time_at(),
+        frees: !changes.iter().any(grows),
         seats: delta.seats,
     }
+}
+
+/// Whether there is more to keep by a change.
+fn grows(change: &Change) -> bool {
+    matches!(
+        change,
+        Change::Created { .. }
+            | Change::Joined(_)
+            | Change::Waiting(_)
+            | Change::Renamed { .. }
+            | Change::Updated { .. }
+    )
 }
