@@ -60,6 +60,17 @@ pub enum StartError {
         /// What it says of itself.
         version: String,
     },
+    /// It forgets what it has no memory for, and so rooms and leases.
+    #[error(
+        "--redis-url {url}: it forgets where its memory is full (maxmemory-policy {policy}); set maxmemory-policy \
+         noeviction there"
+    )]
+    Forgets {
+        /// The setting.
+        url: RedisUrl,
+        /// How it chooses what to forget.
+        policy: String,
+    },
     /// Keys would be looked for at one server that has but some of them.
     #[error("--redis-url {0}: it is one server of a Redis Cluster; add --redis-cluster")]
     IsCluster(RedisUrl),

@@ -121,6 +121,10 @@ async fn check_server(link: &Link, url: &RedisUrl, is_cluster: bool) -> Result<(
     if major.is_none_or(|major| major < LEAST_VERSION) {
         return Err(StartError::TooOld { url: url.clone(), version: version.to_owned() });
     }
+    let policy = of("maxmemory_policy:").filter(|policy| *policy != "noeviction");
+    if let (Some(policy), true) = (policy, of("maxmemory:").is_some_and(|most| most != "0")) {
+        return Err(StartError::Forgets { url: url.clone(), policy: policy.to_owned() });
+    }
     match (is_cluster, of("cluster_enabled:") == Some("1")) {
         (true, false) => Err(StartError::NoCluster(url.clone())),
         (false, true) => Err(StartError::IsCluster(url.clone())),

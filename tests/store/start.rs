@@ -44,6 +44,19 @@ async fn a_redis_that_is_not_there_is_named_with_its_flag() {
 }
 
 #[tokio::test]
+async fn a_redis_that_forgets_is_refused() {
+    let forgets = ["--maxmemory", "100mb", "--maxmemory-policy", "volatile-lru"];
+    let refuses = ["--maxmemory", "100mb", "--maxmemory-policy", "noeviction"];
+    let has_enough = ["--maxmemory", "0", "--maxmemory-policy", "allkeys-lru"];
+    let [forgets, refuses, has_enough] =
+        [forgets, refuses, has_enough].map(|settings| Redis::start(&settings));
+    let at = |redis: &Redis| format!("--redis-url redis://127.0.0.1:{}", redis.port);
+    has(&refused(&at(&forgets)).await, &["--redis-url", "volatile-lru", "noeviction"]);
+    connect(&at(&refuses)).await.unwrap();
+    connect(&at(&has_enough)).await.unwrap();
+}
+
+#[tokio::test]
 async fn who_may_not_come_in_is_told_how_to_say_who_it_is() {
     let redis = Redis::start(&["--requirepass", "hunter2"]);
     let mut acl = redis::cmd("ACL");
