@@ -72,6 +72,7 @@ impl Store {
     /// [`StoreError`]. After [`StoreError::Unknown`] the log tells by the batch's id whether it has been done.
     pub async fn append(&self, batch: &Batch<'_>) -> Result<Appended, StoreError> {
         let Shared { link, keys, log_events, .. } = &*self.0;
+        let epoch = self.epoch();
         let (lease, state) = (keys.lease(batch.by), keys.state(batch.subject));
         let seats: Vec<String> =
             batch.seats.iter().map(|(server, _)| keys.seats(*server)).collect();
@@ -85,7 +86,7 @@ impl Store {
                     Subject::Bans => "",
                 };
                 let (written, deleted) = batch.fields();
-                command.arg(self.epoch()).arg(&decided_on).arg(&batch.id).arg(log_events);
+                command.arg(epoch).arg(&decided_on).arg(&batch.id).arg(log_events);
                 command.arg(room).arg(u8::from(batch.exists));
                 command.arg(batch.settled_entry.map_or(0, |index| index + 1));
                 command.arg(batch.entries.len()).arg(written.len()).arg(deleted.len());
@@ -104,8 +105,14 @@ impl Store {
         let positions = reply.iter().skip(1).map(|id| position(id));
         let positions: Vec<_> = positions.collect::<Option<_>>().ok_or_else(strange)?;
         match (reply.first().map(String::as_str), &*positions) {
-            (Some("at"), _) => Ok(Appended::At(positions)),
-            (Some("conflict"), [version]) => Ok(Appended::Conflict(*version)),
+            (Some("at"), _) => {
+                self.0.saw(epoch, positions.last().copied().unwrap_or_default());
+                Ok(Appended::At(positions))
+            }
+            (Some("conflict"), [version]) => {
+                self.0.saw(epoch, *version);
+                Ok(Appended::Conflict(*version))
+            }
             (Some("not-live"), []) => Ok(Appended::NotLive),
             (Some("other-epoch"), []) => Ok(Appended::OtherEpoch),
             _ => Err(strange()),

@@ -35,12 +35,18 @@ impl Store {
     /// A state as it is now.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Lost`] where the log ends before what it is known to have had.
     pub async fn load(&self, subject: Subject<'_>) -> Result<Loaded, StoreError> {
+        let (epoch, seen) = self.0.known();
         let state = self.0.keys.state(subject);
         let (head, fields): (String, _) =
             self.0.link.run(&LOAD, &[&state, &self.0.keys.meta], |_| ()).await?;
-        Loaded::read(known(head)?, fields)
+        let head = known(head)?;
+        self.0.saw(epoch, head);
+        if head < seen {
+            return Err(StoreError::Lost(epoch));
+        }
+        Loaded::read(head, fields)
     }
 
     /// Names of rooms that begin with `prefix`, in the order of their bytes: at most `max` of those behind `after`.
@@ -104,11 +110,14 @@ impl Store {
     /// The position of the last entry.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Lost`] where that is before what the log is known to have had.
     pub async fn head(&self) -> Result<Position, StoreError> {
+        let (epoch, seen) = self.0.known();
         let meta = &self.0.keys.meta;
         let head = self.0.link.ask(meta, redis::cmd("HGET").arg(meta).arg("head")).await;
-        head.and_then(|head: Option<String>| head.map_or(Ok(Position::ZERO), known))
+        let head = head.and_then(|head: Option<String>| head.map_or(Ok(Position::ZERO), known))?;
+        self.0.saw(epoch, head);
+        if head < seen { Err(StoreError::Lost(epoch)) } else { Ok(head) }
     }
 
     /// What Redis' clock says, which all servers go by.

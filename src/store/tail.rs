@@ -20,6 +20,7 @@ const BACK_OFF: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(
 #[derive(Debug)]
 pub struct Tail {
     store: Store,
+    epoch: u64,
     after: Position,
     /// None while there is none, or a read on it was given up.
     connection: Option<Dedicated>,
@@ -27,9 +28,10 @@ pub struct Tail {
 }
 
 impl Store {
-    /// What follows `after`, and whatever is appended from now on.
+    /// What follows `after`, and whatever is appended from now on, in the log's life as it is known now.
     pub fn tail(&self, after: Position) -> Tail {
-        Tail { store: self.clone(), after, connection: None, back_off: Duration::ZERO }
+        let (store, epoch) = (self.clone(), self.epoch());
+        Tail { store, epoch, after, connection: None, back_off: Duration::ZERO }
     }
 }
 
@@ -40,6 +42,8 @@ impl Tail {
     ///
     /// # Errors
     /// [`StoreError`], once for each attempt that failed. The next call makes another one, after a while.
+    /// [`StoreError::Lost`], where the log has begun another life or is to do so: that has a tail of its own. It is looked
+    /// for with each new connection, and where nothing comes.
     pub async fn next(&mut self) -> Result<Vec<Entry>, StoreError> {
         sleep(self.back_off).await;
         let read = self.read().await;
@@ -49,6 +53,7 @@ impl Tail {
         let entries = read?;
         if let Some(last) = entries.last() {
             self.after = last.position;
+            self.store.0.saw(self.epoch, self.after);
         }
         Ok(entries)
     }
@@ -57,11 +62,19 @@ impl Tail {
         let Shared { link, keys, .. } = &*self.store.0;
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => link.dedicated(&keys.log).await?,
+            None => {
+                let mut connection = link.dedicated(&keys.log).await?;
+                self.store.look_over(&mut connection, self.epoch).await?;
+                connection
+            }
         };
         let answer = connection.ask(&xread(&keys.log, self.after), BLOCKS).await?;
+        let entries = of_one_stream(answer).map(Entry::read_all).transpose()?;
+        if entries.is_none() {
+            self.store.look_again(&mut connection, self.epoch).await?;
+        }
         self.connection = Some(connection);
-        Ok(of_one_stream(answer).map(Entry::read_all).transpose()?.unwrap_or_default())
+        Ok(entries.unwrap_or_default())
     }
 }
 

@@ -104,6 +104,29 @@ impl Redis {
         Replica(server)
     }
 
+    /// The first server dies, and a replica of it answers in its place with what that has.
+    pub(crate) async fn is_replaced_by(&mut self, Replica(replica): Replica) {
+        let master = &mut self.servers[0];
+        within(master.process.kill()).await.unwrap();
+        let port = master.port;
+        let move_here = format!("-p {} CONFIG SET port {port}", replica.port);
+        cli(move_here.split(' ').map(str::to_owned)).await;
+        *master = Server { port, ..replica };
+    }
+
+    /// The first server dies and is started again from a copy of its disk that a replica has.
+    pub(crate) async fn is_restored_from(&mut self, Replica(mut replica): Replica) {
+        let master = &mut self.servers[0];
+        within(master.process.kill()).await.unwrap();
+        let id = replica.process.id().unwrap().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(told.unwrap().success());
+        within(replica.process.wait()).await.unwrap();
+        master.folder = replica.folder;
+        (master.process, master.log) = spawn(self.kind, master.port, &master.folder);
+        assert!(master.says("Ready to accept connections").await, "it does not start again");
+    }
+
     /// Ends every connection to it.
     pub(crate) async fn cut_connections(&self) {
         for server in &self.servers {
@@ -123,6 +146,12 @@ impl Redis {
 pub(crate) struct Replica(Server);
 
 impl Replica {
+    /// Takes nothing more from its master, and is one itself.
+    pub(crate) async fn stands_alone(&self) {
+        let alone = format!("-p {} REPLICAOF NO ONE", self.0.port);
+        cli(alone.split(' ').map(str::to_owned)).await;
+    }
+
     /// Stands still, or goes on.
     pub(crate) async fn signal(&self, signal: &str) {
         let id = self.0.process.id().unwrap().to_string();

@@ -1,7 +1,9 @@
-//! Redis with a replica: what administrators change waits for it where that is wanted.
+//! Redis with a replica: what administrators change waits for it where that is wanted, and what a failover lost is put
+//! back.
 
 use std::time::Duration;
 
+use serde_json::json;
 use signalpost::admin::pb::{
     Ban, CreateBanRequest, DeleteRoomRequest, LockRoomRequest, Room, ban::Subject,
 };
@@ -9,9 +11,15 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::{fleet::Fleet, redis::Kind, support::within};
+use crate::{
+    fleet::{Fleet, ids, in_time},
+    redis::{Kind, Replica},
+    support::within,
+    watching::Watcher,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(1);
+const LIMIT: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_administrators_change_waits_for_a_replica() {
@@ -65,4 +73,81 @@ fn is_done_and_unsafe(status: &Status) {
     assert_eq!(status.get_details_error_info().unwrap().reason, "FLEET_UNAVAILABLE");
     let text = status.message();
     assert!(text.contains("was made") && text.contains("--redis-wait-replicas"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_failover_lost_is_put_back() {
+    loses_writes(async |fleet, replica| fleet.redis.is_replaced_by(replica).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_older_disk_lacks_is_put_back() {
+    loses_writes(async |fleet, replica| fleet.redis.is_restored_from(replica).await).await;
+}
+
+/// A replica that took nothing for a while takes its master's place.
+async fn loses_writes(replace: impl AsyncFnOnce(&mut Fleet, Replica)) {
+    let mut fleet = Fleet::with(Kind::Standalone, "--redis-wait-replicas 1").await;
+    let replica = fleet.redis.replica().await;
+    let (mut admin, mut watcher) = (fleet.admin(0).await, Watcher::default());
+    let (mut ann, gone) = (fleet.member(0, "r").await, fleet.member(2, "r").await);
+    assert_eq!(ann.hear().await["clientId"], gone.id);
+    let alone = fleet.member(1, "left").await;
+    ban(&fleet, "eve").await.unwrap();
+    replica.stands_alone().await;
+    let (mut bob, mut cid) = (fleet.member(1, "r").await, fleet.member(2, "r").await);
+    let dan = fleet.member(2, "lost").await;
+    alone.vanish();
+    gone.vanish();
+    for member in [&mut ann, &mut bob, &mut cid] {
+        member.hear_of("user-left").await;
+    }
+    in_time(LIMIT, async || fleet.try_room(0, "left").await.is_err().then_some(())).await;
+    // It stands, whatever becomes of it.
+    is_done_and_unsafe(&ban(&fleet, "mallory").await.unwrap_err());
+    is_done_and_unsafe(&lock(&fleet, "r", true).await.unwrap_err());
+    watcher.stands_before_everything(&mut admin).await;
+    let mut live = watcher.clone();
+    let mut elsewhere = fleet.admin(2).await;
+    let living = tokio::spawn(async move { live.follow(&mut elsewhere).await });
+
+    replace(&mut fleet, replica).await;
+
+    is_of_another_life(&within(living).await.unwrap().unwrap_err());
+    in_time(LIMIT, async || {
+        for node in 0..3 {
+            let room = fleet.try_room(node, "r").await.ok()?;
+            let all = [&ann.id, &bob.id, &cid.id];
+            let whole = all.iter().all(|id| ids(&room).contains(&&***id));
+            (whole && ids(&room).len() == 3 && room.locked).then_some(())?;
+            let lost = fleet.try_room(node, "lost").await.ok()?;
+            (ids(&lost) == [&*dan.id]).then_some(())?;
+            // Who was there before, and had gone.
+            fleet.try_room(node, "left").await.is_err().then_some(())?;
+            (fleet.bans(node).await == ["eve", "mallory"]).then_some(())?;
+        }
+        Some(())
+    })
+    .await;
+    in_time(LIMIT, async || {
+        let logs = fleet.nodes.iter().map(|node| node.logged("the log had lost events"));
+        let logs: Vec<_> = logs.collect();
+        let told = |node: usize, words: &str| logs[node].contains(words);
+        let is_told = told(1, " seats=1 rooms=0 ") && told(2, " seats=2 rooms=1 ");
+        (is_told && (0..3).all(|node| !told(node, " lost=0 "))).then_some(())
+    })
+    .await;
+    is_of_another_life(&watcher.follow(&mut fleet.admin(1).await).await.unwrap_err());
+    // They heard of nobody who went or came.
+    for member in [&mut ann, &mut bob] {
+        in_time(LIMIT, async || {
+            cid.say(json!({"type": "message", "content": "still"})).await;
+            (member.hear_of("message").await["content"] == "still").then_some(())
+        })
+        .await;
+    }
+}
+
+fn is_of_another_life(status: &Status) {
+    assert_eq!(status.get_details_error_info().unwrap().reason, "EPOCH_CHANGED");
 }

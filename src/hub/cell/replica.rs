@@ -249,7 +249,7 @@ impl RoomCell {
 
 impl Replica {
     /// Returns whether somebody has to load it.
-    fn unload(&mut self) -> bool {
+    pub(super) fn unload(&mut self) -> bool {
         self.loaded.send_replace(false);
         self.moved.notify_one();
         !std::mem::replace(&mut self.driven, true)
@@ -295,7 +295,7 @@ impl Pending {
 }
 
 impl Inner {
-    fn fall_back_after(&mut self, conflicts: u32) {
+    pub(super) fn fall_back_after(&mut self, conflicts: u32) {
         let replica = self.replica();
         let Some(Flight { decided, .. }) = replica.flight.take() else { return };
         for (pending, _) in decided.into_iter().rev() {
@@ -342,7 +342,7 @@ impl Inner {
             client: motion.and_then(|motion| motion.client.as_ref()),
             word: word.as_ref(),
         };
-        if !self.happened_in_truth(event) {
+        if !self.happened_in_truth(hub, event) {
             self.happened(hub, event, occasion);
         }
         if let (true, Change::Closed) = (own.is_some(), &event.change) {
