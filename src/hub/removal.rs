@@ -150,6 +150,7 @@ impl Hub {
             match removed {
                 Ok(_) => return Ok(()),
                 Err(Refused::Unavailable) => return Err(NotFound::Unavailable.into()),
+                Err(Refused::Unsettled) => return Err(NotFound::Unsettled.into()),
                 Err(_) => {}
             }
         }
@@ -173,7 +174,7 @@ impl Hub {
     ) -> bool {
         let code = if reason == LeaveReason::Banned { Code::Banned } else { Code::Removed };
         let leave = Motion::leave(id, reason, cause).saying(Word::new(code, text));
-        let left = cell.submit(self, leave).await;
+        let left = cell.depart(self, leave).await;
         self.directory.forget_if_closed(cell);
         left.is_ok_and(|done| done.changed)
     }
@@ -191,9 +192,10 @@ impl Hub {
         let cause = || Cause::Administrator(by.clone());
         // It may move on before its room's lock is taken: then it is looked for again.
         while let Some(cell) = self.seat_of(client) {
-            let left = cell.submit(self, leave(cause()).saying(word())).await;
+            let left = cell.depart(self, leave(cause()).saying(word())).await;
             self.directory.forget_if_closed(&cell);
-            if left.is_ok_and(|done| done.changed) && client.outbox.is_ending() {
+            let has_left = left.map_or_else(|why| why.is_open(), |done| done.changed);
+            if has_left && client.outbox.is_ending() {
                 return;
             }
         }
@@ -201,7 +203,7 @@ impl Hub {
         self.end(client, ending, text);
         if let Some(cell) = client.seat() {
             // It is never refused.
-            let _ = cell.submit(self, leave(cause())).await;
+            let _ = cell.depart(self, leave(cause())).await;
             self.directory.forget_if_closed(&cell);
         }
     }
@@ -268,7 +270,7 @@ impl Hub {
         let address = match self.client_anywhere(target).await {
             Ok(client) => client.address,
             Err(NotFound::Client | NotFound::Room) => return Ok(None),
-            Err(NotFound::Unavailable | NotFound::Unanswered(_)) => {
+            Err(NotFound::Unavailable | NotFound::Unsettled | NotFound::Unanswered(_)) => {
                 return Err(Refused::Unavailable.into());
             }
         };
@@ -285,8 +287,9 @@ impl Hub {
         let create = ban::Command::CreateByHost(Arc::clone(&ban));
         self.commit_bans(create, Cause::Client(host.id)).await.map_err(|error| match error {
             NotBanned::Denied(_) => NotRemovedByHost::TooManyBans,
-            NotBanned::Unavailable | NotBanned::NotConfirmed | NotBanned::NotReplicated => {
-                NotRemovedByHost::Refused(Refused::Unavailable)
+            NotBanned::Unavailable => NotRemovedByHost::Refused(Refused::Unavailable),
+            NotBanned::Unsettled | NotBanned::NotConfirmed | NotBanned::NotReplicated => {
+                NotRemovedByHost::Refused(Refused::Unsettled)
             }
         })?;
         Ok(Some(ban))

@@ -115,11 +115,12 @@ impl Hub {
         true
     }
 
-    /// Waits until whatever the log has now was followed. Where that takes long, nobody waits in vain behind a batch of
-    /// which nobody can tell.
+    /// Waits until whatever the log has now was followed. Where that takes long, nobody waits in vain for a batch of which
+    /// nobody can tell, or behind it.
     async fn until_told(&self, fleet: &Fleet, cell: &RoomCell) {
         let mut caught_up = pin!(fleet.caught_up());
         while timeout(fleet.patience(), &mut caught_up).await.is_err() {
+            cell.give_up();
             cell.refuse(self);
         }
     }

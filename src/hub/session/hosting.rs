@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Session, banned, not_in_room, unavailable};
+use super::{Session, banned, not_in_room, unavailable, unsettled};
 use crate::{
     hub::{
         cell::{Commander, Motion, Refused, RoomCell},
@@ -143,6 +143,7 @@ impl From<Refused> for Rejected {
             Refused::Banned(ban) => banned(&ban),
             Refused::Ending | Refused::CellClosed => not_in_room(),
             Refused::Unavailable => unavailable(),
+            Refused::Unsettled => unsettled(),
         }
     }
 }
