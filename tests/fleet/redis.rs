@@ -127,6 +127,14 @@ impl Redis {
         assert!(master.says("Ready to accept connections").await, "it does not start again");
     }
 
+    /// Takes commands, and carries none out for so long.
+    pub(crate) async fn holds_back(&self, milliseconds: u64) {
+        for server in &self.servers {
+            let pause = format!("-p {} CLIENT PAUSE {milliseconds} ALL", server.port);
+            cli(pause.split(' ').map(str::to_owned)).await;
+        }
+    }
+
     /// Ends every connection to it.
     pub(crate) async fn cut_connections(&self) {
         for server in &self.servers {
