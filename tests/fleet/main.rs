@@ -41,6 +41,7 @@ mod admin;
 mod breaks;
 mod browsers;
 mod deaths;
+mod draining;
 mod hosts;
 mod races;
 mod replicas;
