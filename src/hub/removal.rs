@@ -4,6 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{
     Client, Ending, Hub, NotBanned, NotFound,
+    bans::Committed,
     cell::{Commander, Motion, Refused, RoomCell, Word},
     outbox::Entry,
 };
@@ -55,6 +56,8 @@ pub(super) enum NotRemovedByHost {
     Refused(Refused),
     /// Hosts have made as many bans as they may.
     TooManyBans,
+    /// It is done, but some server may not know of the ban yet, or too few replicas have it.
+    UnsafeYet,
 }
 
 impl From<Refused> for NotRemovedByHost {
@@ -236,13 +239,14 @@ impl Hub {
         let remove = Motion::by(Commander::Client(host), remove).saying(word);
         let removed = cell.submit(self, remove).await;
         self.directory.forget_if_closed(cell);
-        let Some(ban) = ban else { return Ok(removed.map(drop)?) };
+        let Some((ban, made)) = ban else { return Ok(removed.map(drop)?) };
         self.enforce_by_host(&ban, host.id).await;
         match removed {
             // Its own server was first.
-            Err(Refused::Denied(Denied::NotAMember)) => Ok(()),
-            removed => Ok(removed.map(drop)?),
+            Ok(_) | Err(Refused::Denied(Denied::NotAMember)) => {}
+            Err(refused) => return Err(refused.into()),
         }
+        self.bans_hold(made).await.map_err(|_: NotBanned| NotRemovedByHost::UnsafeYet)
     }
 
     /// Sends away, of those who are connected here, whom a host's ban meets.
@@ -265,7 +269,7 @@ impl Hub {
         cell: &RoomCell,
         target: ClientId,
         until: SystemTime,
-    ) -> Result<Option<Arc<Ban>>, NotRemovedByHost> {
+    ) -> Result<Option<(Arc<Ban>, Committed)>, NotRemovedByHost> {
         let Some(member) = cell.member(target) else { return Ok(None) };
         let address = match self.client_anywhere(target).await {
             Ok(client) => client.address,
@@ -285,14 +289,15 @@ impl Hub {
             host: Some(ban::network_of(host.address)),
         });
         let create = ban::Command::CreateByHost(Arc::clone(&ban));
-        self.commit_bans(create, Cause::Client(host.id)).await.map_err(|error| match error {
+        let made = self.commit_bans(create, Cause::Client(host.id)).await;
+        let made = made.map_err(|error| match error {
             NotBanned::Denied(_) => NotRemovedByHost::TooManyBans,
             NotBanned::Unavailable => NotRemovedByHost::Refused(Refused::Unavailable),
             NotBanned::Unsettled | NotBanned::NotConfirmed | NotBanned::NotReplicated => {
                 NotRemovedByHost::Refused(Refused::Unsettled)
             }
         })?;
-        Ok(Some(ban))
+        Ok(Some((ban, made)))
     }
 }
 

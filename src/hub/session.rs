@@ -335,6 +335,14 @@ fn unsettled() -> Rejected {
     Rejected { retry_after_ms, ..Rejected::new(Code::Unavailable, text) }
 }
 
+/// It was done, and may be lost, or some server may not know of it yet.
+fn unsafe_yet() -> Rejected {
+    let retry_after_ms = Some(RETRY_MILLISECONDS);
+    let text =
+        "It was done, but the servers cannot promise yet that it lasts; the same again promises it";
+    Rejected { retry_after_ms, ..Rejected::new(Code::Unavailable, text) }
+}
+
 fn not_in_room() -> Rejected {
     Rejected::new(Code::NotInRoom, "You are in no room")
 }

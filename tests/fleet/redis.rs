@@ -1,11 +1,12 @@
 //! Redis as processes of its own: one server, or a Cluster of three masters. They end when dropped.
 
-use std::{fs, io::ErrorKind, net::TcpListener, process::Stdio};
+use std::{fs, io::ErrorKind, net::TcpListener, process::Stdio, time::Duration};
 
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    time::sleep,
 };
 
 use crate::support::within;
@@ -90,18 +91,40 @@ impl Redis {
         }
     }
 
-    /// A replica of the first server, that has all by the time this returns.
+    /// A replica of the server that has the log, that has all by the time this returns.
     pub(crate) async fn replica(&self) -> Replica {
-        let master = self.servers[0].port;
+        let master = self.servers[self.place_of_the_log().await].port;
         // It would wait for other replicas first.
         let at_once = format!("-p {master} CONFIG SET repl-diskless-sync-delay 0");
         cli(at_once.split(' ').map(str::to_owned)).await;
-        let mut server = Server::anywhere(Kind::Standalone).await;
-        let follow = format!("-p {} REPLICAOF 127.0.0.1 {master}", server.port);
-        cli(follow.split(' ').map(str::to_owned)).await;
+        let mut server = Server::anywhere(self.kind).await;
+        let tell = async |words: String| {
+            let words = format!("-p {} {words}", server.port);
+            cli(words.split(' ').map(str::to_owned)).await
+        };
+        if self.kind == Kind::Cluster {
+            let id = cli(format!("-p {master} CLUSTER MYID").split(' ').map(str::to_owned)).await;
+            tell(format!("CLUSTER MEET 127.0.0.1 {master}")).await;
+            // Until it has heard of that one.
+            while tell(format!("CLUSTER REPLICATE {}", id.trim())).await.trim() != "OK" {
+                sleep(Duration::from_millis(20)).await;
+            }
+        } else {
+            tell(format!("REPLICAOF 127.0.0.1 {master}")).await;
+        }
         assert!(server.says("sync: Finished with success").await, "the replica has no data");
         assert!(server.says("Background AOF rewrite finished").await, "the replica keeps no data");
         Replica(server)
+    }
+
+    /// Masters of a Cluster have a third of the slots each, in their order.
+    async fn place_of_the_log(&self) -> usize {
+        if self.kind == Kind::Standalone {
+            return 0;
+        }
+        let slot = format!("-p {} CLUSTER KEYSLOT {{signalpost}}:log", self.servers[0].port);
+        let slot: usize = cli(slot.split(' ').map(str::to_owned)).await.trim().parse().unwrap();
+        slot * self.servers.len() / 16_384
     }
 
     /// The first server dies, and a replica of it answers in its place with what that has.
@@ -213,10 +236,12 @@ fn spawn(kind: Kind, port: u16, folder: &TempDir) -> (Child, Lines<BufReader<Chi
     (process, log)
 }
 
-async fn cli(arguments: impl Iterator<Item = String>) {
+/// What it prints.
+async fn cli(arguments: impl Iterator<Item = String>) -> String {
     let output = within(Command::new("redis-cli").args(arguments).output()).await;
     let output = output.unwrap_or_else(|error| panic!("{}", missing(&error)));
     assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn missing(error: &std::io::Error) -> String {

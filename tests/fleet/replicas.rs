@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use signalpost::admin::pb::{
     Ban, CreateBanRequest, DeleteRoomRequest, LockRoomRequest, Room, ban::Subject,
 };
@@ -21,12 +21,13 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(20);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_administrators_change_waits_for_a_replica() {
-    let fleet =
-        Fleet::with(Kind::Standalone, "--redis-wait-replicas 1 --redis-timeout-ms 1000").await;
+on_both_kinds![what_administrators_and_hosts_change_waits_for_a_replica];
+
+async fn what_administrators_and_hosts_change_waits_for_a_replica(kind: Kind) {
+    let fleet = Fleet::with(kind, "--redis-wait-replicas 1 --redis-timeout-ms 1000").await;
     let replica = fleet.redis.replica().await;
-    let _member = fleet.member(0, "r").await;
+    let (mut host, mut target) = (fleet.member(0, "r").await, fleet.member(1, "r").await);
+    assert_eq!(host.ask(json!({"type": "update-room", "lobby": true})).await["type"], "done");
     assert!(lock(&fleet, "r", true).await.unwrap().locked);
     ban(&fleet, "eve").await.unwrap();
 
@@ -52,7 +53,16 @@ async fn what_administrators_change_waits_for_a_replica() {
     is_done_and_unsafe(&deleted.unwrap_err());
     assert_eq!(fleet.try_room(1, "s").await.unwrap_err().code(), Code::NotFound);
 
+    let update = json!({"type": "update-room", "lobby": false});
+    is_done_and_unsafe_for(&host.ask(update.clone()).await);
+    assert!(!fleet.room(2, "r").await.lobby);
+    let remove = json!({"type": "remove", "targetId": target.id, "seconds": 60});
+    is_done_and_unsafe_for(&host.ask(remove).await);
+    target.hear_of("removed").await;
+    assert_eq!(ids(&fleet.room(2, "r").await), [&*host.id]);
+
     replica.signal("-CONT").await;
+    assert_eq!(host.ask(update).await["type"], "done");
     assert!(lock(&fleet, "r", true).await.unwrap().locked);
     ban(&fleet, "trudy").await.unwrap();
 }
@@ -67,6 +77,11 @@ async fn ban(fleet: &Fleet, user: &str) -> Result<(), Status> {
     let ban = Ban { subject: Some(Subject::UserId(user.to_owned())), ..Default::default() };
     let request = CreateBanRequest { ban: Some(ban), ..Default::default() };
     within(fleet.admin(2).await.create_ban(request)).await.map(drop)
+}
+
+fn is_done_and_unsafe_for(answer: &Value) {
+    assert_eq!(answer["code"], "unavailable", "{answer}");
+    assert!(answer["message"].as_str().unwrap().contains("was done, but"), "{answer}");
 }
 
 fn is_done_and_unsafe(status: &Status) {
