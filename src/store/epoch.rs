@@ -68,8 +68,8 @@ impl Store {
         Ok(now)
     }
 
-    /// Looks, through a new connection, whether the log is in this life, and has all that it is known to have had in it.
-    /// A server that came in its master's place may lack what nobody knows of any more: then the log begins another life.
+    /// Looks whether the log is in this life, and has all that it is known to have had in it. A server that came in its
+    /// master's place may lack what nobody knows of any more: then the log begins another life.
     pub(super) async fn look_over(
         &self,
         connection: &mut Dedicated,
@@ -81,15 +81,6 @@ impl Store {
             command.arg(own).arg(former).arg(fastrand::u64(1..));
             connection.ask(&command, Duration::ZERO).await?;
         }
-        self.look_again(connection, epoch).await
-    }
-
-    /// The same, through one that was known.
-    pub(super) async fn look_again(
-        &self,
-        connection: &mut Dedicated,
-        epoch: u64,
-    ) -> Result<(), StoreError> {
         let (_, seen) = self.0.known();
         let mut command = redis::cmd("HMGET");
         command.arg(&self.0.keys.meta).arg("epoch").arg("head");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::{Cmd, Value};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Entry, Shared, Store, entry::id, fault::StoreError, line::Dedicated};
 use crate::event::Position;
@@ -24,6 +24,8 @@ pub struct Tail {
     after: Position,
     /// None while there is none, or a read on it was given up.
     connection: Option<Dedicated>,
+    /// When it was looked for the last time whether the log is still the one that is followed.
+    looked_at: Option<Instant>,
     back_off: Duration,
 }
 
@@ -31,7 +33,7 @@ impl Store {
     /// What follows `after`, and whatever is appended from now on, in the log's life as it is known now.
     pub fn tail(&self, after: Position) -> Tail {
         let (store, epoch) = (self.clone(), self.epoch());
-        Tail { store, epoch, after, connection: None, back_off: Duration::ZERO }
+        Tail { store, epoch, after, connection: None, looked_at: None, back_off: Duration::ZERO }
     }
 }
 
@@ -43,7 +45,7 @@ impl Tail {
     /// # Errors
     /// [`StoreError`], once for each attempt that failed. The next call makes another one, after a while.
     /// [`StoreError::Lost`], where the log has begun another life or is to do so: that has a tail of its own. It is looked
-    /// for with each new connection, and where nothing comes.
+    /// for with each new connection, and every 5 seconds.
     pub async fn next(&mut self) -> Result<Vec<Entry>, StoreError> {
         sleep(self.back_off).await;
         let read = self.read().await;
@@ -63,18 +65,18 @@ impl Tail {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
             None => {
-                let mut connection = link.dedicated(&keys.log).await?;
-                self.store.look_over(&mut connection, self.epoch).await?;
-                connection
+                self.looked_at = None;
+                link.dedicated(&keys.log).await?
             }
         };
-        let answer = connection.ask(&xread(&keys.log, self.after), BLOCKS).await?;
-        let entries = of_one_stream(answer).map(Entry::read_all).transpose()?;
-        if entries.is_none() {
-            self.store.look_again(&mut connection, self.epoch).await?;
+        // A server gets another lineage with its first replica, at any time.
+        if self.looked_at.is_none_or(|at| at.elapsed() >= BLOCKS) {
+            self.store.look_over(&mut connection, self.epoch).await?;
+            self.looked_at = Some(Instant::now());
         }
+        let answer = connection.ask(&xread(&keys.log, self.after), BLOCKS).await?;
         self.connection = Some(connection);
-        Ok(entries.unwrap_or_default())
+        Ok(of_one_stream(answer).map(Entry::read_all).transpose()?.unwrap_or_default())
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fs, io::ErrorKind, net::TcpListener, process::Stdio, time::Duration};
 
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
     time::sleep,
 };
@@ -137,14 +137,22 @@ impl Redis {
         *master = Server { port, ..replica };
     }
 
+    /// The server of a Cluster that has the log dies, and a replica of it that was stopped takes its place.
+    pub(crate) async fn fails_over_to(&mut self, Replica(mut replica): Replica) {
+        let place = self.place_of_the_log().await;
+        within(self.servers[place].process.kill()).await.unwrap();
+        (replica.process, replica.log) = spawn(self.kind, replica.port, &replica.folder);
+        assert!(replica.says("Ready to accept connections").await, "it does not start again");
+        let take = format!("-p {} CLUSTER FAILOVER TAKEOVER", replica.port);
+        assert_eq!(cli(take.split(' ').map(str::to_owned)).await.trim(), "OK");
+        self.servers[place] = replica;
+    }
+
     /// The first server dies and is started again from a copy of its disk that a replica has.
     pub(crate) async fn is_restored_from(&mut self, Replica(mut replica): Replica) {
         let master = &mut self.servers[0];
         within(master.process.kill()).await.unwrap();
-        let id = replica.process.id().unwrap().to_string();
-        let told = Command::new("kill").args(["-TERM", &id]).status().await;
-        assert!(told.unwrap().success());
-        within(replica.process.wait()).await.unwrap();
+        replica.stop().await;
         master.folder = replica.folder;
         (master.process, master.log) = spawn(self.kind, master.port, &master.folder);
         assert!(master.says("Ready to accept connections").await, "it does not start again");
@@ -177,10 +185,28 @@ impl Redis {
 pub(crate) struct Replica(Server);
 
 impl Replica {
+    /// Waits until it has what its master has by now.
+    pub(crate) async fn has_all_of(&self, master: &Redis) {
+        let port = master.servers[0].port.to_string();
+        let mut client = Command::new("redis-cli");
+        client.args(["-p", &port]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut client = client.spawn().unwrap();
+        // It waits for what the same connection wrote.
+        let words = b"SET mark 1\nWAIT 1 5000\n";
+        client.stdin.take().unwrap().write_all(words).await.unwrap();
+        let output = within(client.wait_with_output()).await.unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "OK\n1\n");
+    }
+
     /// Takes nothing more from its master, and is one itself.
     pub(crate) async fn stands_alone(&self) {
         let alone = format!("-p {} REPLICAOF NO ONE", self.0.port);
         cli(alone.split(' ').map(str::to_owned)).await;
+    }
+
+    /// Takes nothing more from its master, and has all that it took on its disk.
+    pub(crate) async fn stops(&mut self) {
+        self.0.stop().await;
     }
 
     /// Stands still, or goes on.
@@ -210,6 +236,13 @@ impl Server {
             }
         }
         panic!("redis-server does not start on any of ten free ports; run it by hand to see why");
+    }
+
+    async fn stop(&mut self) {
+        let id = self.process.id().unwrap().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(told.unwrap().success());
+        within(self.process.wait()).await.unwrap();
     }
 
     /// Waits until it logs these words. False: it ended before it did.

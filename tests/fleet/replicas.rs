@@ -12,7 +12,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::{
-    fleet::{Fleet, ids, in_time},
+    fleet::{Fleet, Node, ids, in_time},
     redis::{Kind, Replica},
     support::within,
     watching::Watcher,
@@ -92,24 +92,68 @@ fn is_done_and_unsafe(status: &Status) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_failover_lost_is_put_back() {
-    loses_writes(async |fleet, replica| fleet.redis.is_replaced_by(replica).await).await;
+    let cut = async |replica: &mut Replica| replica.stands_alone().await;
+    let replace = async |fleet: &mut Fleet, replica| fleet.redis.is_replaced_by(replica).await;
+    loses_writes(Kind::Standalone, cut, replace).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_older_disk_lacks_is_put_back() {
-    loses_writes(async |fleet, replica| fleet.redis.is_restored_from(replica).await).await;
+    let cut = async |replica: &mut Replica| replica.stands_alone().await;
+    let replace = async |fleet: &mut Fleet, replica| fleet.redis.is_restored_from(replica).await;
+    loses_writes(Kind::Standalone, cut, replace).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_failover_of_a_cluster_lost_is_put_back() {
+    let cut = async |replica: &mut Replica| replica.stops().await;
+    let replace = async |fleet: &mut Fleet, replica| fleet.redis.fails_over_to(replica).await;
+    loses_writes(Kind::Cluster, cut, replace).await;
+}
+
+/// A replica that has all takes its master's place: what was shown to those who watch may have been more, but nobody who
+/// is left knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failover_that_lost_nothing_changes_nothing_in_rooms() {
+    let mut fleet = Fleet::start(Kind::Standalone).await;
+    let replica = fleet.redis.replica().await;
+    // Its lineage is another one since it has a replica, which is looked at again now and then.
+    fleet.redis.cut_connections().await;
+    let (mut admin, mut watcher) = (fleet.admin(0).await, Watcher::default());
+    let (mut ann, mut bob) = (fleet.member(0, "r").await, fleet.member(1, "r").await);
+    assert_eq!(ann.hear().await["clientId"], bob.id);
+    watcher.stands_before_everything(&mut admin).await;
+    replica.has_all_of(&fleet.redis).await;
+    replica.stands_alone().await;
+    fleet.redis.is_replaced_by(replica).await;
+    in_time(LIMIT, async || {
+        let logged = |node: &Node| node.logged("the log had lost events");
+        let is_told = |node| logged(node).contains(" lost=0 seats=0 rooms=0 settings=0 bans=0");
+        fleet.nodes.iter().all(is_told).then_some(())
+    })
+    .await;
+    is_of_another_life(&watcher.follow(&mut fleet.admin(1).await).await.unwrap_err());
+    fleet.agrees_on("r", &[&ann, &bob]).await;
+    ann.say(json!({"type": "offer", "targetId": bob.id, "sdp": 1})).await;
+    assert_eq!(bob.hear().await["type"], "offer");
+    bob.say(json!({"type": "answer", "targetId": ann.id, "sdp": 1})).await;
+    assert_eq!(ann.hear().await["type"], "answer");
 }
 
 /// A replica that took nothing for a while takes its master's place.
-async fn loses_writes(replace: impl AsyncFnOnce(&mut Fleet, Replica)) {
-    let mut fleet = Fleet::with(Kind::Standalone, "--redis-wait-replicas 1").await;
-    let replica = fleet.redis.replica().await;
+async fn loses_writes(
+    kind: Kind,
+    cut: impl AsyncFnOnce(&mut Replica),
+    replace: impl AsyncFnOnce(&mut Fleet, Replica),
+) {
+    let mut fleet = Fleet::with(kind, "--redis-wait-replicas 1").await;
+    let mut replica = fleet.redis.replica().await;
     let (mut admin, mut watcher) = (fleet.admin(0).await, Watcher::default());
     let (mut ann, gone) = (fleet.member(0, "r").await, fleet.member(2, "r").await);
     assert_eq!(ann.hear().await["clientId"], gone.id);
     let alone = fleet.member(1, "left").await;
     ban(&fleet, "eve").await.unwrap();
-    replica.stands_alone().await;
+    cut(&mut replica).await;
     let (mut bob, mut cid) = (fleet.member(1, "r").await, fleet.member(2, "r").await);
     let dan = fleet.member(2, "lost").await;
     alone.vanish();
