@@ -54,6 +54,7 @@ pub use look::{Counts, Holdings, Limits};
 pub use outbox::{Due, Entry, Outbox};
 pub use passwords::{Asker, Busy, Guesses};
 pub use removal::{KeepOut, NotRemoved};
+use rooms::UNSETTLED;
 pub use rooms::{NotChanged, NotMade};
 pub use session::{Session, Wish};
 pub use tokens::NotTaken;
@@ -143,6 +144,9 @@ pub enum NotFound {
     /// What the servers of a fleet share cannot be reached: it is not known.
     #[error("what the servers share cannot be reached now; try again")]
     Unavailable,
+    /// The same, and what was asked for may have been done.
+    #[error("{UNSETTLED}")]
+    Unsettled,
     /// No server of the fleet that answered has a client of that name, and these did not answer.
     #[error("no server that answered has such a client, and these did not answer: {}", .0.iter().join(", "))]
     Unanswered(Arc<[Incarnation]>),

@@ -60,12 +60,18 @@ pub struct Decision<C> {
     pub now: SystemTime,
 }
 
-/// Something that the reader follows happened after its cursor, and is no longer kept.
+/// Why a reader cannot go on from where it stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the log no longer holds what follows {cursor:?}")]
-pub struct Trimmed {
-    /// Where the reader stood.
-    pub cursor: Position,
+pub enum Lost {
+    /// Something that it follows happened after its cursor, and is no longer kept.
+    #[error("the log no longer holds what follows {cursor:?}")]
+    Trimmed {
+        /// Where the reader stood.
+        cursor: Position,
+    },
+    /// The log has begun another life since.
+    #[error("the log began anew since the cursor was given out")]
+    BegunAnew,
 }
 
 /// Where changes are put in order, and what shows them to those who follow.
@@ -89,13 +95,13 @@ impl Journal {
         log.note(Record::new(log_prev, entry));
     }
 
-    /// The log that this one mirrors begins anew: what it had is not shown any more.
-    pub fn begin_anew(&self, epoch: u64) {
+    /// The log that this one mirrors begins anew, behind `head`: what it had is not shown any more.
+    pub fn begin_anew(&self, epoch: u64, head: Position) {
         let Self(log) = self;
-        log.begin_anew(epoch);
+        log.begin_anew(epoch, head);
     }
 
-    /// Names the log's life: another one each time that it begins anew.
+    /// Names the log's life: another one each time that it begins anew, which ends all followers.
     pub fn epoch(&self) -> u64 {
         let Self(log) = self;
         log.epoch()
@@ -105,6 +111,12 @@ impl Journal {
     pub fn head(&self) -> Position {
         let Self(log) = self;
         log.head()
+    }
+
+    /// The positions of its newest entries, `max` at most, the oldest of them first.
+    pub fn newest(&self, max: usize) -> Vec<Position> {
+        let Self(log) = self;
+        log.newest(max)
     }
 
     /// Puts the changes of one decision on a room into the log, in order and with nothing between them. `happened`

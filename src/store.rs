@@ -3,6 +3,7 @@
 
 mod append;
 mod entry;
+mod epoch;
 mod fault;
 mod inbox;
 mod keys;
@@ -18,12 +19,11 @@ mod tail;
 mod wire;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, SystemTime},
 };
+
+use parking_lot::Mutex;
 
 pub use append::{Appended, Batch, BatchId, Fresh};
 pub use entry::Entry;
@@ -35,7 +35,7 @@ pub use read::Loaded;
 pub use tail::Tail;
 pub use wire::Wire;
 
-use self::{keys::Keys, link::Link};
+use self::{epoch::Epoch, keys::Keys, link::Link};
 use crate::id::RoomId;
 
 /// See the module. Clones are of the same one. It lives on while Redis does not answer.
@@ -46,7 +46,7 @@ pub struct Store(Arc<Shared>);
 struct Shared {
     link: Link,
     keys: Keys,
-    epoch: AtomicU64,
+    epoch: Mutex<Epoch>,
     fence: AtomicU64,
     log_events: u64,
     wait_replicas: u64,
@@ -62,11 +62,6 @@ pub enum Subject<'a> {
 }
 
 impl Store {
-    /// Names the log's life, as it was when last looked at: another one each time that it begins anew.
-    pub fn epoch(&self) -> u64 {
-        self.0.epoch.load(Ordering::Relaxed)
-    }
-
     /// How long a command may take.
     pub fn timeout(&self) -> Duration {
         self.0.link.timeout()

@@ -54,9 +54,10 @@ impl From<NotBanned> for Problem {
     fn from(error: NotBanned) -> Self {
         match error {
             NotBanned::Denied(denied) => denied.into(),
-            NotBanned::Unavailable | NotBanned::NotConfirmed | NotBanned::NotReplicated => {
-                Self::new(Reason::FleetUnavailable, error.to_string())
-            }
+            NotBanned::Unavailable
+            | NotBanned::Unsettled
+            | NotBanned::NotConfirmed
+            | NotBanned::NotReplicated => Self::new(Reason::FleetUnavailable, error.to_string()),
         }
     }
 }

@@ -152,7 +152,7 @@ impl Service<Request<Body>> for Gate {
         let answer = self.routes.call(request);
         Box::pin(async move {
             let Ok(response) = timeout(limits::ADMIN_REQUEST, answer).await else {
-                let text = "the request took too long to arrive";
+                let text = "the request took too long to arrive, or to be carried out: a change may have been made";
                 return refuse(Problem::new(Reason::TooSlow, text)).await;
             };
             let mut response = response?;

@@ -71,12 +71,16 @@ impl From<NotFound> for Problem {
         let reason = match missing {
             NotFound::Room => Reason::RoomNotFound,
             NotFound::Client => Reason::ClientNotFound,
-            NotFound::Unavailable | NotFound::Unanswered(_) => Reason::FleetUnavailable,
+            NotFound::Unavailable | NotFound::Unsettled | NotFound::Unanswered(_) => {
+                Reason::FleetUnavailable
+            }
         };
         let problem = Self::new(reason, missing.to_string());
         match missing {
             NotFound::Unanswered(nodes) => problem.with("unanswered_nodes", nodes.iter().join(",")),
-            NotFound::Room | NotFound::Client | NotFound::Unavailable => problem,
+            NotFound::Room | NotFound::Client | NotFound::Unavailable | NotFound::Unsettled => {
+                problem
+            }
         }
     }
 }

@@ -109,7 +109,9 @@ fn not_changed(error: NotChanged, room_id: &RoomId) -> Problem {
     let reason = match error {
         NotChanged::NotFound => Reason::RoomNotFound,
         NotChanged::Changed => Reason::EtagMismatch,
-        NotChanged::Unavailable | NotChanged::NotReplicated => Reason::FleetUnavailable,
+        NotChanged::Unavailable | NotChanged::Unsettled | NotChanged::NotReplicated => {
+            Reason::FleetUnavailable
+        }
     };
     Problem::new(reason, error.to_string()).with("room_id", room_id)
 }
@@ -119,7 +121,7 @@ impl From<NotMade> for Problem {
         let reason = match error {
             NotMade::Exists => Reason::RoomExists,
             NotMade::TooMany => Reason::TooManyRooms,
-            NotMade::Unavailable => Reason::FleetUnavailable,
+            NotMade::Unavailable | NotMade::Unsettled => Reason::FleetUnavailable,
         };
         Self::new(reason, error.to_string())
     }

@@ -146,7 +146,8 @@ fn node(node: Node) -> pb::Node {
         version,
         start_time: Some(timestamp(started_at)),
         live,
-        counts: has.map(|Holdings { clients, rooms, members }| pb::node::Counts {
+        draining: has.is_some_and(|has| has.draining),
+        counts: has.map(|Holdings { clients, rooms, members, .. }| pb::node::Counts {
             clients: count(clients),
             rooms: count(rooms),
             members: count(members),

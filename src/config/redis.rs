@@ -63,9 +63,9 @@ pub struct RedisFlags {
     #[arg(long, env = "SIGNALPOST_REDIS_LOG_EVENTS", value_name = "N", requires = "redis_url", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(limits::REDIS_LOG_EVENTS..))]
     pub redis_log_events: u64,
 
-    /// How many replicas of Redis must have what administrators change of a room, that they end it, or whom they ban,
-    /// before the call returns. Fewer within the time for Redis to answer: it fails, though the change stands, for a
-    /// failover may lose it. 0 waits for none.
+    /// How many replicas of Redis must have what administrators and hosts change of a room, that they end it, or whom they
+    /// ban, before they hear that it is done. Fewer within the time for Redis to answer: they hear that it stands and that
+    /// a failover may lose it. 0 waits for none.
     #[arg(long, env = "SIGNALPOST_REDIS_WAIT_REPLICAS", value_name = "N", requires = "redis_url", default_value_t = 0, value_parser = clap::value_parser!(u64).range(limits::REDIS_REPLICAS))]
     pub redis_wait_replicas: u64,
 

@@ -48,8 +48,15 @@ pub(super) enum Learnt {
 pub(super) struct Committed {
     /// Up to where the log has it.
     pub(super) at: Position,
-    /// Whether every server that lives knows of it.
+    /// Whether every server that lives knows of it, and has done what it says.
     pub(super) is_known: bool,
+}
+
+impl Committed {
+    /// The same, where what it says is done here, or not.
+    pub(super) fn with(self, is_done: bool) -> Self {
+        Self { is_known: self.is_known && is_done, ..self }
+    }
 }
 
 impl Hub {
@@ -70,9 +77,10 @@ impl Hub {
         but: Option<ClientId>,
     ) -> Result<Committed, NotBanned> {
         let cause = Cause::Administrator(by.clone());
-        let made = self.commit_bans(Command::Create(bans.clone()), cause).await?;
+        let mut made = self.commit_bans(Command::Create(bans.clone()), cause).await?;
         for ban in bans {
-            self.enforce(by, &ban, |client| Some(client.id) != but && client.is_met_by(&ban)).await;
+            let is_met = |client: &Client| Some(client.id) != but && client.is_met_by(&ban);
+            made = made.with(self.enforce(by, &ban, is_met).await);
         }
         Ok(made)
     }
@@ -88,12 +96,14 @@ impl Hub {
         self.is_replicated(at).await.then_some(()).ok_or(NotBanned::NotReplicated)
     }
 
+    /// Sends away, of those who are connected here, whom a ban meets. Returns whether it is sure that they have no seats
+    /// any more: where the log cannot be reached, they lose them later.
     pub(super) async fn enforce(
         &self,
         by: &Administrator,
         ban: &Ban,
         is_met: impl Fn(&Client) -> bool,
-    ) {
+    ) -> bool {
         let text = ban.reason.as_deref();
         let Some(room_id) = &ban.room_id else {
             let mut met = Vec::new();
@@ -101,13 +111,15 @@ impl Hub {
             for client in met {
                 self.disconnect(by, &client, Ending::Banned, text).await;
             }
-            return;
+            return true;
         };
-        let Some(cell) = self.directory.find(room_id) else { return };
+        let Some(cell) = self.directory.find(room_id) else { return true };
+        let mut have_gone = true;
         for client in cell.people(is_met) {
             let cause = Cause::Administrator(by.clone());
-            self.unseat(cause, client.id, &cell, LeaveReason::Banned, text).await;
+            have_gone &= self.unseat(cause, client.id, &cell, LeaveReason::Banned, text).await;
         }
+        have_gone
     }
 
     /// Ends a ban before its time.

@@ -12,6 +12,7 @@ mod motion;
 mod replica;
 mod say;
 mod split;
+mod unsettled;
 
 use std::{
     sync::Arc,

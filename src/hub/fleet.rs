@@ -23,15 +23,16 @@ use std::{
     future::pending,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use parking_lot::{Mutex, RwLock};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     task::JoinSet,
+    time::Instant,
 };
 
 use super::{Hub, cell::RoomCell};
@@ -45,7 +46,7 @@ use crate::{
 pub use bans::NotBanned;
 pub use calls::{Claim, Claimed, NotClaimed};
 pub use clients::Listed;
-use figures::Figures;
+use figures::{Figures, Restored};
 use life::Life;
 pub use nodes::Node;
 pub(super) use {
@@ -71,8 +72,9 @@ pub struct Fleet {
     jobs: mpsc::UnboundedSender<Job>,
     todo: Mutex<Option<mpsc::UnboundedReceiver<Job>>>,
     /// The life of the log that is followed.
-    epoch: AtomicU64,
-    epoch_turn: tokio::sync::Mutex<()>,
+    epoch: watch::Sender<u64>,
+    /// Tells whoever follows the log that it may be in another life.
+    doubts: Notify,
     /// One decision about bans at a time.
     bans_turn: tokio::sync::Mutex<()>,
     /// Who waits for the answers to which question.
@@ -98,6 +100,10 @@ pub(super) enum Job {
     EndBansOf { room_id: RoomId, cause: Cause },
     /// Take up the bans that the log has, and put back these, of a lost one.
     LoadBans { lost: Vec<Arc<Ban>> },
+    /// Say what the log lost of this, and what was put back by then.
+    Account { known: Vec<Position>, before: Restored, until: Instant },
+    /// Free what seats of this server a lost log has left over.
+    Sweep,
     /// End what has its time in a room.
     Expire(RoomId),
     /// Free the seats of a server that is gone.
@@ -132,8 +138,8 @@ impl Fleet {
             ahead: AtomicI64::new(0),
             jobs,
             todo: Mutex::new(Some(todo)),
-            epoch: AtomicU64::new(store.epoch()),
-            epoch_turn: tokio::sync::Mutex::default(),
+            epoch: watch::Sender::new(store.epoch()),
+            doubts: Notify::new(),
             bans_turn: tokio::sync::Mutex::default(),
             asked: Mutex::default(),
             store,
@@ -147,11 +153,7 @@ impl Fleet {
     }
 
     fn epoch(&self) -> u64 {
-        self.epoch.load(Ordering::SeqCst)
-    }
-
-    fn set_epoch(&self, epoch: u64) {
-        self.epoch.store(epoch, Ordering::SeqCst);
+        *self.epoch.borrow()
     }
 
     fn life(&self) -> Arc<Life> {
@@ -248,6 +250,10 @@ impl Hub {
             }
             Job::EndBansOf { room_id, cause } => self.end_bans_of(fleet, room_id, cause).await,
             Job::LoadBans { lost } => self.take_up_bans(fleet, lost).await,
+            Job::Account { known, before, until } => {
+                self.account(fleet, known, before, until).await;
+            }
+            Job::Sweep => self.sweep(fleet).await,
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,
             Job::Move { from, to } => self.move_seats(from, to).await,

@@ -105,6 +105,7 @@ impl Hub {
             Refused::Denied(Denied::Full) => NotHosted::Full,
             Refused::Denied(Denied::LastHost) => NotHosted::LastHost,
             Refused::Unavailable => NotFound::Unavailable.into(),
+            Refused::Unsettled => NotFound::Unsettled.into(),
             Refused::Denied(_) | Refused::Banned(_) | Refused::Ending | Refused::CellClosed => {
                 elsewhere
             }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Hub;
+use super::{Hub, Stage};
 use crate::config::{AuthMode, Config, LogLimits, OutboxLimits};
 
 /// What a server takes at most.
@@ -60,6 +60,8 @@ pub struct Holdings {
     pub rooms: usize,
     /// Its clients that sit in a room.
     pub members: usize,
+    /// Whether it lets nobody new in, and sends away whom it has.
+    pub draining: bool,
 }
 
 impl Limits {
@@ -92,7 +94,7 @@ impl Hub {
 
     /// See [`Counts`].
     pub fn counts(&self) -> Counts {
-        let Holdings { clients, rooms, members } = self.held();
+        let Holdings { clients, rooms, members, .. } = self.held();
         let events = match self.fleet {
             None => self.journal.head().0,
             // The log of a fleet does not count in ones.
@@ -110,7 +112,9 @@ impl Hub {
             members = 0;
             self.directory.for_each(|cell| members += cell.seated_here());
         }
-        Holdings { clients, rooms, members }
+        let stage = self.draining().borrow().stage;
+        let draining = !matches!(stage, Stage::Serving | Stage::Cancelled);
+        Holdings { clients, rooms, members, draining }
     }
 
     /// When it came to be.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{
     Client, Ending, Hub, NotBanned, NotFound,
+    bans::Committed,
     cell::{Commander, Motion, Refused, RoomCell, Word},
     outbox::Entry,
 };
@@ -55,6 +56,8 @@ pub(super) enum NotRemovedByHost {
     Refused(Refused),
     /// Hosts have made as many bans as they may.
     TooManyBans,
+    /// It is done, but some server may not know of the ban yet, or too few replicas have it.
+    UnsafeYet,
 }
 
 impl From<Refused> for NotRemovedByHost {
@@ -150,6 +153,7 @@ impl Hub {
             match removed {
                 Ok(_) => return Ok(()),
                 Err(Refused::Unavailable) => return Err(NotFound::Unavailable.into()),
+                Err(Refused::Unsettled) => return Err(NotFound::Unsettled.into()),
                 Err(_) => {}
             }
         }
@@ -162,7 +166,7 @@ impl Hub {
         client.seat().filter(|cell| cell.seats(client.id))
     }
 
-    /// Frees a seat and says so to whoever had it, or ends its waiting. Returns whether it was there.
+    /// Frees a seat and says so to whoever had it, or ends its waiting. Returns whether it is sure that nobody has it by now.
     pub(super) async fn unseat(
         &self,
         cause: Cause,
@@ -173,9 +177,9 @@ impl Hub {
     ) -> bool {
         let code = if reason == LeaveReason::Banned { Code::Banned } else { Code::Removed };
         let leave = Motion::leave(id, reason, cause).saying(Word::new(code, text));
-        let left = cell.submit(self, leave).await;
+        let left = cell.depart(self, leave).await;
         self.directory.forget_if_closed(cell);
-        left.is_ok_and(|done| done.changed)
+        left.is_ok()
     }
 
     /// Ends a connection for good: its seat is free, and it cannot take another one.
@@ -191,9 +195,10 @@ impl Hub {
         let cause = || Cause::Administrator(by.clone());
         // It may move on before its room's lock is taken: then it is looked for again.
         while let Some(cell) = self.seat_of(client) {
-            let left = cell.submit(self, leave(cause()).saying(word())).await;
+            let left = cell.depart(self, leave(cause()).saying(word())).await;
             self.directory.forget_if_closed(&cell);
-            if left.is_ok_and(|done| done.changed) && client.outbox.is_ending() {
+            let has_left = left.map_or_else(|why| why.is_open(), |done| done.changed);
+            if has_left && client.outbox.is_ending() {
                 return;
             }
         }
@@ -201,7 +206,7 @@ impl Hub {
         self.end(client, ending, text);
         if let Some(cell) = client.seat() {
             // It is never refused.
-            let _ = cell.submit(self, leave(cause())).await;
+            let _ = cell.depart(self, leave(cause())).await;
             self.directory.forget_if_closed(&cell);
         }
     }
@@ -234,26 +239,31 @@ impl Hub {
         let remove = Motion::by(Commander::Client(host), remove).saying(word);
         let removed = cell.submit(self, remove).await;
         self.directory.forget_if_closed(cell);
-        let Some(ban) = ban else { return Ok(removed.map(drop)?) };
-        self.enforce_by_host(&ban, host.id).await;
+        let Some((ban, made)) = ban else { return Ok(removed.map(drop)?) };
+        let have_gone = self.enforce_by_host(&ban, host.id).await;
         match removed {
             // Its own server was first.
-            Err(Refused::Denied(Denied::NotAMember)) => Ok(()),
-            removed => Ok(removed.map(drop)?),
+            Ok(_) | Err(Refused::Denied(Denied::NotAMember)) => {}
+            Err(refused) => return Err(refused.into()),
         }
+        self.bans_hold(made.with(have_gone))
+            .await
+            .map_err(|_: NotBanned| NotRemovedByHost::UnsafeYet)
     }
 
-    /// Sends away, of those who are connected here, whom a host's ban meets.
-    pub(super) async fn enforce_by_host(&self, ban: &Ban, host: ClientId) {
+    /// Sends away, of those who are connected here, whom a host's ban meets. Returns as [`Hub::enforce`] does.
+    pub(super) async fn enforce_by_host(&self, ban: &Ban, host: ClientId) -> bool {
         let cell = ban.room_id.as_ref().and_then(|room_id| self.directory.find(room_id));
-        let Some(cell) = cell else { return };
+        let Some(cell) = cell else { return true };
+        let mut have_gone = true;
         let by_name = matches!(ban.subject, ban::Subject::User(_));
         for client in cell.people(|client| client.is_met_by(ban)) {
             if by_name || !cell.seats(client.id) {
                 let (cause, text) = (Cause::Client(host), ban.reason.as_deref());
-                self.unseat(cause, client.id, &cell, LeaveReason::Banned, text).await;
+                have_gone &= self.unseat(cause, client.id, &cell, LeaveReason::Banned, text).await;
             }
         }
+        have_gone
     }
 
     /// By its name where a token vouches for that, otherwise by where it comes from. None if it is not there any more.
@@ -263,12 +273,12 @@ impl Hub {
         cell: &RoomCell,
         target: ClientId,
         until: SystemTime,
-    ) -> Result<Option<Arc<Ban>>, NotRemovedByHost> {
+    ) -> Result<Option<(Arc<Ban>, Committed)>, NotRemovedByHost> {
         let Some(member) = cell.member(target) else { return Ok(None) };
         let address = match self.client_anywhere(target).await {
             Ok(client) => client.address,
             Err(NotFound::Client | NotFound::Room) => return Ok(None),
-            Err(NotFound::Unavailable | NotFound::Unanswered(_)) => {
+            Err(NotFound::Unavailable | NotFound::Unsettled | NotFound::Unanswered(_)) => {
                 return Err(Refused::Unavailable.into());
             }
         };
@@ -283,13 +293,15 @@ impl Hub {
             host: Some(ban::network_of(host.address)),
         });
         let create = ban::Command::CreateByHost(Arc::clone(&ban));
-        self.commit_bans(create, Cause::Client(host.id)).await.map_err(|error| match error {
+        let made = self.commit_bans(create, Cause::Client(host.id)).await;
+        let made = made.map_err(|error| match error {
             NotBanned::Denied(_) => NotRemovedByHost::TooManyBans,
-            NotBanned::Unavailable | NotBanned::NotConfirmed | NotBanned::NotReplicated => {
-                NotRemovedByHost::Refused(Refused::Unavailable)
+            NotBanned::Unavailable => NotRemovedByHost::Refused(Refused::Unavailable),
+            NotBanned::Unsettled | NotBanned::NotConfirmed | NotBanned::NotReplicated => {
+                NotRemovedByHost::Refused(Refused::Unsettled)
             }
         })?;
-        Ok(Some(ban))
+        Ok(Some((ban, made)))
     }
 }
 

@@ -23,6 +23,10 @@ const EXPIRED_AT_ONCE: usize = 10_000;
 pub(super) const NOT_REPLICATED: &str = "the change was made, but too few replicas of Redis have it \
                                          (--redis-wait-replicas): a failover may lose it";
 
+/// What becomes of a change whose answer Redis did not give in time.
+pub(super) const UNSETTLED: &str =
+    "Redis has not said whether it was done: it may or may not have been; look, and try again";
+
 /// Why a room is not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotMade {
@@ -35,6 +39,9 @@ pub enum NotMade {
     /// What the servers of a fleet share cannot be reached.
     #[error("what the servers share cannot be reached now; try again")]
     Unavailable,
+    /// The same, and it may have been made.
+    #[error("{UNSETTLED}")]
+    Unsettled,
 }
 
 /// Why a room is not changed.
@@ -49,6 +56,9 @@ pub enum NotChanged {
     /// What the servers of a fleet share cannot be reached.
     #[error("what the servers share cannot be reached now; try again")]
     Unavailable,
+    /// The same, and it may have been changed.
+    #[error("{UNSETTLED}")]
+    Unsettled,
     /// It is changed, and may be lost.
     #[error("{NOT_REPLICATED}")]
     NotReplicated,
@@ -179,6 +189,7 @@ impl Hub {
                 Ok(done) => return done.room.map(|room| *room).ok_or(NotMade::Exists),
                 Err(Refused::CellClosed) => self.directory.forget(&cell),
                 Err(Refused::Unavailable) => return Err(NotMade::Unavailable),
+                Err(Refused::Unsettled) => return Err(NotMade::Unsettled),
                 Err(_) => return Err(NotMade::Exists),
             }
         }
@@ -323,6 +334,7 @@ impl From<Refused> for NotChanged {
         match refused {
             Refused::Denied(Denied::Changed) => Self::Changed,
             Refused::Unavailable => Self::Unavailable,
+            Refused::Unsettled => Self::Unsettled,
             Refused::Denied(_) | Refused::Banned(_) | Refused::Ending | Refused::CellClosed => {
                 Self::NotFound
             }

@@ -327,6 +327,22 @@ fn unavailable() -> Rejected {
     Rejected { retry_after_ms, ..Rejected::new(Code::Unavailable, text) }
 }
 
+/// The same, and it may have been done.
+fn unsettled() -> Rejected {
+    let retry_after_ms = Some(RETRY_MILLISECONDS);
+    let text =
+        "It may or may not have been done, which the servers cannot tell now; look, and try again";
+    Rejected { retry_after_ms, ..Rejected::new(Code::Unavailable, text) }
+}
+
+/// It was done, and may be lost, or some server may not know of it yet.
+fn unsafe_yet() -> Rejected {
+    let retry_after_ms = Some(RETRY_MILLISECONDS);
+    let text =
+        "It was done, but the servers cannot promise yet that it lasts; the same again promises it";
+    Rejected { retry_after_ms, ..Rejected::new(Code::Unavailable, text) }
+}
+
 fn not_in_room() -> Rejected {
     Rejected::new(Code::NotInRoom, "You are in no room")
 }

@@ -9,7 +9,7 @@ use std::{
 use itertools::Itertools;
 use tokio::sync::Notify;
 
-use super::Trimmed;
+use super::Lost;
 use crate::{event::Position, id::RoomId};
 
 /// See the module. It is a part of the log, under the log's lock.
@@ -150,6 +150,12 @@ impl Index {
         self.flagged.drain(..).filter_map(wake).collect()
     }
 
+    /// The log begins anew, behind `head`. Returns what wakes all followers, who have nothing to read any more.
+    pub(super) fn begin_anew(&mut self, head: Position) -> Vec<Arc<Notify>> {
+        self.told = head;
+        self.followers.values().map(|following| Arc::clone(&following.woken)).collect()
+    }
+
     /// At most `max` positions of a follower's rooms after `cursor`, in order, and where the cursor stands
     /// when they are read.
     pub(super) fn read(
@@ -157,11 +163,11 @@ impl Index {
         key: Key,
         cursor: Position,
         max: usize,
-    ) -> Result<(Vec<Position>, Position), Trimmed> {
+    ) -> Result<(Vec<Position>, Position), Lost> {
         let Some(following) = self.followers.get_mut(&key) else { return Ok((vec![], cursor)) };
         let unread = || following.unread.iter().filter_map(|id| self.rooms.get(id));
         if unread().any(|room| room.lost > cursor) {
-            return Err(Trimmed { cursor });
+            return Err(Lost::Trimmed { cursor });
         }
         let after = unread().map(|room| room.after(cursor)).kmerge();
         let positions: Vec<_> =

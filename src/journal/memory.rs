@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::{
-    Decision, Entry, Record, Trimmed,
+    Decision, Entry, Lost, Record,
     index::{Index, Key},
 };
 use crate::{
@@ -46,6 +46,7 @@ pub struct MemoryLog {
 #[derive(Debug)]
 pub struct Follower {
     log: Arc<MemoryLog>,
+    epoch: u64,
     cursor: Position,
     scope: Scope,
 }
@@ -85,19 +86,23 @@ impl Follower {
                 Scope::Rooms { key, woken, indexed_after: head }
             }
         };
+        let epoch = log.epoch();
         drop(kept);
-        Self { log, cursor: cursor.unwrap_or(head), scope }
+        Self { log, epoch, cursor: cursor.unwrap_or(head), scope }
     }
 
     /// At most `max` entries that follow, in order, and moves the cursor behind them. None if there are no more, or
     /// while it is [behind](Self::is_behind). What happened since the last tick may be left for the next one.
     ///
     /// # Errors
-    /// [`Trimmed`], if the log no longer holds something that would follow. While it is behind, that may be any
-    /// entry.
-    pub fn read(&mut self, max: usize) -> Result<Vec<Arc<Record>>, Trimmed> {
+    /// [`Lost::Trimmed`], if the log no longer holds something that would follow; while it is behind, that may be any
+    /// entry. [`Lost::BegunAnew`], if the log has another epoch.
+    pub fn read(&mut self, max: usize) -> Result<Vec<Arc<Record>>, Lost> {
         let is_behind = self.is_behind();
         let mut kept = self.log.kept.lock();
+        if self.log.epoch() != self.epoch {
+            return Err(Lost::BegunAnew);
+        }
         let (records, cursor) = match &mut self.scope {
             Scope::All(head) => {
                 head.mark_unchanged();
@@ -188,12 +193,21 @@ impl MemoryLog {
         self.epoch.load(Ordering::SeqCst)
     }
 
-    pub(super) fn begin_anew(&self, epoch: u64) {
+    pub(super) fn newest(&self, max: usize) -> Vec<Position> {
+        let kept = self.kept.lock();
+        let older = kept.records.len().saturating_sub(max);
+        kept.records.range(older..).map(|record| record.position()).collect()
+    }
+
+    pub(super) fn begin_anew(&self, epoch: u64, head: Position) {
         let mut kept = self.kept.lock();
         self.epoch.store(epoch, Ordering::SeqCst);
         while kept.give_up_oldest() {}
+        kept.head = head;
+        let concerned = kept.index.begin_anew(head);
         drop(kept);
-        self.grown.notify_one();
+        self.head.send_replace(head);
+        concerned.iter().for_each(|woken| woken.notify_one());
     }
 
     pub(super) fn append<C>(
@@ -271,11 +285,11 @@ impl Kept {
         true
     }
 
-    fn read(&self, cursor: Position, max: usize) -> Result<(Vec<Arc<Record>>, Position), Trimmed> {
-        let start = self.place(cursor).ok_or(Trimmed { cursor })?;
+    fn read(&self, cursor: Position, max: usize) -> Result<(Vec<Arc<Record>>, Position), Lost> {
+        let start = self.place(cursor).ok_or(Lost::Trimmed { cursor })?;
         let records: Vec<_> = self.records.range(start..).take(max).cloned().collect();
         if records.first().is_some_and(|first| first.log_prev != cursor) {
-            return Err(Trimmed { cursor });
+            return Err(Lost::Trimmed { cursor });
         }
         let cursor = records.last().map_or(cursor, |last| last.position());
         Ok((records, cursor))
@@ -289,7 +303,7 @@ impl Kept {
         cursor: Position,
         last: Position,
         max: usize,
-    ) -> Result<(Vec<Arc<Record>>, Position), Trimmed> {
+    ) -> Result<(Vec<Arc<Record>>, Position), Lost> {
         let (mut records, cursor) = self.read(cursor, max)?;
         let follows = |id: &RoomId| self.index.is_followed_by(id, key);
         records.retain(|record| record.position() <= last && record.room_id().is_some_and(follows));

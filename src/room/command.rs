@@ -113,8 +113,8 @@ pub enum Command {
         /// Who.
         clients: Vec<ClientId>,
     },
-    /// Have some sit or wait again who did in a room that a lost log had, with its settings where it is gone. Never refused;
-    /// no change for whoever is there.
+    /// Have some sit or wait again who did in a room that a lost log had, with its settings where it is gone or has older
+    /// ones, and nobody else of their node. Never refused; no change for whoever is there.
     Restore {
         /// As it was.
         lost: Arc<Room>,
@@ -144,6 +144,17 @@ impl Command {
         | Self::Restore { node: own, .. } = &mut self
         {
             *own = node;
+        }
+        self
+    }
+
+    /// The same, where nobody is to sit again, but for these of whom it is known that they sit there.
+    #[must_use]
+    pub fn sparing(mut self, here: &[ClientId]) -> Self {
+        if let Self::Restore { lost, clients, .. } = &mut self
+            && !lost.exists()
+        {
+            *clients = here.to_vec();
         }
         self
     }

@@ -11,20 +11,25 @@ use crate::id::{ClientId, Incarnation};
 
 impl Room {
     pub(super) fn decide_node_lost(&self, node: Incarnation) -> Vec<Change> {
-        let is_its = |member: &Member| member.node == node;
+        self.settled(self.without(|member| member.node == node))
+    }
+
+    /// What leaves only those who are not gone, and ends a room that they leave empty.
+    fn without(&self, is_gone: impl Fn(&Member) -> bool) -> Vec<Change> {
         let reason = LeaveReason::NodeLost;
         // First of all, so that the room does not wait for them when it is empty.
-        let waited = self.waiting().filter(|waiter| is_its(&waiter.member));
+        let waited = self.waiting().filter(|waiter| is_gone(&waiter.member));
         let waited = waited.map(|waiter| no_longer_waits(waiter, WaitingEnd::Gone(reason)));
-        let sat = self.members().filter(|member| is_its(member));
+        let sat = self.members().filter(|member| is_gone(member));
         let mut changes: Vec<_> = waited.chain(sat.map(|member| left(member, reason))).collect();
-        let is_left_empty = self.members().len() > 0 && self.members().all(|member| is_its(member));
-        let others_wait = self.waiting().any(|waiter| !is_its(&waiter.member));
+        let is_left_empty =
+            self.members().len() > 0 && self.members().all(|member| is_gone(member));
+        let others_wait = self.waiting().any(|waiter| !is_gone(&waiter.member));
         let outlives = self.settings().keep_out() || others_wait;
         if is_left_empty && self.settings().empty_timeout.is_zero() && !outlives {
             changes.push(Change::Closed);
         }
-        self.settled(changes)
+        changes
     }
 
     pub(super) fn decide_move(
@@ -57,11 +62,17 @@ impl Room {
             let id = member.client_id;
             clients.contains(&id) && self.member(id).is_none() && self.waiter(id).is_none()
         };
-        let created = Change::Created { settings: lost.settings().clone() };
-        let mut changes: Vec<_> = (!self.exists()).then_some(created).into_iter().collect();
-        // Whatever settled it since stands later.
-        if self.exists() && lost.settled_at() > self.settled_at() {
-            changes.push(Change::Updated { settings: lost.settings().clone() });
+        let is_ghost =
+            |member: &Member| member.node == node && !clients.contains(&member.client_id);
+        let missing = lost.members().chain(lost.waiting().map(|waiter| &waiter.member));
+        if missing.filter(|member| is_missing(member)).count() == 0 {
+            let mut changes = self.resettled(lost);
+            changes.extend(self.without(is_ghost));
+            return self.settled(changes);
+        }
+        let mut changes = self.resettled(lost);
+        if !self.exists() {
+            changes.push(Change::Created { settings: lost.settings().clone() });
         }
         let mut earliest = self.next_joined_at(SystemTime::UNIX_EPOCH);
         for member in lost.members().filter(|member| is_missing(member)) {
@@ -76,6 +87,15 @@ impl Room {
             let member = Arc::new(Member { node, joined_at, ..Member::clone(member) });
             changes.push(Change::Waiting(Waiter { member, until: *until }));
         }
+        let ghosts = self.without(is_ghost);
+        changes.extend(ghosts.into_iter().filter(|change| !matches!(change, Change::Closed)));
         self.settled(changes)
+    }
+
+    /// What gives the room the settings that it had, unless it has later ones.
+    fn resettled(&self, lost: &Self) -> Vec<Change> {
+        let is_older = self.exists() && lost.settled_at() > self.settled_at();
+        let updated = || Change::Updated { settings: lost.settings().clone() };
+        is_older.then(updated).into_iter().collect()
     }
 }

@@ -12,7 +12,6 @@ use super::{
     entry::{id, position},
     fault::StoreError,
     link::Code,
-    read::known,
 };
 use crate::{event::Position, id::Incarnation};
 
@@ -84,6 +83,7 @@ impl Store {
     /// the next [`Store::fence`] says.
     pub async fn append(&self, batch: &Batch<'_>) -> Result<Appended, StoreError> {
         let Shared { link, keys, log_events, fence, .. } = &*self.0;
+        let epoch = self.epoch();
         let (lease, state) = (keys.lease(batch.by), keys.state(batch.subject));
         let seats: Vec<String> =
             batch.seats.iter().map(|(server, _)| keys.seats(*server)).collect();
@@ -97,7 +97,7 @@ impl Store {
                     Subject::Bans => "",
                 };
                 let (written, deleted) = batch.fields();
-                command.arg(self.epoch()).arg(&decided_on).arg(&batch.id).arg(log_events);
+                command.arg(epoch).arg(&decided_on).arg(&batch.id).arg(log_events);
                 command.arg(room).arg(u8::from(batch.exists));
                 command.arg(batch.settled_entry.map_or(0, |index| index + 1));
                 command.arg(batch.entries.len()).arg(written.len()).arg(deleted.len());
@@ -117,8 +117,14 @@ impl Store {
         let positions = reply.iter().skip(1).map(|id| position(id));
         let positions: Vec<_> = positions.collect::<Option<_>>().ok_or_else(strange)?;
         match (reply.first().map(String::as_str), &*positions) {
-            (Some("at"), _) => Ok(Appended::At(positions)),
-            (Some("conflict"), [version]) => Ok(Appended::Conflict(*version)),
+            (Some("at"), _) => {
+                self.0.saw(epoch, positions.last().copied().unwrap_or_default());
+                Ok(Appended::At(positions))
+            }
+            (Some("conflict"), [version]) => {
+                self.0.saw(epoch, *version);
+                Ok(Appended::Conflict(*version))
+            }
             (Some("not-live"), []) => Ok(Appended::NotLive),
             (Some("late"), []) => Ok(Appended::Late),
             (Some("other-epoch"), []) => Ok(Appended::OtherEpoch),
@@ -130,15 +136,15 @@ impl Store {
     /// nobody heard: what a broken connection has sent may still be read by Redis, after what is sent by another one.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Lost`] as for [`Store::head`].
     pub async fn fence(&self, node: Incarnation) -> Result<Position, StoreError> {
         let Shared { link, keys, fence, .. } = &*self.0;
-        let number = fence.fetch_add(1, Ordering::SeqCst) + 1;
+        let (known, number) = (self.0.known(), fence.fetch_add(1, Ordering::SeqCst) + 1);
         let add = |command: &mut Cmd| {
             command.arg(number);
         };
         let head: String = link.run(&FENCE, &[&*keys.lease(node), &*keys.meta], add).await?;
-        known(&head)
+        self.0.not_before(known, &head)
     }
 }
 

@@ -13,6 +13,9 @@ pub enum StoreError {
     /// The reply was lost: it may have been done, or be done yet.
     #[error("Redis may have done it: {0}")]
     Unknown(String),
+    /// The log is another one than in this [epoch](super::Store::epoch), or lacks what it is known to have had in it.
+    #[error("Redis has lost a part of the log")]
+    Lost(u64),
 }
 
 /// Why a server cannot start with this Redis. Each text names the flag and the mend.

@@ -1,14 +1,16 @@
 //! The start: whether this Redis will do, and whether what is kept there is ours.
 
-use std::sync::{
-    Arc, LazyLock,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
 };
 
-use redis::{ErrorKind, ServerErrorKind};
+use parking_lot::Mutex;
+use redis::{ErrorKind, ServerErrorKind, Value, from_redis_value_ref};
 
 use super::{
     Shared, Store,
+    entry::position,
     fault::{Fault, StartError, StoreError},
     keys::Keys,
     link::{Code, Link},
@@ -16,7 +18,6 @@ use super::{
 use crate::config::{RedisFlags, RedisUrl};
 
 static OPEN: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("open.lua")));
-static EPOCH: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("epoch.lua")));
 
 /// What is kept, and how. Releases that keep things in another way have another number.
 const FORMAT: u32 = 1;
@@ -38,8 +39,8 @@ impl Store {
         let store = Self(Arc::new(Shared {
             link,
             keys: Keys::new(&flags.redis_prefix),
-            epoch: AtomicU64::new(0),
-            fence: AtomicU64::new(0),
+            epoch: Mutex::default(),
+            fence: 0.into(),
             log_events: flags.redis_log_events,
             wait_replicas: flags.redis_wait_replicas,
         }));
@@ -72,35 +73,24 @@ impl Store {
         }
     }
 
-    /// Gives the log another [epoch](Store::epoch), for whoever sees that it has lost what was in it. Where another server
-    /// has done so since `seen`, that counts. Returns the one that it has now.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn renew_epoch(&self, seen: u64) -> Result<u64, StoreError> {
-        let Shared { link, keys, epoch, .. } = &*self.0;
-        let fresh = fastrand::u64(1..);
-        let add = |command: &mut redis::Cmd| _ = command.arg(seen).arg(fresh);
-        let now: Option<u64> = link.run(&EPOCH, &[&keys.meta], add).await?;
-        let Some(now) = now else { return self.reopen().await };
-        epoch.store(now, Ordering::Relaxed);
-        Ok(now)
-    }
-
     async fn look(&self) -> Result<Kept, StoreError> {
-        let Shared { link, keys, epoch, .. } = &*self.0;
+        let Shared { link, keys, .. } = &*self.0;
         let fresh = fastrand::u64(1..);
         let kept: Vec<String> = link
             .run(&OPEN, &[&keys.meta, &keys.log], |command| {
                 command.arg(FORMAT).arg(fresh);
             })
             .await?;
-        let Ok([format, found]) = <[String; 2]>::try_from(kept) else { return Ok(Kept::Foreign) };
+        let Ok([format, epoch, begins_at]) = <[String; 3]>::try_from(kept) else {
+            return Ok(Kept::Foreign);
+        };
         if format != FORMAT.to_string() {
             return Ok(Kept::OtherFormat(format));
         }
-        let Ok(found) = found.parse() else { return Ok(Kept::Foreign) };
-        epoch.store(found, Ordering::Relaxed);
+        let (Ok(epoch), Some(begins_at)) = (epoch.parse(), position(&begins_at)) else {
+            return Ok(Kept::Foreign);
+        };
+        self.0.enter(epoch, begins_at);
         Ok(Kept::Ours)
     }
 }
@@ -113,22 +103,56 @@ enum Kept {
 }
 
 async fn check_server(link: &Link, url: &RedisUrl, is_cluster: bool) -> Result<(), StartError> {
-    let info = link.ask_seed(redis::cmd("INFO").arg("everything")).await;
-    let info: String = info.map_err(|fault| start_error(fault, url.clone()))?;
-    let of = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let version = of("redis_version:").unwrap_or_default();
+    let told = what_it_is(link).await.map_err(|fault| start_error(fault, url.clone()))?;
+    let Told { version, of_cluster, forgets } = told;
     let major = version.split('.').next().and_then(|major| major.parse::<u64>().ok());
     if major.is_none_or(|major| major < LEAST_VERSION) {
-        return Err(StartError::TooOld { url: url.clone(), version: version.to_owned() });
+        return Err(StartError::TooOld { url: url.clone(), version });
     }
-    let policy = of("maxmemory_policy:").filter(|policy| *policy != "noeviction");
-    if let (Some(policy), true) = (policy, of("maxmemory:").is_some_and(|most| most != "0")) {
-        return Err(StartError::Forgets { url: url.clone(), policy: policy.to_owned() });
+    if let Some(policy) = forgets {
+        return Err(StartError::Forgets { url: url.clone(), policy });
     }
-    match (is_cluster, of("cluster_enabled:") == Some("1")) {
+    match (is_cluster, of_cluster) {
         (true, false) => Err(StartError::NoCluster(url.clone())),
         (false, true) => Err(StartError::IsCluster(url.clone())),
         _ => Ok(()),
+    }
+}
+
+/// What a server says of itself.
+struct Told {
+    version: String,
+    /// Whether it is one of a Redis Cluster.
+    of_cluster: bool,
+    /// How it chooses what it forgets once its memory is full, if it does, and says so.
+    forgets: Option<String>,
+}
+
+async fn what_it_is(link: &Link) -> Result<Told, Fault> {
+    match link.ask_seed::<String>(redis::cmd("INFO").arg("everything")).await {
+        Ok(info) => {
+            let of = |name: &str| info.lines().find_map(|line| line.trim().strip_prefix(name));
+            let text = |name| of(name).unwrap_or_default().to_owned();
+            let is_bounded = of("maxmemory:").is_some_and(|most| most != "0");
+            let policy = text("maxmemory_policy:");
+            Ok(Told {
+                version: text("redis_version:"),
+                of_cluster: of("cluster_enabled:") == Some("1"),
+                forgets: Some(policy).filter(|policy| is_bounded && policy != "noeviction"),
+            })
+        }
+        // What everybody may ask says less of those that are Redis by another name.
+        Err(Fault::Refused(error)) if error.kind() == ServerErrorKind::NoPerm.into() => {
+            let hello: HashMap<String, Value> = link.ask_seed(&redis::cmd("HELLO")).await?;
+            let text = |name| hello.get(name).and_then(|value| from_redis_value_ref(value).ok());
+            let mode: Option<String> = text("mode");
+            Ok(Told {
+                version: text("version").unwrap_or_default(),
+                of_cluster: mode.as_deref() == Some("cluster"),
+                forgets: None,
+            })
+        }
+        Err(fault) => Err(fault),
     }
 }
 

@@ -8,11 +8,8 @@ use std::{
 use redis::Value;
 
 use super::{
-    Entry, Shared, Store, Subject,
-    append::milliseconds,
-    entry::{id, position},
-    fault::StoreError,
-    link::Code,
+    Entry, Shared, Store, Subject, append::milliseconds, entry::id, epoch::place,
+    fault::StoreError, link::Code,
 };
 use crate::{event::Position, id::Incarnation};
 
@@ -35,12 +32,14 @@ impl Store {
     /// A state as it is now.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Lost`] where the log ends before what it is known to have had.
     pub async fn load(&self, subject: Subject<'_>) -> Result<Loaded, StoreError> {
+        let known = self.0.known();
         let state = self.0.keys.state(subject);
         let (head, fields): (String, _) =
             self.0.link.run(&LOAD, &[&state, &self.0.keys.meta], |_| ()).await?;
-        Loaded::read(known(&head)?, fields)
+        let head = self.0.not_before(known, &head)?;
+        Loaded::read(head, fields)
     }
 
     /// Names of rooms that begin with `prefix`, in the order of their bytes: at most `max` of those behind `after`.
@@ -104,11 +103,13 @@ impl Store {
     /// The position of the last entry.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; [`StoreError::Lost`] where that is before what the log is known to have had.
     pub async fn head(&self) -> Result<Position, StoreError> {
+        let known = self.0.known();
         let meta = &self.0.keys.meta;
-        let head = self.0.link.ask(meta, redis::cmd("HGET").arg(meta).arg("head")).await;
-        head.and_then(|head: Option<String>| head.map_or(Ok(Position::ZERO), |head| known(&head)))
+        let head: Option<String> =
+            self.0.link.ask(meta, redis::cmd("HGET").arg(meta).arg("head")).await?;
+        self.0.not_before(known, head.as_deref().unwrap_or("0-0"))
     }
 
     /// What Redis' clock says, which all servers go by.
@@ -158,12 +159,8 @@ impl Loaded {
                     continue;
                 }
             };
-            *own = known(&String::from_utf8_lossy(&value))?;
+            *own = place(&String::from_utf8_lossy(&value))?;
         }
         Ok(loaded)
     }
-}
-
-pub(super) fn known(text: &str) -> Result<Position, StoreError> {
-    position(text).ok_or_else(|| StoreError::Unknown(format!("{text:?} is no position")))
 }

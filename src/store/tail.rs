@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redis::{Cmd, Value};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{Entry, Shared, Store, entry::id, fault::StoreError, line::Dedicated};
 use crate::event::Position;
@@ -20,16 +20,20 @@ const BACK_OFF: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(
 #[derive(Debug)]
 pub struct Tail {
     store: Store,
+    epoch: u64,
     after: Position,
     /// None while there is none, or a read on it was given up.
     connection: Option<Dedicated>,
+    /// When it was looked for the last time whether the log is still the one that is followed.
+    looked_at: Option<Instant>,
     back_off: Duration,
 }
 
 impl Store {
-    /// What follows `after`, and whatever is appended from now on.
+    /// What follows `after`, and whatever is appended from now on, in the log's life as it is known now.
     pub fn tail(&self, after: Position) -> Tail {
-        Tail { store: self.clone(), after, connection: None, back_off: Duration::ZERO }
+        let (store, epoch) = (self.clone(), self.epoch());
+        Tail { store, epoch, after, connection: None, looked_at: None, back_off: Duration::ZERO }
     }
 }
 
@@ -40,6 +44,8 @@ impl Tail {
     ///
     /// # Errors
     /// [`StoreError`], once for each attempt that failed. The next call makes another one, after a while.
+    /// [`StoreError::Lost`], where the log has begun another life or is to do so: that has a tail of its own. It is looked
+    /// for with each new connection, and every 5 seconds.
     pub async fn next(&mut self) -> Result<Vec<Entry>, StoreError> {
         sleep(self.back_off).await;
         let read = self.read().await;
@@ -49,6 +55,7 @@ impl Tail {
         let entries = read?;
         if let Some(last) = entries.last() {
             self.after = last.position;
+            self.store.0.saw(self.epoch, self.after);
         }
         Ok(entries)
     }
@@ -57,8 +64,16 @@ impl Tail {
         let Shared { link, keys, .. } = &*self.store.0;
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => link.dedicated(&keys.log).await?,
+            None => {
+                self.looked_at = None;
+                link.dedicated(&keys.log).await?
+            }
         };
+        // A server gets another lineage with its first replica, at any time.
+        if self.looked_at.is_none_or(|at| at.elapsed() >= BLOCKS) {
+            self.store.look_over(&mut connection, self.epoch).await?;
+            self.looked_at = Some(Instant::now());
+        }
         let answer = connection.ask(&xread(&keys.log, self.after), BLOCKS).await?;
         self.connection = Some(connection);
         Ok(of_one_stream(answer).map(Entry::read_all).transpose()?.unwrap_or_default())

@@ -3,6 +3,7 @@
 use std::{fmt::Debug, sync::Arc};
 
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use redis::{Arg, Cmd, Value};
 
 use super::{
@@ -29,7 +30,7 @@ impl Store {
         let store = Self(Arc::new(Shared {
             link: Link::over(wire, flags.timeout()),
             keys: Keys::new(&flags.redis_prefix),
-            epoch: 0.into(),
+            epoch: Mutex::default(),
             fence: 0.into(),
             log_events: flags.redis_log_events,
             wait_replicas: flags.redis_wait_replicas,
@@ -48,5 +49,6 @@ pub(super) async fn ask(wire: &dyn Wire, command: &Cmd) -> Result<Value, Fault> 
     wire.ask(words.collect()).await.map_err(|error| match error {
         StoreError::Unavailable(why) => Fault::NotSent(why),
         StoreError::Unknown(why) => Fault::Lost(why),
+        StoreError::Lost(_) => Fault::Lost(error.to_string()),
     })
 }

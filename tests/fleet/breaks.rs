@@ -5,8 +5,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::{
     task::{JoinHandle, JoinSet},
-    time::{Instant, interval},
+    time::{Instant, interval, sleep},
 };
+
+use signalpost::admin::pb::{
+    Ban, CreateBanRequest, DeleteRoomRequest, LockRoomRequest, ban::Subject,
+};
+use tonic::Code;
+use tonic_types::StatusExt;
 
 use crate::{
     fleet::{Fleet, LEASE, ids, in_time},
@@ -16,6 +22,7 @@ use crate::{
 
 on_both_kinds![
     numbered_messages_pass_while_all_connections_to_redis_break,
+    a_redis_that_holds_back_loses_nothing,
     redis_comes_back_with_its_data,
     redis_comes_back_without_its_data,
     a_redis_that_stands_still_keeps_nobody_waiting,
@@ -75,6 +82,76 @@ async fn count(mut member: Client, all: Vec<String>, last: usize) -> Client {
         }
     }
     member
+}
+
+/// Three members of three nodes count aloud while Redis carries nothing out for 3 seconds, which is longer than servers
+/// wait for it, and others join and leave. Two on one node do not notice.
+async fn a_redis_that_holds_back_loses_nothing(kind: Kind) {
+    const HELD_BACK: Duration = Duration::from_secs(3);
+    let fleet = Fleet::alone(kind).await;
+    let (mut members, mut coming) = (Vec::new(), JoinSet::new());
+    for node in 0..3 {
+        members.push(fleet.member(node, "r").await);
+        coming.spawn(come_and_go(fleet.client(node).await));
+    }
+    let all: Vec<_> = members.iter().map(|member| member.id.clone()).collect();
+    for (nth, member) in members.iter_mut().enumerate() {
+        for _ in nth + 1..3 {
+            member.hear_of("user-joined").await;
+        }
+    }
+    let (mut a, mut b) = (fleet.member(0, "local").await, fleet.member(0, "local").await);
+    a.hear_of("user-joined").await;
+    let counting: JoinSet<_> =
+        members.into_iter().map(|member| count(member, all.clone(), 1000)).collect();
+
+    let mut said = 0;
+    for _ in 0..2 {
+        fleet.redis.holds_back(HELD_BACK.as_millis().try_into().unwrap()).await;
+        let held_back = Instant::now();
+        while held_back.elapsed() < HELD_BACK {
+            let asked = Instant::now();
+            a.say(json!({"type": "offer", "targetId": b.id, "sdp": said})).await;
+            assert_eq!(b.hear().await["sdp"], said);
+            b.say(json!({"type": "message", "content": said})).await;
+            assert_eq!(a.hear().await["content"], said);
+            assert!(asked.elapsed() < Duration::from_secs(1));
+            said += 1;
+            sleep(Duration::from_millis(5)).await;
+        }
+        // What waited is carried out.
+        fleet.member(1, "between").await;
+    }
+    let members = within(counting.join_all()).await;
+    assert_eq!(ids(&fleet.room(0, "r").await), all);
+    let newcomers = within(coming.join_all()).await;
+    let mut sit: Vec<_> = newcomers.iter().map(|newcomer| &*newcomer.id).collect();
+    sit.sort_unstable();
+    for node in 0..3 {
+        let room = fleet.room(node, "s").await;
+        let mut shown = ids(&room);
+        shown.sort_unstable();
+        assert_eq!(shown, sit, "node {node}");
+    }
+    drop(members);
+}
+
+/// Joins and leaves for as long as Redis is held back, and sits there in the end.
+async fn come_and_go(mut client: Client) -> Client {
+    let begun = Instant::now();
+    loop {
+        let answer = client.ask(json!({"type": "join", "roomId": "s"})).await;
+        if answer["type"] == "joined" {
+            if begun.elapsed() > Duration::from_secs(7) {
+                return client;
+            }
+            assert_eq!(client.ask(json!({"type": "leave", "roomId": "s"})).await["type"], "left");
+        } else {
+            assert_eq!(answer["code"], "unavailable", "{answer}");
+            let wait = answer["retryAfterMs"].as_u64().unwrap();
+            sleep(Duration::from_millis(wait)).await;
+        }
+    }
 }
 
 async fn redis_comes_back_with_its_data(kind: Kind) {
@@ -146,18 +223,57 @@ async fn a_redis_that_stands_still_keeps_nobody_waiting(kind: Kind) {
     let mut a = fleet.member(0, "r").await;
     let leaver = fleet.member(0, "r").await;
     a.hear_of("user-joined").await;
+    let (_sits, _too) = (fleet.member(1, "locked").await, fleet.member(1, "deleted").await);
+    // The rooms are held there, so that nothing has to be read first.
+    let admins = [fleet.admin(1).await, fleet.admin(1).await, fleet.admin(2).await];
+    let holds = fleet.member(2, "held").await;
+    let (comes, mut waits) = (fleet.client(0).await, fleet.client(2).await);
 
     fleet.redis.pause().await;
     let gone = leaver.id.clone();
     leaver.vanish();
-    let left = a.hear().await;
+    let asked = Instant::now();
+    let lock = LockRoomRequest { room_id: "locked".into(), locked: true, ..Default::default() };
+    let close = DeleteRoomRequest { room_id: "deleted".into(), ..Default::default() };
+    let ban = Ban { subject: Some(Subject::UserId("eve".into())), ..Default::default() };
+    let ban = CreateBanRequest { ban: Some(ban), ..Default::default() };
+    let [mut first, mut second, mut third] = admins;
+    let (locked, deleted, banned, (), (), left) = tokio::join!(
+        within(first.lock_room(lock)),
+        within(second.delete_room(close)),
+        within(third.create_ban(ban)),
+        async { within(asked_in_vain(comes)).await.unwrap() },
+        async {
+            let answer = waits.ask(json!({"type": "join", "roomId": "held"})).await;
+            assert_eq!(answer["code"], "unavailable", "{answer}");
+            assert!(answer["retryAfterMs"].as_u64().is_some_and(|ms| ms > 0), "{answer}");
+        },
+        a.hear(),
+    );
     assert_eq!((&left["type"], &left["clientId"]), (&json!("user-left"), &json!(gone)));
-    within(asked_in_vain(fleet.client(0).await)).await.unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(9), "{:?}", asked.elapsed());
+    for status in [locked.unwrap_err(), deleted.unwrap_err(), banned.unwrap_err()] {
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(status.get_details_retry_info().is_some_and(|retry| retry.retry_delay.is_some()));
+        assert!(status.message().contains("may or may not"), "{}", status.message());
+    }
     fleet.redis.go_on().await;
 
     let newcomers = [seated_again(&fleet, 1).await];
     in_time(LEASE * 10, async || settled(&fleet, &newcomers, &gone).await).await;
     assert_eq!(a.hear().await["clientId"], newcomers[0].id);
+    // It was done, but for the seat that nobody knows of.
+    in_time(LEASE * 10, async || {
+        let is_locked = fleet.try_room(2, "locked").await.ok()?.locked;
+        let is_deleted = fleet.try_room(2, "deleted").await.is_err();
+        let held = fleet.try_room(2, "held").await.ok()?;
+        let is_free = ids(&held) == [&*holds.id];
+        let is_banned = fleet.bans(1).await == ["eve"];
+        (is_locked && is_deleted && is_free && is_banned).then_some(())
+    })
+    .await;
+    waits.join("held").await;
+    fleet.agrees_on("held", &[&holds, &waits]).await;
 }
 
 /// A change cannot be made now: the client hears so, and when to ask again.

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use signalpost::admin::pb::{GetRoomRequest, Room, admin_service_client::AdminServiceClient};
+use signalpost::admin::pb::{
+    GetRoomRequest, ListBansRequest, Room, admin_service_client::AdminServiceClient, ban::Subject,
+};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -110,6 +112,20 @@ impl Fleet {
         within(self.admin(node).await.get_room(request)).await.map(Response::into_inner)
     }
 
+    /// The users that it keeps out, in the order of their names.
+    pub(crate) async fn bans(&self, node: usize) -> Vec<String> {
+        let listed = within(self.admin(node).await.list_bans(ListBansRequest::default())).await;
+        let subjects = listed.unwrap().into_inner().bans.into_iter().filter_map(|ban| ban.subject);
+        let mut users: Vec<_> = subjects
+            .filter_map(|subject| match subject {
+                Subject::UserId(user) => Some(user),
+                _ => None,
+            })
+            .collect();
+        users.sort();
+        users
+    }
+
     /// On every node the same sit in the room, in the same order.
     pub(crate) async fn agrees_on(&self, name: &str, members: &[&Client]) {
         let expected: Vec<_> = members.iter().map(|member| &*member.id).collect();
@@ -159,6 +175,12 @@ impl Node {
     pub(crate) async fn admin(&self) -> AdminServiceClient<Channel> {
         let url = format!("http://{}", self.running.admin());
         within(AdminServiceClient::connect(url)).await.unwrap()
+    }
+
+    /// The lines of its log that have these words.
+    pub(crate) fn logged(&self, words: &str) -> String {
+        let log = fs::read_to_string(&self.log).unwrap();
+        log.lines().filter(|line| line.contains(words)).collect()
     }
 
     /// What it tells orchestrators.

@@ -41,6 +41,7 @@ mod admin;
 mod breaks;
 mod browsers;
 mod deaths;
+mod draining;
 mod full;
 mod hosts;
 mod races;

@@ -1,11 +1,12 @@
 //! Redis as processes of its own: one server, or a Cluster of three masters. They end when dropped.
 
-use std::{fs, io::ErrorKind, net::TcpListener, process::Stdio};
+use std::{fs, io::ErrorKind, net::TcpListener, process::Stdio, time::Duration};
 
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    time::sleep,
 };
 
 use crate::support::within;
@@ -90,18 +91,79 @@ impl Redis {
         }
     }
 
-    /// A replica of the first server, that has all by the time this returns.
+    /// A replica of the server that has the log, that has all by the time this returns.
     pub(crate) async fn replica(&self) -> Replica {
-        let master = self.servers[0].port;
+        let master = self.servers[self.place_of_the_log().await].port;
         // It would wait for other replicas first.
         let at_once = format!("-p {master} CONFIG SET repl-diskless-sync-delay 0");
         cli(at_once.split(' ').map(str::to_owned)).await;
-        let mut server = Server::anywhere(Kind::Standalone).await;
-        let follow = format!("-p {} REPLICAOF 127.0.0.1 {master}", server.port);
-        cli(follow.split(' ').map(str::to_owned)).await;
+        let mut server = Server::anywhere(self.kind).await;
+        let tell = async |words: String| {
+            let words = format!("-p {} {words}", server.port);
+            cli(words.split(' ').map(str::to_owned)).await
+        };
+        if self.kind == Kind::Cluster {
+            let id = cli(format!("-p {master} CLUSTER MYID").split(' ').map(str::to_owned)).await;
+            tell(format!("CLUSTER MEET 127.0.0.1 {master}")).await;
+            // Until it has heard of that one.
+            while tell(format!("CLUSTER REPLICATE {}", id.trim())).await.trim() != "OK" {
+                sleep(Duration::from_millis(20)).await;
+            }
+        } else {
+            tell(format!("REPLICAOF 127.0.0.1 {master}")).await;
+        }
         assert!(server.says("sync: Finished with success").await, "the replica has no data");
         assert!(server.says("Background AOF rewrite finished").await, "the replica keeps no data");
         Replica(server)
+    }
+
+    /// Masters of a Cluster have a third of the slots each, in their order.
+    async fn place_of_the_log(&self) -> usize {
+        if self.kind == Kind::Standalone {
+            return 0;
+        }
+        let slot = format!("-p {} CLUSTER KEYSLOT {{signalpost}}:log", self.servers[0].port);
+        let slot: usize = cli(slot.split(' ').map(str::to_owned)).await.trim().parse().unwrap();
+        slot * self.servers.len() / 16_384
+    }
+
+    /// The first server dies, and a replica of it answers in its place with what that has.
+    pub(crate) async fn is_replaced_by(&mut self, Replica(replica): Replica) {
+        let master = &mut self.servers[0];
+        within(master.process.kill()).await.unwrap();
+        let port = master.port;
+        let move_here = format!("-p {} CONFIG SET port {port}", replica.port);
+        cli(move_here.split(' ').map(str::to_owned)).await;
+        *master = Server { port, ..replica };
+    }
+
+    /// The server of a Cluster that has the log dies, and a replica of it that was stopped takes its place.
+    pub(crate) async fn fails_over_to(&mut self, Replica(mut replica): Replica) {
+        let place = self.place_of_the_log().await;
+        within(self.servers[place].process.kill()).await.unwrap();
+        (replica.process, replica.log) = spawn(self.kind, replica.port, &replica.folder);
+        assert!(replica.says("Ready to accept connections").await, "it does not start again");
+        let take = format!("-p {} CLUSTER FAILOVER TAKEOVER", replica.port);
+        assert_eq!(cli(take.split(' ').map(str::to_owned)).await.trim(), "OK");
+        self.servers[place] = replica;
+    }
+
+    /// The first server dies and is started again from a copy of its disk that a replica has.
+    pub(crate) async fn is_restored_from(&mut self, Replica(mut replica): Replica) {
+        let master = &mut self.servers[0];
+        within(master.process.kill()).await.unwrap();
+        replica.stop().await;
+        master.folder = replica.folder;
+        (master.process, master.log) = spawn(self.kind, master.port, &master.folder);
+        assert!(master.says("Ready to accept connections").await, "it does not start again");
+    }
+
+    /// Takes commands, and carries none out for so long.
+    pub(crate) async fn holds_back(&self, milliseconds: u64) {
+        for server in &self.servers {
+            let pause = format!("-p {} CLIENT PAUSE {milliseconds} ALL", server.port);
+            cli(pause.split(' ').map(str::to_owned)).await;
+        }
     }
 
     /// Ends every connection to it.
@@ -131,6 +193,30 @@ impl Redis {
 pub(crate) struct Replica(Server);
 
 impl Replica {
+    /// Waits until it has what its master has by now.
+    pub(crate) async fn has_all_of(&self, master: &Redis) {
+        let port = master.servers[0].port.to_string();
+        let mut client = Command::new("redis-cli");
+        client.args(["-p", &port]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut client = client.spawn().unwrap();
+        // It waits for what the same connection wrote.
+        let words = b"SET mark 1\nWAIT 1 5000\n";
+        client.stdin.take().unwrap().write_all(words).await.unwrap();
+        let output = within(client.wait_with_output()).await.unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), "OK\n1\n");
+    }
+
+    /// Takes nothing more from its master, and is one itself.
+    pub(crate) async fn stands_alone(&self) {
+        let alone = format!("-p {} REPLICAOF NO ONE", self.0.port);
+        cli(alone.split(' ').map(str::to_owned)).await;
+    }
+
+    /// Takes nothing more from its master, and has all that it took on its disk.
+    pub(crate) async fn stops(&mut self) {
+        self.0.stop().await;
+    }
+
     /// Stands still, or goes on.
     pub(crate) async fn signal(&self, signal: &str) {
         let id = self.0.process.id().unwrap().to_string();
@@ -160,6 +246,13 @@ impl Server {
         panic!("redis-server does not start on any of ten free ports; run it by hand to see why");
     }
 
+    async fn stop(&mut self) {
+        let id = self.process.id().unwrap().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(told.unwrap().success());
+        within(self.process.wait()).await.unwrap();
+    }
+
     /// Waits until it logs these words. False: it ended before it did.
     async fn says(&mut self, words: &str) -> bool {
         while let Some(line) = within(self.log.next_line()).await.unwrap() {
@@ -184,10 +277,12 @@ fn spawn(kind: Kind, port: u16, folder: &TempDir) -> (Child, Lines<BufReader<Chi
     (process, log)
 }
 
-async fn cli(arguments: impl Iterator<Item = String>) {
+/// What it prints.
+async fn cli(arguments: impl Iterator<Item = String>) -> String {
     let output = within(Command::new("redis-cli").args(arguments).output()).await;
     let output = output.unwrap_or_else(|error| panic!("{}", missing(&error)));
     assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 fn missing(error: &std::io::Error) -> String {

@@ -1,7 +1,9 @@
-//! Redis with a replica: what administrators change waits for it where that is wanted.
+//! Redis with a replica: what administrators change waits for it where that is wanted, and what a failover lost is put
+//! back.
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use signalpost::admin::pb::{
     Ban, CreateBanRequest, DeleteRoomRequest, LockRoomRequest, Room, ban::Subject,
 };
@@ -9,16 +11,23 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::{fleet::Fleet, redis::Kind, support::within};
+use crate::{
+    fleet::{Fleet, Node, ids, in_time},
+    redis::{Kind, Replica},
+    support::within,
+    watching::Watcher,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(1);
+const LIMIT: Duration = Duration::from_secs(20);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_administrators_change_waits_for_a_replica() {
-    let fleet =
-        Fleet::with(Kind::Standalone, "--redis-wait-replicas 1 --redis-timeout-ms 1000").await;
+on_both_kinds![what_administrators_and_hosts_change_waits_for_a_replica];
+
+async fn what_administrators_and_hosts_change_waits_for_a_replica(kind: Kind) {
+    let fleet = Fleet::with(kind, "--redis-wait-replicas 1 --redis-timeout-ms 1000").await;
     let replica = fleet.redis.replica().await;
-    let _member = fleet.member(0, "r").await;
+    let (mut host, mut target) = (fleet.member(0, "r").await, fleet.member(1, "r").await);
+    assert_eq!(host.ask(json!({"type": "update-room", "lobby": true})).await["type"], "done");
     assert!(lock(&fleet, "r", true).await.unwrap().locked);
     ban(&fleet, "eve").await.unwrap();
 
@@ -44,7 +53,16 @@ async fn what_administrators_change_waits_for_a_replica() {
     is_done_and_unsafe(&deleted.unwrap_err());
     assert_eq!(fleet.try_room(1, "s").await.unwrap_err().code(), Code::NotFound);
 
+    let update = json!({"type": "update-room", "lobby": false});
+    is_done_and_unsafe_for(&host.ask(update.clone()).await);
+    assert!(!fleet.room(2, "r").await.lobby);
+    let remove = json!({"type": "remove", "targetId": target.id, "seconds": 60});
+    is_done_and_unsafe_for(&host.ask(remove).await);
+    target.hear_of("removed").await;
+    assert_eq!(ids(&fleet.room(2, "r").await), [&*host.id]);
+
     replica.signal("-CONT").await;
+    assert_eq!(host.ask(update).await["type"], "done");
     assert!(lock(&fleet, "r", true).await.unwrap().locked);
     ban(&fleet, "trudy").await.unwrap();
 }
@@ -61,8 +79,134 @@ async fn ban(fleet: &Fleet, user: &str) -> Result<(), Status> {
     within(fleet.admin(2).await.create_ban(request)).await.map(drop)
 }
 
+fn is_done_and_unsafe_for(answer: &Value) {
+    assert_eq!(answer["code"], "unavailable", "{answer}");
+    assert!(answer["message"].as_str().unwrap().contains("was done, but"), "{answer}");
+}
+
 fn is_done_and_unsafe(status: &Status) {
     assert_eq!(status.get_details_error_info().unwrap().reason, "FLEET_UNAVAILABLE");
     let text = status.message();
     assert!(text.contains("was made") && text.contains("--redis-wait-replicas"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_failover_lost_is_put_back() {
+    let cut = async |replica: &mut Replica| replica.stands_alone().await;
+    let replace = async |fleet: &mut Fleet, replica| fleet.redis.is_replaced_by(replica).await;
+    loses_writes(Kind::Standalone, cut, replace).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_older_disk_lacks_is_put_back() {
+    let cut = async |replica: &mut Replica| replica.stands_alone().await;
+    let replace = async |fleet: &mut Fleet, replica| fleet.redis.is_restored_from(replica).await;
+    loses_writes(Kind::Standalone, cut, replace).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_failover_of_a_cluster_lost_is_put_back() {
+    let cut = async |replica: &mut Replica| replica.stops().await;
+    let replace = async |fleet: &mut Fleet, replica| fleet.redis.fails_over_to(replica).await;
+    loses_writes(Kind::Cluster, cut, replace).await;
+}
+
+/// A replica that has all takes its master's place: what was shown to those who watch may have been more, but nobody who
+/// is left knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failover_that_lost_nothing_changes_nothing_in_rooms() {
+    let mut fleet = Fleet::start(Kind::Standalone).await;
+    let replica = fleet.redis.replica().await;
+    // Its lineage is another one since it has a replica, which is looked at again now and then.
+    fleet.redis.cut_connections().await;
+    let (mut admin, mut watcher) = (fleet.admin(0).await, Watcher::default());
+    let (mut ann, mut bob) = (fleet.member(0, "r").await, fleet.member(1, "r").await);
+    assert_eq!(ann.hear().await["clientId"], bob.id);
+    watcher.stands_before_everything(&mut admin).await;
+    replica.has_all_of(&fleet.redis).await;
+    replica.stands_alone().await;
+    fleet.redis.is_replaced_by(replica).await;
+    in_time(LIMIT, async || {
+        let logged = |node: &Node| node.logged("the log had lost events");
+        let is_told = |node| logged(node).contains(" lost=0 seats=0 rooms=0 settings=0 bans=0");
+        fleet.nodes.iter().all(is_told).then_some(())
+    })
+    .await;
+    is_of_another_life(&watcher.follow(&mut fleet.admin(1).await).await.unwrap_err());
+    fleet.agrees_on("r", &[&ann, &bob]).await;
+    ann.say(json!({"type": "offer", "targetId": bob.id, "sdp": 1})).await;
+    assert_eq!(bob.hear().await["type"], "offer");
+    bob.say(json!({"type": "answer", "targetId": ann.id, "sdp": 1})).await;
+    assert_eq!(ann.hear().await["type"], "answer");
+}
+
+/// A replica that took nothing for a while takes its master's place.
+async fn loses_writes(
+    kind: Kind,
+    cut: impl AsyncFnOnce(&mut Replica),
+    replace: impl AsyncFnOnce(&mut Fleet, Replica),
+) {
+    let mut fleet = Fleet::with(kind, "--redis-wait-replicas 1").await;
+    let mut replica = fleet.redis.replica().await;
+    let (mut admin, mut watcher) = (fleet.admin(0).await, Watcher::default());
+    let (mut ann, gone) = (fleet.member(0, "r").await, fleet.member(2, "r").await);
+    assert_eq!(ann.hear().await["clientId"], gone.id);
+    let alone = fleet.member(1, "left").await;
+    ban(&fleet, "eve").await.unwrap();
+    cut(&mut replica).await;
+    let (mut bob, mut cid) = (fleet.member(1, "r").await, fleet.member(2, "r").await);
+    let dan = fleet.member(2, "lost").await;
+    alone.vanish();
+    gone.vanish();
+    for member in [&mut ann, &mut bob, &mut cid] {
+        member.hear_of("user-left").await;
+    }
+    in_time(LIMIT, async || fleet.try_room(0, "left").await.is_err().then_some(())).await;
+    // It stands, whatever becomes of it.
+    is_done_and_unsafe(&ban(&fleet, "mallory").await.unwrap_err());
+    is_done_and_unsafe(&lock(&fleet, "r", true).await.unwrap_err());
+    watcher.stands_before_everything(&mut admin).await;
+    let mut live = watcher.clone();
+    let mut elsewhere = fleet.admin(2).await;
+    let living = tokio::spawn(async move { live.follow(&mut elsewhere).await });
+
+    replace(&mut fleet, replica).await;
+
+    is_of_another_life(&within(living).await.unwrap().unwrap_err());
+    in_time(LIMIT, async || {
+        for node in 0..3 {
+            let room = fleet.try_room(node, "r").await.ok()?;
+            let all = [&ann.id, &bob.id, &cid.id];
+            let whole = all.iter().all(|id| ids(&room).contains(&&***id));
+            (whole && ids(&room).len() == 3 && room.locked).then_some(())?;
+            let lost = fleet.try_room(node, "lost").await.ok()?;
+            (ids(&lost) == [&*dan.id]).then_some(())?;
+            // Who was there before, and had gone.
+            fleet.try_room(node, "left").await.is_err().then_some(())?;
+            (fleet.bans(node).await == ["eve", "mallory"]).then_some(())?;
+        }
+        Some(())
+    })
+    .await;
+    in_time(LIMIT, async || {
+        let logs = fleet.nodes.iter().map(|node| node.logged("the log had lost events"));
+        let logs: Vec<_> = logs.collect();
+        let told = |node: usize, words: &str| logs[node].contains(words);
+        let is_told = told(1, " seats=1 rooms=0 ") && told(2, " seats=2 rooms=1 ");
+        (is_told && (0..3).all(|node| !told(node, " lost=0 "))).then_some(())
+    })
+    .await;
+    is_of_another_life(&watcher.follow(&mut fleet.admin(1).await).await.unwrap_err());
+    // They heard of nobody who went or came.
+    for member in [&mut ann, &mut bob] {
+        in_time(LIMIT, async || {
+            cid.say(json!({"type": "message", "content": "still"})).await;
+            (member.hear_of("message").await["content"] == "still").then_some(())
+        })
+        .await;
+    }
+}
+
+fn is_of_another_life(status: &Status) {
+    assert_eq!(status.get_details_error_info().unwrap().reason, "EPOCH_CHANGED");
 }

@@ -114,7 +114,7 @@ pub(crate) async fn come_and_go(mut client: Client, room: usize, enough: Cancell
 }
 
 /// An administrator's program that keeps its cursor.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Watcher {
     pub(crate) seen: Vec<Event>,
     cursor: String,

@@ -83,6 +83,13 @@ impl Redis {
                 bulks([(now / 1000).to_string(), (now % 1000 * 1000).to_string()])
             }
             "HGET" => self.hash(&word(1)).get(&*word(2)).map_or(Value::Nil, bulk),
+            "HMGET" => {
+                let hash = self.hash(&word(1));
+                let field = |name: &Vec<u8>| hash.get(&string(name)).map_or(Value::Nil, bulk);
+                Value::Array(words[2..].iter().map(field).collect())
+            }
+            // Of what it is a copy it does not say.
+            "INFO" => bulk(""),
             "SMEMBERS" => bulks(self.set(&word(1)).iter()),
             "ZRANGE" if word(4) == "BYSCORE" => {
                 let (by, most) = (number::<u64>(&words[3]), number(&words[7]));

@@ -1,6 +1,9 @@
 //! The scripts of `src/store`, in Rust: what each says in Lua it does here, unless a fault is planted.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::LazyLock,
+};
 
 use ::redis::{Script, Value};
 
@@ -189,15 +192,21 @@ fn open(redis: &mut Redis, _: &mut Planted, keys: &[String], args: &[Vec<u8>]) -
         meta.insert("epoch".into(), args[1].clone());
     }
     let meta = redis.hash(&keys[0]);
-    bulks([&meta["format"], &meta["epoch"]])
+    bulks([meta["format"].clone(), meta["epoch"].clone(), begins(meta)])
 }
 
 fn epoch(redis: &mut Redis, _: &mut Planted, keys: &[String], args: &[Vec<u8>]) -> Value {
     let meta = redis.hash(&keys[0]);
     if meta.get("epoch") == Some(&args[0]) {
+        let head = meta.get("head").map_or_else(|| b"0-0".to_vec(), Vec::clone);
         meta.insert("epoch".into(), args[1].clone());
+        meta.insert("begins".into(), head);
     }
-    meta.get("epoch").map_or(Value::Nil, bulk)
+    meta.get("epoch").cloned().map_or(Value::Nil, |epoch| bulks([epoch, begins(meta)]))
+}
+
+fn begins(meta: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+    meta.get("begins").map_or_else(|| b"0-0".to_vec(), Vec::clone)
 }
 
 fn load(redis: &mut Redis, _: &mut Planted, keys: &[String], _: &[Vec<u8>]) -> Value {

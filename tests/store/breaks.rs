@@ -277,9 +277,15 @@ pub(super) async fn a_restart_loses_nothing_and_a_lost_log_shows(mut shared: Sha
     assert_eq!((entries[0].position, entries[0].log_prev), (at, before));
     assert_eq!((store.ping().await, store.reopen().await), (Ok(()), Ok(store.epoch())));
 
-    // All data is gone: what comes then does not follow what was read.
+    // All data is gone: whoever looks sees it, and what comes then does not follow what was read.
     shared.ask_all(&redis::cmd("FLUSHALL"));
-    store.reopen().await.unwrap();
+    let lost = store.epoch();
+    assert_eq!(store.head().await, Err(StoreError::Lost(lost)));
+    let id = room("a room");
+    assert_eq!(store.load(Subject::Room(&id)).await, Err(StoreError::Lost(lost)));
+    assert_ne!(store.renew_epoch(lost).await, Ok(lost));
+    assert_eq!((store.head().await, store.epoch_begins_at()), (Ok(Position::ZERO), Position::ZERO));
+    let mut tail = store.tail(store.epoch_begins_at());
     let node = server(&shared);
     let (entries, at) =
         tokio::join!(next(&mut tail), append_at_last(&store, node, "a room", "anew"));

@@ -1,8 +1,11 @@
 //! What a server says at its start of a Redis that will not do.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
-use signalpost::store::{StartError, Store, Subject};
+use signalpost::{
+    id::Incarnation,
+    store::{StartError, Store, Subject},
+};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpListener,
@@ -78,6 +81,19 @@ async fn who_may_not_come_in_is_told_how_to_say_who_it_is() {
     redis.ask_as::<()>("hunter2", &acl).unwrap();
     let store = connect(&format!("--redis-url redis://fleet@{at} {other}")).await.unwrap();
     assert_eq!(store.ping().await, Ok(()));
+
+    // It need not say whose copy it is, nor anything else of itself.
+    let mut silent = redis::cmd("ACL");
+    silent.arg("SETUSER").arg("fleet").arg("-info");
+    redis.ask_as::<()>("hunter2", &silent).unwrap();
+    let store = connect(&format!("--redis-url redis://fleet@{at} {other}")).await.unwrap();
+    let (mut tail, node) = (store.tail(Position::ZERO), Incarnation::random());
+    store.enter(node, b"", Duration::from_mins(1)).await.unwrap();
+    let at = append(&store, &batch(node, Subject::Bans, Position::ZERO, &["x"])).await;
+    assert_eq!(tail.next().await.unwrap()[0].position, at[0]);
+    let of_cluster =
+        format!("--redis-url redis://fleet@127.0.0.1:{} {other} --redis-cluster", redis.port);
+    has(&refused(&of_cluster).await, &["leave out --redis-cluster"]);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use crate::{
     admin::problem::{Problem, Reason, going_away},
     config::limits,
     event::Position,
-    journal::{Follower, Record, Trimmed},
+    journal::{Follower, Lost, Record},
     metrics,
 };
 
@@ -40,7 +40,7 @@ impl Tail {
         counted: metrics::Watcher,
     ) -> Result<Self, Status> {
         let cursor = follower.position();
-        let batch = follower.read(BATCH).map_err(expired)?.into();
+        let batch = follower.read(BATCH).map_err(status)?.into();
         counted.stands_at(cursor);
         let quiet = Quiet::new();
         Ok(Self { watching, follower, batch, cursor, is_told: false, quiet, counted })
@@ -53,7 +53,7 @@ impl Tail {
     }
 
     /// The next event that is wanted, or a bookmark: first of all, and if there was no event for long. It ends with an
-    /// error: when its caller has fallen behind the log, or the server closes.
+    /// error: when its caller has fallen behind the log, the log begins anew, or the server closes.
     pub(super) async fn next(&mut self, filter: &Filter) -> Result<Response, Status> {
         if !self.is_told {
             return Ok(self.bookmark());
@@ -73,7 +73,7 @@ impl Tail {
             if closing {
                 self.follower.catch_up();
             }
-            self.batch = self.follower.read(BATCH).map_err(expired)?.into();
+            self.batch = self.follower.read(BATCH).map_err(status)?.into();
             if !self.batch.is_empty() {
                 continue;
             }
@@ -145,6 +145,10 @@ impl Quiet {
     }
 }
 
-fn expired(trimmed: Trimmed) -> Status {
-    Problem::new(Reason::CursorExpired, trimmed.to_string()).into()
+fn status(lost: Lost) -> Status {
+    let reason = match lost {
+        Lost::Trimmed { .. } => Reason::CursorExpired,
+        Lost::BegunAnew => Reason::EpochChanged,
+    };
+    Problem::new(reason, lost.to_string()).into()
 }

@@ -13,7 +13,7 @@ use crate::{
     config::limits,
     event::{Cause, Position},
     hub::Hub,
-    id::Incarnation,
+    id::{ClientId, Incarnation},
     room::{Change, Command, Denied, Event, Room},
     store::BatchId,
 };
@@ -65,6 +65,8 @@ impl Inner {
         let mut ends = false;
         // Whose connections end as soon as the log has this.
         let mut leaving = Vec::new();
+        // Who sits here, or does so by this.
+        let mut here: Vec<_> = self.people_here().collect();
         // Another room in its place has a chain of its own, which begins with another batch.
         while !ends && decided.len() < limits::MOTIONS_AT_ONCE {
             let Some(pending) = self.replica().queue.pop_front() else { break };
@@ -73,8 +75,9 @@ impl Inner {
             let outcome = if arrives.is_some_and(|id| leaving.contains(&id)) {
                 Err(Refused::Ending)
             } else {
-                self.decide(hub, &pending.motion, node, now)
+                self.decide(hub, &pending.motion, (node, &here), now)
             };
+            here.extend(arrives);
             leaving.extend(pending.motion.ends());
             let outcome = outcome.map(|changes| {
                 let changed = !changes.is_empty();
@@ -102,7 +105,7 @@ impl Inner {
         &self,
         hub: &Hub,
         motion: &Motion,
-        node: Incarnation,
+        (node, here): (Incarnation, &[ClientId]),
         now: SystemTime,
     ) -> Result<Vec<Change>, Refused> {
         if motion.arrival.as_ref().is_some_and(|arrival| arrival.client.outbox.is_ending()) {
@@ -110,6 +113,7 @@ impl Inner {
         }
         let (ban, who_wait) = hub.bans.during(|bans| self.met_by(bans, motion, now));
         let command = motion.command.clone().beside_bans(ban.is_some(), who_wait).seated_by(node);
+        let command = command.sparing(here);
         let is_of_names = matches!(command, Command::Rename { .. });
         match self.room.decide(command, now) {
             // Whoever lost its seat a moment ago has nobody to tell.

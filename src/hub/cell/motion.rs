@@ -63,9 +63,16 @@ pub(in crate::hub) enum Refused {
     CellClosed,
     /// The room is shared with other servers, and what they share cannot be reached, or too much waits for it.
     Unavailable,
+    /// The same, and it may have been done.
+    Unsettled,
 }
 
 impl Refused {
+    /// Whether it may come about all the same.
+    pub(in crate::hub) fn is_open(&self) -> bool {
+        matches!(self, Self::Unsettled)
+    }
+
     /// A room's refusal, beside the ban that stands against whom it is about.
     pub(super) fn of(denied: Denied, ban: Option<Arc<Ban>>) -> Self {
         match ban {

@@ -51,7 +51,7 @@ pub(super) struct Pending {
     conflicts: u32,
     /// Whether those here have seen it happen already.
     pub(super) is_shown: bool,
-    answer: Option<oneshot::Sender<Result<Done, Refused>>>,
+    pub(super) answer: Option<oneshot::Sender<Result<Done, Refused>>>,
 }
 
 /// A batch on its way into the log.
@@ -238,36 +238,14 @@ impl RoomCell {
         inner.fall_back_after(1);
         inner.replica().refuse_if(|pending| pending.conflicts >= most);
     }
-
-    /// The log cannot be reached: whoever may be refused need not wait, and those here see who has gone.
-    pub(in crate::hub) fn refuse(&self, hub: &Hub) {
-        let mut inner = self.inner.lock();
-        inner.replica().refuse();
-        inner.show_departures(hub);
-    }
 }
 
 impl Replica {
     /// Returns whether somebody has to load it.
-    fn unload(&mut self) -> bool {
+    pub(super) fn unload(&mut self) -> bool {
         self.loaded.send_replace(false);
         self.moved.notify_one();
         !std::mem::replace(&mut self.driven, true)
-    }
-
-    pub(super) fn refuse(&mut self) {
-        self.refuse_if(|_| true);
-    }
-
-    /// A departure is never refused.
-    fn refuse_if(&mut self, is_meant: impl Fn(&Pending) -> bool) {
-        for pending in std::mem::take(&mut self.queue) {
-            if pending.motion.is_owed() || !is_meant(&pending) {
-                self.queue.push_back(pending);
-            } else {
-                pending.answer(Err(Refused::Unavailable));
-            }
-        }
     }
 }
 
@@ -286,7 +264,7 @@ impl Pending {
         Self { motion, conflicts: 0, is_shown: false, answer: None }
     }
 
-    fn answer(self, answer: Result<Done, Refused>) {
+    pub(super) fn answer(self, answer: Result<Done, Refused>) {
         if let Some(waits) = self.answer {
             // Whoever asked may be gone.
             let _ = waits.send(answer);
@@ -295,10 +273,11 @@ impl Pending {
 }
 
 impl Inner {
-    fn fall_back_after(&mut self, conflicts: u32) {
+    pub(super) fn fall_back_after(&mut self, conflicts: u32) {
         let replica = self.replica();
         let Some(Flight { decided, .. }) = replica.flight.take() else { return };
-        for (pending, _) in decided.into_iter().rev() {
+        for (pending, _) in decided.into_iter().rev().filter(|(pending, _)| !pending.is_given_up())
+        {
             let conflicts = pending.conflicts + conflicts;
             replica.queue.push_front(Pending { conflicts, ..pending });
         }
@@ -335,14 +314,15 @@ impl Inner {
         let mut flight = self.replica().flight.take();
         let own = flight.as_mut().filter(|flight| flight.id == *batch);
         let place = usize::try_from(*order).unwrap_or(usize::MAX);
-        let motion =
-            own.as_ref().and_then(|own| own.decided.get(place)).map(|(own, _)| &own.motion);
+        let pending = own.as_ref().and_then(|own| own.decided.get(place)).map(|(own, _)| own);
+        let motion = pending.map(|pending| &pending.motion);
+        let seats = pending.filter(|pending| !pending.is_given_up());
         let occasion = Occasion {
-            arrival: motion.and_then(|motion| motion.arrival.as_ref()),
+            arrival: seats.and_then(|pending| pending.motion.arrival.as_ref()),
             client: motion.and_then(|motion| motion.client.as_ref()),
             word: word.as_ref(),
         };
-        if !self.happened_in_truth(event) {
+        if !self.happened_in_truth(hub, event) {
             self.happened(hub, event, occasion);
         }
         if let (true, Change::Closed) = (own.is_some(), &event.change) {
@@ -377,6 +357,10 @@ impl Inner {
         self.reconcile(hub, &flight.motions());
         let at = self.replica().known_to;
         for (pending, outcome) in flight.decided {
+            if pending.is_given_up() {
+                self.give_back(pending.motion.arrives().filter(|_| outcome.is_ok()));
+                continue;
+            }
             // Whoever came and had to go in one moment has heard of neither.
             let has_gone = |id| self.room.member(id).is_none() && self.room.waiter(id).is_none();
             if !is_told && outcome.is_ok() && pending.motion.arrives().is_some_and(has_gone) {

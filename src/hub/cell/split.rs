@@ -10,7 +10,7 @@ use crate::{
     event::Cause,
     hub::Hub,
     id::{ClientId, Incarnation},
-    room::{Change, Command, Event, LeaveReason, Room},
+    room::{Change, Command, Event, LeaveReason, Member, Room},
 };
 
 /// See the module.
@@ -34,12 +34,13 @@ impl RoomCell {
     /// hear by `until` who does not. Returns whether the room is to be driven.
     pub(in crate::hub) fn outlive(&self, until: Instant) -> bool {
         let mut inner = self.inner.lock();
-        if inner.here().next().is_some() {
+        inner.fall_back_after(0);
+        if inner.people_here().next().is_some() {
             inner.replica().split = Some(Split { truth: None, until: Some(until) });
+        } else {
+            inner.restore(Vec::new());
         }
-        drop(inner);
-        self.fell_through();
-        self.unload()
+        inner.replica().unload()
     }
 
     /// When those here are to see the room as the log has it, if they do not.
@@ -66,23 +67,47 @@ impl Inner {
 
     /// The room is loaded, with what came of these motions.
     pub(super) fn take_in(&mut self, hub: &Hub, room: Room, motions: &[&Motion]) {
-        let Some(Split { truth, .. }) = &mut self.replica().split else {
+        if self.replica().split.is_none() {
             return self.become_like(hub, room, motions);
-        };
-        *truth = Some(room);
+        }
+        for member in room.members() {
+            self.follow_to_node(hub, member);
+        }
+        if let Some(split) = &mut self.replica().split {
+            split.truth = Some(room);
+        }
         let gone: Vec<_> =
             self.replica().queue.iter().filter_map(|p| Some(p.motion.leaves()?.0)).collect();
         let clients: Vec<_> = self.people_here().filter(|id| !gone.contains(id)).collect();
+        self.restore(clients);
+    }
+
+    /// Has these of this server sit or wait there as they do here, and nobody else of it, before anything else is decided.
+    fn restore(&mut self, clients: Vec<ClientId>) {
         let (lost, node) = (Arc::new(self.room.clone()), Incarnation::NONE);
         let restore = Motion::new(Command::Restore { lost, clients, node }, Cause::Server);
         self.replica().queue.push_front(Pending::owed(restore));
     }
 
     /// Whether an event is for the log's view only.
-    pub(super) fn happened_in_truth(&mut self, event: &Event) -> bool {
+    pub(super) fn happened_in_truth(&mut self, hub: &Hub, event: &Event) -> bool {
         let split = self.replica().split.as_mut();
-        let truth = split.and_then(|split| split.truth.as_mut());
-        truth.map(|truth| truth.apply(event)).is_some()
+        let Some(truth) = split.and_then(|split| split.truth.as_mut()) else { return false };
+        truth.apply(event);
+        if let Change::Moved { member } | Change::Joined(member) = &event.change {
+            self.follow_to_node(hub, member);
+        }
+        true
+    }
+
+    /// What is said to a member goes to the node that seats it by now.
+    fn follow_to_node(&mut self, hub: &Hub, member: &Member) {
+        let shown = self.room.member(member.client_id);
+        if let Some(shown) = shown.filter(|shown| shown.node != member.node) {
+            let member = Arc::new(Member { node: member.node, ..Member::clone(shown) });
+            let moved = self.now(hub, Change::Moved { member });
+            self.happened(hub, &moved, Occasion::default());
+        }
     }
 
     /// Has those here see who has gone from here, though the log does not have it yet.
@@ -126,9 +151,10 @@ impl Inner {
             return;
         };
         self.become_like(hub, truth, motions);
+        self.hand_on_kept();
     }
 
-    fn people_here(&self) -> impl Iterator<Item = ClientId> {
+    pub(super) fn people_here(&self) -> impl Iterator<Item = ClientId> {
         let waiting = self.waiting.iter().filter_map(|knocker| knocker.client());
         self.here().chain(waiting).map(|client| client.id)
     }

@@ -19,7 +19,7 @@ use crate::{
         Hub,
         bans::{Committed, Learnt},
         cell::Motion,
-        rooms::NOT_REPLICATED,
+        rooms::{NOT_REPLICATED, UNSETTLED},
     },
     id::{Incarnation, RoomId},
     journal::{
@@ -27,7 +27,7 @@ use crate::{
         stored::{self, pb},
     },
     room,
-    store::{Appended, Batch, BatchId, Entry, Fresh, Loaded, Subject},
+    store::{Appended, Batch, BatchId, Entry, Fresh, Loaded, StoreError, Subject},
 };
 
 /// So many times somebody else may come first.
@@ -46,6 +46,9 @@ pub enum NotBanned {
     /// What the servers share cannot be reached.
     #[error("what the servers share cannot be reached now")]
     Unavailable,
+    /// The same, and it may have been done.
+    #[error("{UNSETTLED}")]
+    Unsettled,
     /// It is done, and some server may not know of it yet.
     #[error("it is done, but a server of the fleet has not said yet that it knows of it")]
     NotConfirmed,
@@ -147,8 +150,16 @@ impl Hub {
                 Ok(Appended::Late) => {}
                 Ok(Appended::NotLive) => fleet.reborn(batch.by).await,
                 Ok(Appended::OtherEpoch) => return Err(NotBanned::Unavailable),
+                Err(StoreError::Unknown(why)) => {
+                    tracing::debug!(%why, "a ban may be in the log");
+                    let told = timeout(fleet.patience(), fleet.caught_up()).await;
+                    // Those that are there by now are not made again.
+                    if told.is_err() || !matches!(command, Command::Create(_)) {
+                        return Err(NotBanned::Unsettled);
+                    }
+                }
                 Err(error) => {
-                    tracing::debug!(%error, "a ban may not be in the log");
+                    tracing::debug!(%error, "a ban is not in the log");
                     return Err(NotBanned::Unavailable);
                 }
             }
@@ -207,11 +218,14 @@ impl Hub {
         (waits, question): (Incarnation, u64),
     ) {
         self.decided_by_now(fleet, ban.room_id.as_ref()).await;
-        match cause {
-            Cause::Client(host) => self.enforce_by_host(ban, host).await,
-            Cause::Administrator(by) => self.enforce(&by, ban, |c| c.is_met_by(ban)).await,
+        let enforce = async || match &cause {
+            Cause::Client(host) => self.enforce_by_host(ban, *host).await,
+            Cause::Administrator(by) => self.enforce(by, ban, |c| c.is_met_by(ban)).await,
             // Whom it meets was sent away when it was made.
-            Cause::Server | Cause::Timer => {}
+            Cause::Server | Cause::Timer => true,
+        };
+        while !enforce().await {
+            sleep(LOOK).await;
         }
         fleet.reply(waits, pb::Answer { id: question, ..Default::default() });
     }

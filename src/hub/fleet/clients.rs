@@ -254,6 +254,9 @@ fn refusal(error: &NotRemoved) -> pb::Refusal {
         NotRemoved::Ban(NotBanned::Denied(_)) => pb::Refusal::TooManyBans,
         NotRemoved::Ban(NotBanned::NotConfirmed) => pb::Refusal::NotConfirmed,
         NotRemoved::Ban(NotBanned::NotReplicated) => pb::Refusal::NotReplicated,
+        NotRemoved::Ban(NotBanned::Unsettled) | NotRemoved::NotFound(NotFound::Unsettled) => {
+            pb::Refusal::Unsettled
+        }
         NotRemoved::Ban(NotBanned::Unavailable)
         | NotRemoved::NotFound(NotFound::Unavailable | NotFound::Unanswered(_)) => {
             pb::Refusal::Unavailable
@@ -272,6 +275,7 @@ fn refused(refusal: i32) -> Option<NotRemoved> {
         }
         Ok(pb::Refusal::NotConfirmed) => Some(NotRemoved::Ban(NotBanned::NotConfirmed)),
         Ok(pb::Refusal::NotReplicated) => Some(NotRemoved::Ban(NotBanned::NotReplicated)),
+        Ok(pb::Refusal::Unsettled) => Some(NotFound::Unsettled.into()),
         Ok(pb::Refusal::Unavailable) | Err(_) => Some(NotFound::Unavailable.into()),
     }
 }

@@ -37,7 +37,7 @@ impl Hub {
                 landed(cell).await;
                 continue;
             }
-            let node = fleet.node();
+            let (node, epoch) = (fleet.node(), fleet.epoch());
             let Some(draft) = cell.draft(self, node) else { break };
             let appended = fleet.store.append(&batch(cell, &draft, node)).await;
             fleet.figures.append(&appended);
@@ -46,14 +46,17 @@ impl Hub {
                     back_off = BACK_OFF[0];
                     match positions.last() {
                         None => cell.confirmed(self),
-                        Some(ends_at) => cell.appended(*ends_at),
+                        Some(ends_at) => {
+                            fleet.figures.appended(&draft.entries);
+                            cell.appended(*ends_at);
+                        }
                     }
                 }
                 Ok(Appended::Conflict(version)) => {
                     cell.lost_race(CONFLICTS);
                     let decided_on = draft.before.version();
                     if version < decided_on && version != Position::ZERO {
-                        self.lost_writes(fleet).await;
+                        fleet.lost_writes(epoch).await;
                         continue;
                     }
                     self.pass(fleet, cell, decided_on).await;
@@ -66,10 +69,10 @@ impl Hub {
                 Ok(Appended::OtherEpoch) => {
                     cell.fell_through();
                     cell.refuse(self);
-                    self.begin_anew(fleet).await;
+                    fleet.doubt(epoch).await;
                 }
-                Err(StoreError::Unavailable(why)) => {
-                    tracing::debug!(room = ?cell.id(), %why, "not appended");
+                Err(error @ (StoreError::Unavailable(_) | StoreError::Lost(_))) => {
+                    tracing::debug!(room = ?cell.id(), %error, "not appended");
                     cell.fell_through();
                     cell.refuse(self);
                     back_off = wait(back_off).await;
@@ -97,6 +100,9 @@ impl Hub {
             Ok(loaded) => loaded,
             Err(error) => {
                 tracing::debug!(room = ?cell.id(), %error, "not loaded");
+                if let StoreError::Lost(epoch) = error {
+                    fleet.lost_writes(epoch).await;
+                }
                 return false;
             }
         };
@@ -112,10 +118,11 @@ impl Hub {
     }
 
     /// Waits until whatever the log has was followed, and it can get nothing any more that was sent before. Where that
-    /// takes long, nobody waits in vain behind a batch of which nobody can tell.
+    /// takes long, nobody waits in vain for a batch of which nobody can tell, or behind it.
     async fn until_told(&self, fleet: &Fleet, cell: &RoomCell, node: Incarnation) {
         let mut caught_up = pin!(fleet.caught_up_after(|| fleet.store.fence(node)));
         while timeout(fleet.patience(), &mut caught_up).await.is_err() {
+            cell.give_up();
             cell.refuse(self);
         }
     }
@@ -145,15 +152,20 @@ impl Fleet {
         T: Future<Output = Result<Position, StoreError>>,
     {
         let mut back_off = BACK_OFF[0];
-        let head = loop {
-            match head().await {
-                Ok(head) => break head,
-                Err(_) => back_off = wait(back_off).await,
+        loop {
+            let epoch = self.epoch();
+            let Ok(head) = head().await else {
+                back_off = wait(back_off).await;
+                continue;
+            };
+            // The senders are a part of this.
+            let (mut followed, mut epochs) = (self.followed.subscribe(), self.epoch.subscribe());
+            tokio::select! {
+                _ = followed.wait_for(|followed| *followed >= head) => return,
+                // What was there may be lost.
+                _ = epochs.wait_for(|other| *other != epoch) => {}
             }
-        };
-        let mut followed = self.followed.subscribe();
-        // The sender is a part of this.
-        let _ = followed.wait_for(|followed| *followed >= head).await;
+        }
     }
 
     /// How long somebody waits for what Redis has to say.

@@ -10,13 +10,22 @@ use tokio::time::Instant;
 
 use super::Fleet;
 use crate::{
+    event::Cause,
+    hub::cell::Planned,
     metrics::{Exposition, Source},
+    room::Change,
     store::{Appended, Lost, Post, StoreError},
 };
 
 /// What became of a batch that was to be put into the log.
 const OUTCOMES: [&str; 7] =
     ["appended", "conflict", "not-live", "late", "other-epoch", "unavailable", "unknown"];
+
+/// What is put back that the log had lost.
+const RESTORED: [&str; 4] = ["seats", "rooms", "settings", "bans"];
+
+/// So much of each of [`RESTORED`].
+pub(super) type Restored = [u64; RESTORED.len()];
 
 /// See the module.
 #[derive(Debug)]
@@ -29,6 +38,8 @@ pub(super) struct Figures {
     lost: Mutex<Lost>,
     leases_lost: AtomicU64,
     reaped: AtomicU64,
+    lost_events: AtomicU64,
+    restored: [AtomicU64; RESTORED.len()],
     read_at: Mutex<Instant>,
 }
 
@@ -41,6 +52,8 @@ impl Default for Figures {
             lost: Mutex::default(),
             leases_lost: AtomicU64::default(),
             reaped: AtomicU64::default(),
+            lost_events: AtomicU64::default(),
+            restored: Default::default(),
             read_at: Mutex::new(Instant::now()),
         }
     }
@@ -55,7 +68,7 @@ impl Figures {
             Ok(Appended::NotLive) => 2,
             Ok(Appended::Late) => 3,
             Ok(Appended::OtherEpoch) => 4,
-            Err(StoreError::Unavailable(_)) => 5,
+            Err(StoreError::Unavailable(_) | StoreError::Lost(_)) => 5,
             Err(StoreError::Unknown(_)) => 6,
         };
         count(&self.appends[nth]);
@@ -77,6 +90,36 @@ impl Figures {
     /// The seats of a server that is gone were freed here.
     pub(super) fn reaped(&self) {
         count(&self.reaped);
+    }
+
+    /// So many events of which this server knew are in the log no more.
+    pub(super) fn lost_events(&self, count: usize) {
+        self.lost_events.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// The log has these by now, some of which it may have had before.
+    pub(super) fn appended(&self, entries: &[Planned]) {
+        for Planned { cause, change, .. } in entries {
+            // Nothing else of this is done by the servers themselves.
+            let kind = match (cause, change) {
+                (Cause::Server, Change::Joined(_)) => 0,
+                (Cause::Server, Change::Created { .. }) => 1,
+                (Cause::Server, Change::Updated { .. }) => 2,
+                _ => continue,
+            };
+            count(&self.restored[kind]);
+        }
+    }
+
+    /// So many bans were put back.
+    pub(super) fn bans_restored(&self, count: usize) {
+        let [.., bans] = &self.restored;
+        bans.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// What was put back so far.
+    pub(super) fn restored(&self) -> Restored {
+        self.restored.each_ref().map(|counter| counter.load(Ordering::Relaxed))
     }
 
     /// The log was read to its end.
@@ -130,6 +173,17 @@ impl Source for Fleet {
             "signalpost_fleet_reaped_nodes_total",
             "Servers that were gone, and whose seats this one freed.",
             of(reaped),
+        );
+        to.counter(
+            "signalpost_fleet_lost_events_total",
+            "Events that were in the log, and which it lost.",
+            of(&self.figures.lost_events),
+        );
+        to.counters(
+            "signalpost_fleet_restored_total",
+            "What was put back that the log had lost.",
+            ["kind"],
+            RESTORED.into_iter().zip(self.figures.restored()).map(|(kind, count)| ([kind], count)),
         );
     }
 }

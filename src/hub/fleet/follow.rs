@@ -1,12 +1,12 @@
 //! The log as it grows: the one way by which changes reach a server of a fleet, its own among them.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Fleet, Job};
 use crate::{
-    event::{Cause, Event},
+    event::{Cause, Event, Position},
     hub::{
         Ending, Hub,
         cell::{Motion, Told, Word},
@@ -15,7 +15,7 @@ use crate::{
     journal::{self, stored},
     protocol::Code,
     room::{Change, Command, LeaveReason},
-    store::Entry,
+    store::{Entry, StoreError},
 };
 
 /// In how many rooms something ends at once for its time.
@@ -26,28 +26,54 @@ impl Hub {
     pub(super) async fn follow(self: &Arc<Self>, fleet: &Fleet) {
         let mut last = *fleet.followed.borrow();
         let mut tail = fleet.store.tail(last);
-        let mut epoch = fleet.epoch();
         loop {
-            match tail.next().await {
+            let epoch = fleet.epoch();
+            let read = tokio::select! {
+                read = tail.next() => read,
+                () = fleet.doubts.notified() => {
+                    if let Err(error) = fleet.store.reopen().await {
+                        tracing::debug!(%error, "no other log yet");
+                    }
+                    Ok(Vec::new())
+                }
+            };
+            let is_whole = match read {
                 Ok(entries) => {
                     fleet.figures.log_read();
-                    for entry in entries {
-                        // Another epoch begins where its log was then.
-                        let follows = mem::replace(&mut epoch, fleet.epoch()) == fleet.epoch();
-                        if follows && entry.log_prev < last {
-                            self.lost_writes(fleet).await;
-                        } else if follows && entry.log_prev > last {
-                            tracing::warn!(?last, next = ?entry.position, "the log was trimmed");
-                            self.load_all_anew(fleet);
-                        }
-                        last = entry.position;
-                        self.learn(fleet, entry);
-                        fleet.followed.send_replace(last);
-                    }
+                    self.learn_all(fleet, entries, &mut last)
                 }
-                Err(error) => tracing::debug!(%error, "the log cannot be followed"),
+                Err(StoreError::Lost(_)) => false,
+                Err(error) => {
+                    tracing::debug!(%error, "the log cannot be followed");
+                    true
+                }
+            };
+            if !is_whole {
+                fleet.renew_epoch(epoch).await;
+            }
+            if self.begin_anew(fleet) {
+                last = fleet.store.epoch_begins_at();
+                tail = fleet.store.tail(last);
+                fleet.followed.send_replace(last);
             }
         }
+    }
+
+    /// False: the log lost something, and these do not follow what was read of it.
+    fn learn_all(&self, fleet: &Fleet, entries: Vec<Entry>, last: &mut Position) -> bool {
+        for entry in entries {
+            if !fleet.store.follows(&entry, *last) {
+                return false;
+            }
+            if entry.log_prev > *last {
+                tracing::warn!(?last, next = ?entry.position, "the log was trimmed");
+                self.load_all_anew(fleet);
+            }
+            *last = entry.position;
+            self.learn(fleet, entry);
+            fleet.followed.send_replace(*last);
+        }
+        true
     }
 
     fn load_all_anew(&self, fleet: &Fleet) {

@@ -102,6 +102,16 @@ impl RoomCell {
         answer.await.unwrap_or(Err(Refused::Unavailable))
     }
 
+    /// The same, of a departure. It comes about in any case, so nobody waits for longer than Redis may need to say so.
+    ///
+    /// # Errors
+    /// [`Refused::Unsettled`], where it has not said so.
+    pub(in crate::hub) async fn depart(&self, hub: &Hub, motion: Motion) -> Result<Done, Refused> {
+        let left = self.submit(hub, motion);
+        let Some(fleet) = &hub.fleet else { return left.await };
+        timeout(2 * fleet.patience(), left).await.unwrap_or(Err(Refused::Unsettled))
+    }
+
     /// The same, of something that is never refused and need not be waited for.
     pub(in crate::hub) fn owe(&self, hub: &Hub, motion: Motion) {
         let _ = match &hub.fleet {

@@ -125,8 +125,6 @@ impl Hub {
                 *life = next;
             }
             fleet.names.send_replace(to);
-            // What there is now may not be what there was.
-            self.begin_anew(fleet).await;
             fleet.do_soon(Job::Move { from, to });
         }
     }

@@ -94,7 +94,8 @@ impl Node {
     }
 }
 
-fn holdings(pb::Counts { clients, rooms, members }: pb::Counts) -> Holdings {
+fn holdings(pb::Counts { clients, rooms, members, draining }: pb::Counts) -> Holdings {
     let number = |number| usize::try_from(number).unwrap_or(usize::MAX);
-    Holdings { clients: number(clients), rooms: number(rooms), members: number(members) }
+    let [clients, rooms, members] = [clients, rooms, members].map(number);
+    Holdings { clients, rooms, members, draining }
 }

@@ -76,9 +76,9 @@ impl Hub {
                 pb::Answer { disconnected, ..Default::default() }
             }
             Asked::Counted(pb::Counted {}) => {
-                let Holdings { clients, rooms, members } = self.held();
+                let Holdings { clients, rooms, members, draining } = self.held();
                 let [clients, rooms, members] = [clients, rooms, members].map(|count| count as u64);
-                let counts = Some(pb::Counts { clients, rooms, members });
+                let counts = Some(pb::Counts { clients, rooms, members, draining });
                 pb::Answer { counts, ..Default::default() }
             }
         };

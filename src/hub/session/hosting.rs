@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Session, banned, not_in_room, unavailable};
+use super::{Session, banned, not_in_room, unavailable, unsafe_yet, unsettled};
 use crate::{
     hub::{
         cell::{Commander, Motion, Refused, RoomCell},
@@ -125,9 +125,17 @@ impl Session {
         command: Command,
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<Result<(), Rejected>, E> {
+        let settles = matches!(command, Command::Update { .. });
         let motion = Motion::by(Commander::Client(&self.client), command);
-        let done = self.put(cell, motion, meanwhile).await?;
-        Ok(done.map(drop).map_err(Rejected::from))
+        let done = match self.put(cell, motion, meanwhile).await? {
+            Ok(done) => done,
+            Err(refused) => return Ok(Err(refused.into())),
+        };
+        // As where an administrator does it.
+        let hub = Arc::clone(self.hub());
+        let replicated = async move { !settles || hub.is_replicated(done.at).await };
+        let is_replicated = self.wait_for(replicated, meanwhile).await?;
+        Ok(is_replicated.then_some(()).ok_or_else(unsafe_yet))
     }
 
     fn own_room(&self) -> Result<Arc<RoomCell>, Rejected> {
@@ -143,6 +151,7 @@ impl From<Refused> for Rejected {
             Refused::Banned(ban) => banned(&ban),
             Refused::Ending | Refused::CellClosed => not_in_room(),
             Refused::Unavailable => unavailable(),
+            Refused::Unsettled => unsettled(),
         }
     }
 }
@@ -151,6 +160,7 @@ impl From<NotRemovedByHost> for Rejected {
     fn from(not_removed: NotRemovedByHost) -> Self {
         match not_removed {
             NotRemovedByHost::Refused(refused) => refused.into(),
+            NotRemovedByHost::UnsafeYet => unsafe_yet(),
             NotRemovedByHost::TooManyBans => {
                 let text = "The server takes no more bans: remove it without a time";
                 Self::new(Code::Unavailable, text)

@@ -119,6 +119,8 @@ impl Session {
                 // Its last member left meanwhile, and took the room along.
                 Refused::CellClosed => {}
                 Refused::Denied(denied) => return Ok(Err(self.denied(denied, &cell, arrival))),
+                // What it may get by that is given back.
+                Refused::Unsettled => return Ok(Err(unavailable().into())),
                 Refused::Ending | Refused::Banned(_) | Refused::Unavailable => {
                     return Ok(Err(Rejected::from(refused).into()));
                 }

@@ -52,7 +52,7 @@ fn follow_from(log: &Arc<MemoryLog>, cursor: Option<u64>, rooms: &[&str]) -> Fol
     Follower::new(Arc::clone(log), cursor.map(Position), (!rooms.is_empty()).then_some(ids))
 }
 
-fn read(follower: &mut Follower) -> Result<Vec<u64>, Trimmed> {
+fn read(follower: &mut Follower) -> Result<Vec<u64>, Lost> {
     follower.catch_up();
     let records = follower.read(100)?;
     Ok(records.iter().map(|record| record.position().0).collect())
@@ -85,7 +85,7 @@ fn a_cursor_before_the_oldest_entry_is_told() {
     assert_eq!(all.read(3).unwrap().len(), 3);
     append(&log, "a", 4, 3);
     assert_eq!(read(&mut all), Ok(vec![4, 5, 6, 7]));
-    assert_eq!(read(&mut too_late), Err(Trimmed { cursor: Position(0) }));
+    assert_eq!(read(&mut too_late), Err(Lost::Trimmed { cursor: Position(0) }));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_follower_of_a_quiet_room_loses_nothing_to_busy_ones() {
     assert_eq!(read(&mut quiet), Ok(vec![11]));
     append(&log, "quiet", 11, 1);
     append(&log, "busy", 10, 10);
-    assert_eq!(read(&mut quiet), Err(Trimmed { cursor: Position(11) }));
+    assert_eq!(read(&mut quiet), Err(Lost::Trimmed { cursor: Position(11) }));
 }
 
 #[test]
@@ -137,8 +137,25 @@ fn a_follower_comes_back_to_where_it_was_in_its_rooms() {
     append(&log, "other", 6, 4);
     assert_eq!(read(&mut follow_from(&log, Some(3), &["mine"])), Ok(vec![7, 9]));
     let mut too_old = follow_from(&log, Some(2), &["mine"]);
-    assert_eq!(read(&mut too_old), Err(Trimmed { cursor: Position(2) }));
+    assert_eq!(read(&mut too_old), Err(Lost::Trimmed { cursor: Position(2) }));
     assert_eq!(read(&mut follow_from(&log, Some(13), &["mine"])), Ok(vec![]));
+}
+
+#[tokio::test]
+async fn whoever_follows_hears_that_the_log_begins_anew() {
+    let log = log();
+    append(&log, "a", 0, 2);
+    let mut followers = [follow(&log, &[]), follow(&log, &["a"]), follow_from(&log, Some(1), &[])];
+    // One that takes up what is left of the log counts on from where that ends, be it before what was.
+    let epoch = log.epoch();
+    log.begin_anew(epoch + 1, Position(1));
+    for follower in &mut followers {
+        timeout(Duration::from_secs(1), follower.grown()).await.unwrap();
+        assert_eq!(read(follower), Err(Lost::BegunAnew));
+    }
+    let mut anew = follow(&log, &[]);
+    assert_eq!((log.head(), append(&log, "a", 1, 1)), (Position(1), vec![2]));
+    assert_eq!(read(&mut anew), Ok(vec![2]));
 }
 
 #[test]
