@@ -31,12 +31,12 @@
 //!           ws/reader          frames to texts, each where it lies in the thread's buffer; size first
 //!           hub/session        whose names and seat count
 //!           protocol/request   one pass over a flat envelope; the payload stays as it is
-//!           protocol/signal    encoded once
+//!           protocol/signal    encoded once, as the frame that goes out
 //!           hub/cell           lock the room: do both sit in it?
 //!           hub/outbox         B's queue; does somebody flush it already?
 //!           hub/client         in a turn: flush at its end; outside of one: wake B's own task
 //!           hub/turn           at the end of A's turn, without the room's lock: flush B
-//!           ws/wire            B's queue to frames, in one system call ─▶ socket
+//!           ws/wire            B's queue, in one system call ─▶ socket
 //! ```
 //!
 //! B's own task is summoned only where the socket takes no more, or where the message came outside of a turn.

@@ -2,10 +2,15 @@
 
 use std::{
     fmt::{self, Debug, Formatter},
+    str,
     sync::{Arc, OnceLock},
 };
 
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use bytes::Bytes;
+use tokio_tungstenite::tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{Data, OpCode},
+};
 
 use super::{Joined, Rejected, Reply, RequestId};
 use crate::{
@@ -14,29 +19,56 @@ use crate::{
     room::{Change, Event, Identity, LeaveReason, Member, Role, Settings, WaitingEnd},
 };
 
-/// One encoded message. Cloning it copies no byte. It may hold secrets, so nothing that is logged shows its text.
+/// One message as the WebSocket frame that carries it to each receiver (RFC 6455, section 5.2): a server's frames are
+/// not masked, so they are the same for all. Cloning it copies no byte. It may hold secrets, so nothing that is logged
+/// shows its text.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Frame(Utf8Bytes);
+pub struct Frame(Bytes);
 
 impl Frame {
-    pub(super) fn new(text: String) -> Self {
-        Self(text.into())
+    /// The frame of a text in parts. One allocation: its length is known before.
+    pub(super) fn new(parts: &[&str]) -> Self {
+        let text_bytes: usize = parts.iter().map(|part| part.len()).sum();
+        let head = FrameHeader { opcode: OpCode::Data(Data::Text), ..FrameHeader::default() };
+        let mut bytes = Vec::with_capacity(head.len(text_bytes as u64) + text_bytes);
+        head.format(text_bytes as u64, &mut bytes).expect("a Vec takes everything");
+        parts.iter().for_each(|part| bytes.extend_from_slice(part.as_bytes()));
+        Self(bytes.into())
     }
 
     /// A message that another server encoded.
-    pub fn of_other(text: String) -> Self {
-        Self(text.into())
+    pub fn of_other(text: &str) -> Self {
+        Self::new(&[text])
+    }
+
+    /// The frame, head and text.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
     }
 
     /// The message as JSON text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        str::from_utf8(self.text()).expect("it was made of text")
+    }
+
+    /// How long the text is, in bytes.
+    pub fn text_bytes(&self) -> usize {
+        self.text().len()
+    }
+
+    fn text(&self) -> &[u8] {
+        let length_bytes = match self.0[1] {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        &self.0[2 + length_bytes..]
     }
 }
 
 impl Debug for Frame {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "Frame({} bytes)", self.0.len())
+        write!(f, "Frame({} bytes)", self.text_bytes())
     }
 }
 
@@ -107,8 +139,8 @@ impl Announcement {
     }
 
     /// The encoded message.
-    pub fn frame(&self) -> Frame {
-        self.frame.get_or_init(|| self.what.encode()).clone()
+    pub fn frame(&self) -> &Frame {
+        self.frame.get_or_init(|| self.what.encode())
     }
 
     /// About how many bytes it will take, and hardly ever fewer than it does: told without encoding it.
@@ -224,7 +256,24 @@ mod tests {
 
     #[test]
     fn what_is_logged_of_a_message_is_its_length() {
-        assert_eq!(format!("{:?}", Frame::new("secret".to_owned())), "Frame(6 bytes)");
+        assert_eq!(format!("{:?}", Frame::new(&["sec", "ret"])), "Frame(6 bytes)");
+    }
+
+    #[test]
+    fn a_frame_is_its_head_and_its_text() {
+        let heads: [(usize, &[u8]); 5] = [
+            (0, &[0x81, 0]),
+            (125, &[0x81, 125]),
+            (126, &[0x81, 126, 0, 126]),
+            (0xffff, &[0x81, 126, 0xff, 0xff]),
+            (0x1_0000, &[0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ];
+        for (text_bytes, head) in heads {
+            let text = "x".repeat(text_bytes);
+            let frame = Frame::new(&[&text]);
+            assert_eq!(frame.as_bytes(), [head, text.as_bytes()].concat());
+            assert_eq!((frame.as_str(), frame.text_bytes()), (&*text, text_bytes));
+        }
     }
 
     #[test]

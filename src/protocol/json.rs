@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use thiserror::Error;
-use wide::u8x32;
+use wide::u8x16;
 
 /// The text of one JSON value, checked, without space around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +141,8 @@ impl<'a> Scanner<'a> {
     /// What follows the opening quotation mark. Most strings are names and short: they end in the first block.
     #[inline]
     fn string(&mut self) -> Option<()> {
-        let at = specials(self.rest).trailing_zeros() as usize;
+        // Where all of the block stands for itself, the byte behind it is the one to look at.
+        let at = (specials(self.rest) | 1 << LANES).trailing_zeros() as usize;
         if self.rest.get(at) == Some(&b'"') {
             self.rest = &self.rest[at + 1..];
             return Some(());
@@ -243,7 +244,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-const LANES: usize = 32;
+const LANES: usize = 16;
 
 /// How many bytes from the first on stand for themselves in a string.
 fn plain(bytes: &[u8]) -> usize {
@@ -265,24 +266,24 @@ fn specials(bytes: &[u8]) -> u32 {
         block[..bytes.len()].copy_from_slice(bytes);
         block
     });
-    let block = u8x32::from(block);
+    let block = u8x16::from(block);
     (ends(block) | block.simd_eq(each(b'\\'))).to_bitmask()
 }
 
 /// About how many bytes from the first on stand for themselves or are line ends, `\r` and `\n`, of which an SDP
 /// has a pair in each line: with no branch for each of them. Rounded down.
 fn lines(bytes: &[u8]) -> usize {
-    const BLOCK_BYTES: usize = 2 * LANES;
+    const BLOCK_BYTES: usize = 4 * LANES;
     let mut passed = 0;
     while let Some(block) = bytes[passed..].first_chunk::<{ BLOCK_BYTES + 1 }>() {
         let (these, _) = block[..BLOCK_BYTES].as_chunks();
         let (followers, _) = block[1..].as_chunks();
         let special = |nth: usize| {
-            let (block, follower) = (u8x32::from(these[nth]), u8x32::from(followers[nth]));
+            let (block, follower) = (u8x16::from(these[nth]), u8x16::from(followers[nth]));
             let line_end = follower.simd_eq(each(b'r')) | follower.simd_eq(each(b'n'));
             ends(block) | (block.simd_eq(each(b'\\')) & !line_end)
         };
-        if (special(0) | special(1)).any() {
+        if (special(0) | special(1) | special(2) | special(3)).any() {
             break;
         }
         passed += BLOCK_BYTES;
@@ -291,12 +292,12 @@ fn lines(bytes: &[u8]) -> usize {
 }
 
 /// Where a string ends, in order or not.
-fn ends(block: u8x32) -> u8x32 {
+fn ends(block: u8x16) -> u8x16 {
     block.simd_eq(each(b'"')) | block.min(each(b' ' - 1)).simd_eq(block)
 }
 
-fn each(byte: u8) -> u8x32 {
-    u8x32::splat(byte)
+fn each(byte: u8) -> u8x16 {
+    u8x16::splat(byte)
 }
 
 #[cfg(test)]

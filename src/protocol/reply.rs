@@ -220,7 +220,8 @@ impl<'a> Reply<'a> {
 
     /// The message as it goes over the wire.
     pub fn encode(&self) -> Frame {
-        Frame::new(serde_json::to_string(self).expect("string keys and no failing Serialize"))
+        let text = serde_json::to_string(self).expect("string keys and no failing Serialize");
+        Frame::new(&[&text])
     }
 }
 

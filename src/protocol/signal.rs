@@ -25,22 +25,22 @@ impl From<&UserId> for UserIdJson {
 }
 
 impl Sender<'_> {
-    /// The message that its target gets. One allocation: its length is known before.
+    /// The message that its target gets.
     pub fn signal(self, kind: SignalKind, payload: Json<'_>) -> Frame {
         let mut id = Uuid::encode_buffer();
         let id = self.client_id.encode(&mut id);
         let user_id = self.user_id.map_or("null", |UserIdJson(json)| json);
         let payload = payload.get();
-        let named = |head, field| [head, id, FROM_USER, user_id, field, payload, "}"].concat();
-        Frame::new(match kind {
+        let named = |head, field| Frame::new(&[head, id, FROM_USER, user_id, field, payload, "}"]);
+        match kind {
             SignalKind::Offer => named(r#"{"type":"offer","fromId":""#, r#","sdp":"#),
             SignalKind::Answer => named(r#"{"type":"answer","fromId":""#, r#","sdp":"#),
             SignalKind::Message => named(r#"{"type":"message","fromId":""#, r#","content":"#),
             SignalKind::Candidate => {
                 let head = r#"{"type":"candidate","fromId":""#;
-                [head, id, r#"","candidate":"#, payload, "}"].concat()
+                Frame::new(&[head, id, r#"","candidate":"#, payload, "}"])
             }
-        })
+        }
     }
 }
 

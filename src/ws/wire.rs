@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::protocol::frame::{
     FrameHeader,
-    coding::{Control, Data, OpCode},
+    coding::{Control, OpCode},
 };
 
 use super::{parting::Parting, round_trip::RoundTrip};
@@ -96,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Puts a control frame behind what is unsent.
     pub(super) fn append(&self, control: Control, payload: &[u8]) {
-        write_frame(&mut self.0.lock().socket.unsent, OpCode::Control(control), payload);
+        write_frame(&mut self.0.lock().socket.unsent, control, payload);
     }
 
     /// How long the client took to answer the last ping, if this is the answer's payload and the first with it.
@@ -192,8 +192,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 }
             }
             let due = BATCH.with_borrow_mut(|batch| {
-                let due = batch.fill(outbox, &mut self.round_trip);
-                self.send(&batch.bytes, cx).map(|()| due)
+                let due = batch.fill(outbox);
+                let ping = (due == Due::Send { ping: true }).then(|| self.round_trip.begin());
+                let sent = self.send(batch.frames(ping), cx);
+                batch.entries.clear();
+                sent.map(|()| due)
             });
             match due {
                 Ok(Due::Send { .. }) => {}
@@ -265,25 +268,33 @@ thread_local! {
 }
 
 impl Batch {
-    fn fill(&mut self, outbox: &Outbox, round_trip: &mut RoundTrip) -> Due {
+    fn fill(&mut self, outbox: &Outbox) -> Due {
+        // Those of a batch that panicked were for somebody else.
+        self.entries.clear();
+        outbox.take_due(&mut self.entries, BATCH_BYTES)
+    }
+
+    /// All that is to be sent, in one piece: a message alone, as most are, where it lies.
+    fn frames(&mut self, ping: Option<[u8; 1]>) -> &[u8] {
+        if let ([alone], None) = (&*self.entries, ping) {
+            return alone.frame().as_bytes();
+        }
         self.bytes.clear();
         // A list of a thousand members shall not stay for ever.
         self.bytes.shrink_to(2 * BATCH_BYTES);
-        let due = outbox.take_due(&mut self.entries, BATCH_BYTES);
-        for entry in self.entries.drain(..) {
-            let frame = entry.frame();
-            write_frame(&mut self.bytes, OpCode::Data(Data::Text), frame.as_str().as_bytes());
+        for entry in &self.entries {
+            self.bytes.extend_from_slice(entry.frame().as_bytes());
         }
-        if due == (Due::Send { ping: true }) {
-            write_frame(&mut self.bytes, OpCode::Control(Control::Ping), &round_trip.begin());
+        if let Some(payload) = ping {
+            write_frame(&mut self.bytes, Control::Ping, &payload);
         }
-        due
+        &self.bytes
     }
 }
 
-/// A whole frame as a server sends it: not masked (RFC 6455, section 5.1).
-fn write_frame(bytes: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
-    let header = FrameHeader { opcode, ..FrameHeader::default() };
+/// A whole control frame as a server sends it: not masked (RFC 6455, section 5.1).
+fn write_frame(bytes: &mut Vec<u8>, control: Control, payload: &[u8]) {
+    let header = FrameHeader { opcode: OpCode::Control(control), ..FrameHeader::default() };
     header.format(payload.len() as u64, bytes).expect("a Vec takes everything");
     bytes.extend_from_slice(payload);
 }

@@ -183,7 +183,7 @@ impl Said {
             from: any(&said.from)?,
             to: any(&said.to)?,
             but: said.but.iter().map(|id| client_id(id)).collect::<Option<_>>()?,
-            frame: Frame::of_other(said.text),
+            frame: Frame::of_other(&said.text),
         })
     }
 }

@@ -55,13 +55,13 @@ impl Hub {
         let answer = match what {
             Asked::ToEveryone(pb::ToEveryone { text, but }) => {
                 let but: BTreeSet<_> = but.iter().filter_map(|id| report::client_id(id)).collect();
-                let clients = self.say_to_all(&Frame::of_other(text), &but) as u64;
+                let clients = self.say_to_all(&Frame::of_other(&text), &but) as u64;
                 pb::Answer { clients, ..Default::default() }
             }
             Asked::ToClient(pb::ToClient { client_id, text }) => {
                 let client = report::client_id(&client_id).and_then(|id| self.clients.find(id));
                 if let Some(client) = &client {
-                    client.push(Entry::Frame(Frame::of_other(text)));
+                    client.push(Entry::Frame(Frame::of_other(&text)));
                 }
                 pb::Answer { clients: client.is_some().into(), ..Default::default() }
             }

@@ -18,7 +18,7 @@ pub enum Entry {
 
 impl Entry {
     /// The message as it is sent.
-    pub fn frame(self) -> Frame {
+    pub fn frame(&self) -> &Frame {
         match self {
             Self::Frame(frame) => frame,
             Self::Announcement(announcement) => announcement.frame(),
@@ -29,7 +29,7 @@ impl Entry {
     pub(super) fn weight(&self) -> usize {
         OUTBOX_MESSAGE_OVERHEAD
             + match self {
-                Self::Frame(frame) => frame.as_str().len(),
+                Self::Frame(frame) => frame.text_bytes(),
                 Self::Announcement(announcement) => announcement.weight(),
             }
     }
