@@ -191,6 +191,11 @@ impl Motion {
         )
     }
 
+    /// Whether it is for another seat in place of one in the same room.
+    pub(super) fn arrives_anew(&self) -> bool {
+        self.arrival.as_ref().is_some_and(|arrival| arrival.left.is_some())
+    }
+
     /// Whether whoever wants it is shown the room.
     pub(super) fn is_shown(&self) -> bool {
         matches!(self.cause, Cause::Administrator(_))

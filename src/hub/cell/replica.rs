@@ -250,11 +250,13 @@ impl Replica {
 }
 
 impl Flight {
-    /// What changed the room.
+    /// What changed the room. Who was told that nobody knows whether it has a seat is not told now that it has one.
     fn motions(&self) -> Vec<&Motion> {
         let decided = self.decided.iter();
         let changed = decided.filter(|(_, outcome)| matches!(outcome, Ok(true)));
-        changed.map(|(pending, _)| &pending.motion).collect()
+        let arrives = |pending: &Pending| pending.motion.arrives().is_some();
+        let told = changed.filter(|(pending, _)| !pending.is_given_up() || !arrives(pending));
+        told.map(|(pending, _)| &pending.motion).collect()
     }
 }
 
