@@ -256,7 +256,7 @@ impl Hub {
             Job::Sweep => self.sweep(fleet).await,
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,
-            Job::Move { from, to } => self.move_seats(from, to).await,
+            Job::Move { from, to } => self.move_over(fleet, from, to).await,
             Job::ForgetCall(name) => fleet.forget_call(&name).await,
             Job::Answer { to, question } => self.answer(fleet, to, question).await,
         }

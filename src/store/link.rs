@@ -4,7 +4,7 @@
 mod slots;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{
         Arc,
@@ -221,7 +221,7 @@ impl Link {
             let mut slots = cluster.slots.lock().await;
             let is_stale = cluster.is_stale.swap(false, Ordering::Relaxed);
             if is_stale || slots.master_of(key).is_none() {
-                let now = self.slots_now(deadline).await;
+                let now = self.slots_now(slots.masters(), deadline).await;
                 *slots = now.inspect_err(|_| self.look_up_anew())?;
             }
             let nobody = || Fault::NotSent("no server of the Redis Cluster has the key".into());
@@ -231,12 +231,15 @@ impl Link {
         timeout_at(deadline, found).await.unwrap_or_else(late)
     }
 
-    /// As the first server has them that answers.
-    async fn slots_now(&self, deadline: Instant) -> Result<Slots, Fault> {
-        let mut servers: Vec<Server> = self.lines.lock().keys().cloned().collect();
-        if !servers.contains(&self.seed) {
-            servers.push(self.seed.clone());
-        }
+    /// As the first server has them that answers, be it one of `known` that was not needed yet.
+    async fn slots_now(
+        &self,
+        known: impl Iterator<Item = &Server>,
+        deadline: Instant,
+    ) -> Result<Slots, Fault> {
+        let mut servers: HashSet<Server> = known.cloned().collect();
+        servers.extend(self.lines.lock().keys().cloned());
+        servers.insert(self.seed.clone());
         let ask = async |server: Server| {
             let mut command = redis::cmd("CLUSTER");
             command.arg("SLOTS");

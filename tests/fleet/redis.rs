@@ -109,6 +109,21 @@ impl Redis {
             while tell(format!("CLUSTER REPLICATE {}", id.trim())).await.trim() != "OK" {
                 sleep(Duration::from_millis(20)).await;
             }
+            // Otherwise nobody would take its word when it is a master.
+            let own = tell("CLUSTER MYID".to_owned()).await;
+            for other in &self.servers {
+                let nodes = || {
+                    cli(["-p", &other.port.to_string(), "CLUSTER", "NODES"]
+                        .map(str::to_owned)
+                        .into_iter())
+                };
+                let is_known = |nodes: String| {
+                    nodes.lines().any(|node| node.contains(own.trim()) && node.contains("slave"))
+                };
+                while !is_known(nodes().await) {
+                    sleep(Duration::from_millis(20)).await;
+                }
+            }
         } else {
             tell(format!("REPLICAOF 127.0.0.1 {master}")).await;
         }

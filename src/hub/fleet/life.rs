@@ -129,8 +129,18 @@ impl Hub {
         }
     }
 
+    /// Takes over what this server has under its former name. What is left of that is nobody's: a log that lost something
+    /// has seats of those who had gone.
+    pub(super) async fn move_over(&self, fleet: &Fleet, from: Incarnation, to: Incarnation) {
+        self.move_seats(from, to).await;
+        // Otherwise others do so when its lease is over.
+        if let Ok(rooms) = fleet.store.rooms_of(from).await {
+            self.free_seats_in(fleet, from, &rooms).await;
+        }
+    }
+
     /// Has the seats of this server that nobody gave up be those of its new name.
-    pub(super) async fn move_seats(&self, node: Incarnation, to: Incarnation) {
+    async fn move_seats(&self, node: Incarnation, to: Incarnation) {
         let mut moves = Vec::new();
         let fleet = self.fleet.as_ref();
         self.directory.for_each(|cell| {

@@ -59,6 +59,11 @@ impl Slots {
         self.of.get(&Slot::for_key(key))
     }
 
+    /// All that have any.
+    pub(super) fn masters(&self) -> impl Iterator<Item = &Server> {
+        self.masters.iter()
+    }
+
     /// Whether a server has any keys.
     pub(super) fn has(&self, server: &Server) -> bool {
         self.masters.contains(server)
