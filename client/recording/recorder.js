@@ -191,7 +191,9 @@ class Session {
     this.#writing = this.#writing.then(async () => {
       await this.#store.write(this.#head ? await this.#prepare(this.#head, chunk) : chunk);
       const { durationMs } = this.#committed;
-      if (this.elapsedMs > Math.max(durationMs + COMMIT_MS, durationMs / COMMITTED_SHARE)) await this.#commit();
+      const isDue = this.elapsedMs > Math.max(durationMs + COMMIT_MS, durationMs / COMMITTED_SHARE);
+      // A header that came in pieces is not written yet.
+      if (isDue && this.#store.size > 0) await this.#commit();
       this.onprogress();
     });
     // After one that failed nothing more is written.
