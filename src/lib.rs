@@ -168,7 +168,9 @@
 //!   key; a test and a fuzzer hold the two readers together.
 //! - The journal is no enum of a sequencer in memory and one in Redis: the one in memory also is what watchers of a
 //!   fleet's server read, told by the tail of the log. Who appends where is for `hub/cell` and `hub/fleet`.
-//! - There is one log for all rooms, and no partitions: one Redis takes 40,000 appends a second.
+//! - There is one log for all rooms, and no partitions (`--redis-partitions`): one core of Redis orders more joins than
+//!   a million clients make who come within a minute, and cursors, bans and lists are of one order. Beyond that there
+//!   are several fleets: docs/cluster.md has the arithmetic.
 //! - A conflict's reply does not bring what is missing: the tail does, which has it as soon.
 //! - Another server may be faster 24 times in a row before something is refused, not 8: two servers at one busy room
 //!   come to eight every minute.
