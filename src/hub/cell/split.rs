@@ -20,6 +20,8 @@ pub(super) struct Split {
     truth: Option<Room>,
     /// Until when other servers may put into the log what it lost.
     pub(super) until: Option<Instant>,
+    /// Whether the log lost what was in it: then those here sit there again. Otherwise who sits there not was given up.
+    is_of_loss: bool,
 }
 
 impl Split {
@@ -36,7 +38,8 @@ impl RoomCell {
         let mut inner = self.inner.lock();
         inner.fall_back_after(0);
         if inner.people_here().next().is_some() {
-            inner.replica().split = Some(Split { truth: None, until: Some(until) });
+            inner.replica().split =
+                Some(Split { truth: None, until: Some(until), is_of_loss: true });
         } else {
             inner.restore(Vec::new());
         }
@@ -75,6 +78,9 @@ impl Inner {
         }
         if let Some(split) = &mut self.replica().split {
             split.truth = Some(room);
+            if !split.is_of_loss {
+                return;
+            }
         }
         let gone: Vec<_> =
             self.replica().queue.iter().filter_map(|p| Some(p.motion.leaves()?.0)).collect();
@@ -136,7 +142,7 @@ impl Inner {
         let user_id = member.identity.user_id.clone();
         if self.replica().split.is_none() {
             let truth = Some(self.room.clone());
-            self.replica().split = Some(Split { truth, until: None });
+            self.replica().split = Some(Split { truth, until: None, is_of_loss: false });
         }
         let left = self.now(hub, Change::Left { client_id, user_id, reason });
         self.happened(hub, &left, Occasion { word, ..Occasion::default() });
