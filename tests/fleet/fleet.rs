@@ -134,6 +134,18 @@ impl Fleet {
             assert_eq!(ids(&room), expected, "{name} on node {node}");
         }
     }
+
+    /// On every node these sit in the room, in any order.
+    pub(crate) async fn seats(&self, name: &str, members: impl Iterator<Item = &Client>) {
+        let mut expected: Vec<_> = members.map(|member| &*member.id).collect();
+        expected.sort_unstable();
+        for node in 0..self.nodes.len() {
+            let room = self.room(node, name).await;
+            let mut shown = ids(&room);
+            shown.sort_unstable();
+            assert_eq!(shown, expected, "{name} on node {node}");
+        }
+    }
 }
 
 impl Drop for Fleet {
