@@ -245,8 +245,9 @@ fn inbox_post(
     if !redis.exists(&keys[0]) || !redis.exists(&keys[1]) {
         return Value::Int(-1);
     }
-    // What is said here is too short for the most bytes.
     let sender = string(&args[2]);
+    assert!(!keys[0].contains(&sender), "{sender} writes to itself");
+    // What is said here is too short for the most bytes.
     let mut room = number::<usize>(&args[0]).saturating_sub(redis.stream(&keys[0]).len());
     let last = redis.hash(&keys[1]).get(&sender).map_or(0, |last| number::<u64>(last));
     let (mut reached, mut done) = (last, 0);

@@ -67,7 +67,8 @@ impl Hub {
         };
         let letter: Bytes = pb::Letter { what: Some(What::Said(said)) }.encode_to_vec().into();
         let life = fleet.life();
-        for node in &away.nodes {
+        // A seat of this server that nobody here has is about to be given back; a letter would meet who sits there next.
+        for node in away.nodes.iter().filter(|node| **node != life.node) {
             life.post.send(*node, letter.clone()).map_err(|_| Refused::Unavailable)?;
         }
         Ok(())
