@@ -52,6 +52,7 @@ everywhere! {
     letters_arrive_once_and_in_order_while_all_connections_break_again_and_again,
     a_full_inbox_delays_no_other_and_takes_on_what_was_kept_for_it,
     who_is_gone_gets_nothing_and_the_others_letters_go_on,
+    no_letter_of_a_former_life_comes_after_one_of_the_next,
     an_inbox_that_redis_lost_is_told_and_opened_anew,
     a_lease_ends_and_cannot_be_had_back,
     an_inbox_of_which_a_part_is_gone_ends_its_owners_life,
@@ -234,6 +235,42 @@ async fn who_is_gone_gets_nothing_and_the_others_letters_go_on(redis: Shared) {
     assert_eq!(read(&mut here.1, 2).await, ["a", "b"]);
     assert_eq!(read(&mut renewed, 2).await, ["a", "b"]);
     writer.lost(Lost { gone: 6, full: 0 }).await;
+}
+
+async fn no_letter_of_a_former_life_comes_after_one_of_the_next(redis: Shared) {
+    let store = redis.store().await;
+    let (reader, mut inbox) = opened(&store).await;
+    let first = Post::new(store.clone(), Incarnation::random());
+    let names = [Incarnation::random(), Incarnation::random()];
+    // Its write is under way when its life is over.
+    first.send(reader, "late".into()).unwrap();
+    let next = first.next(names[0]);
+    next.send(reader, "new".into()).unwrap();
+    written(&next).await;
+    written(&first).await;
+    let last = next.next(names[1]);
+    last.send(reader, "newer".into()).unwrap();
+    written(&last).await;
+
+    let mut letters = Vec::new();
+    while letters.len() < 2 {
+        letters.extend(within(inbox.next()).await.unwrap());
+    }
+    let expected = [(names[0], "new"), (names[1], "newer")];
+    let expected = expected.map(|(from, text)| Received { from, payload: text.into() });
+    assert_eq!(letters, expected);
+    assert_eq!(last.taken(), 3);
+}
+
+/// Until all that it took is in Redis.
+async fn written(post: &Post) {
+    within(async {
+        tokio::select! {
+            never = post.run() => match never {},
+            () = post.written() => {}
+        }
+    })
+    .await;
 }
 
 async fn an_inbox_that_redis_lost_is_told_and_opened_anew(redis: Shared) {

@@ -123,7 +123,7 @@ impl Fleet {
     /// # Errors
     /// [`StoreError`].
     pub async fn join(store: Store, lease: Duration, most: usize) -> Result<Beginning, StoreError> {
-        let life = Life::begin(&store, lease).await?;
+        let life = Life::begin(&store, lease, None).await?;
         let recent = store.recent(most).await?;
         let bans = store.load(Subject::Bans).await?;
         let head = recent.last().map_or(Position::ZERO, |entry| entry.position);

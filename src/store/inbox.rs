@@ -93,16 +93,18 @@ impl Store {
         Ok(Inbox { store: self.clone(), key, connection: None, read: EntryId::START, untrimmed: 0 })
     }
 
-    /// Writes letters in the order of their numbers, and skips what is there from an earlier attempt.
+    /// Writes letters in the order of their numbers, and skips what is there from an earlier attempt, or comes too late.
+    /// The writer is of the name that it has now, and of the one by which its numbers are known.
     pub(super) async fn post(
         &self,
         to: Incarnation,
-        from: Incarnation,
+        (from, writer): (Incarnation, Incarnation),
         letters: &[Numbered],
     ) -> Result<Posted, StoreError> {
         let [key, senders] = self.0.keys.inbox(to);
         let add = |command: &mut Cmd| {
-            command.arg(limits::INBOX_LETTERS).arg(limits::INBOX_BYTES).arg(from.to_string());
+            command.arg(limits::INBOX_LETTERS).arg(limits::INBOX_BYTES);
+            command.arg(from.to_string()).arg(writer.to_string());
             for letter in letters {
                 command.arg(letter.number).arg(&letter.payload[..]);
             }

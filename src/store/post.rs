@@ -1,11 +1,16 @@
 //! Letters to other nodes: taken without waiting, written in order and once each to the inboxes they are for, whatever
-//! becomes of the connections. They are lost only with the node they are for, or where its inbox stays full.
+//! becomes of the connections. They are lost only with the node they are for or the life in which they were taken, or
+//! where an inbox stays full.
 //!
 //! Each node has a queue of its own, so that one that reads slowly delays nobody else's letters.
 
 use std::{
     collections::{HashMap, VecDeque},
     convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -30,9 +35,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub struct Post {
     store: Store,
     from: Incarnation,
+    writer: Arc<Writer>,
     queues: Mutex<Queues>,
     woken: Notify,
     emptied: Notify,
+}
+
+/// Who writes, in whichever of its lives: what it took in a former one does not come after what it takes in the next.
+#[derive(Debug)]
+struct Writer {
+    /// Its first name, by which inboxes know up to which number they have its letters.
+    name: Incarnation,
+    last_number: AtomicU64,
     lost: watch::Sender<Lost>,
 }
 
@@ -57,7 +71,6 @@ struct Queues {
     new: Vec<Incarnation>,
     letters: usize,
     bytes: usize,
-    last_number: u64,
 }
 
 #[derive(Debug, Default)]
@@ -74,16 +87,21 @@ pub(super) struct Numbered {
 }
 
 impl Post {
-    /// For the letters of `from`, which must be another one for each `Post`: numbers start anew.
+    /// For the letters of `from`, in the first of its lives.
     pub fn new(store: Store, from: Incarnation) -> Self {
-        Self {
-            store,
-            from,
-            queues: Mutex::default(),
-            woken: Notify::new(),
-            emptied: Notify::new(),
-            lost: watch::Sender::default(),
-        }
+        let (last_number, lost) = (AtomicU64::new(0), watch::Sender::default());
+        Self::of(store, from, Arc::new(Writer { name: from, last_number, lost }))
+    }
+
+    /// For the letters of its next life, once this one is not run any more: an inbox that has one of them takes none of
+    /// this life, however late.
+    pub fn next(&self, from: Incarnation) -> Self {
+        Self::of(self.store.clone(), from, Arc::clone(&self.writer))
+    }
+
+    fn of(store: Store, from: Incarnation, writer: Arc<Writer>) -> Self {
+        let queues = Mutex::default();
+        Self { store, from, writer, queues, woken: Notify::new(), emptied: Notify::new() }
     }
 
     /// Takes a letter. Those to one node arrive in the order in which they were taken.
@@ -91,20 +109,20 @@ impl Post {
     /// # Errors
     /// Where [`limits::POST_LETTERS`] or [`limits::POST_BYTES`] wait, or half of that for this node.
     pub fn send(&self, to: Incarnation, payload: Bytes) -> Result<(), Full> {
-        if self.queues.lock().add(to, payload)? {
+        if self.queues.lock().add(to, payload, &self.writer.last_number)? {
             self.woken.notify_one();
         }
         Ok(())
     }
 
-    /// How many letters were taken.
+    /// How many letters were taken, former lives included.
     pub fn taken(&self) -> u64 {
-        self.queues.lock().last_number
+        self.writer.last_number.load(Relaxed)
     }
 
-    /// What was lost so far, and will be.
+    /// What was lost so far, former lives included, and will be.
     pub fn lost(&self) -> watch::Receiver<Lost> {
-        self.lost.subscribe()
+        self.writer.lost.subscribe()
     }
 
     /// Waits until nothing waits to be written.
@@ -135,7 +153,7 @@ impl Post {
     async fn deliver(&self, to: Incarnation) {
         let (mut pause, mut full_since) = (FIRST_PAUSE, None);
         while let Some(letters) = self.front(to) {
-            match self.store.post(to, self.from, &letters).await {
+            match self.store.post(to, (self.from, self.writer.name), &letters).await {
                 Ok(Posted::Taken(0)) => {
                     let since = *full_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= limits::POST_TO_FULL {
@@ -175,13 +193,18 @@ impl Post {
         let letters = queues.of.get(&to).map_or(0, |queue| queue.letters.len());
         queues.written(to, letters);
         drop(queues);
-        self.lost.send_modify(|lost| *count(lost) += letters as u64);
+        self.writer.lost.send_modify(|lost| *count(lost) += letters as u64);
     }
 }
 
 impl Queues {
     /// Returns whether the node is new here.
-    fn add(&mut self, to: Incarnation, payload: Bytes) -> Result<bool, Full> {
+    fn add(
+        &mut self,
+        to: Incarnation,
+        payload: Bytes,
+        last_number: &AtomicU64,
+    ) -> Result<bool, Full> {
         let (letters, bytes) = self.of.get(&to).map_or((0, 0), |q| (q.letters.len(), q.bytes));
         let fits = self.letters < limits::POST_LETTERS
             && self.bytes + payload.len() <= limits::POST_BYTES
@@ -192,14 +215,14 @@ impl Queues {
         }
         self.letters += 1;
         self.bytes += payload.len();
-        self.last_number += 1;
         let is_new = !self.of.contains_key(&to);
         if is_new {
             self.new.push(to);
         }
         let queue = self.of.entry(to).or_default();
         queue.bytes += payload.len();
-        queue.letters.push_back(Numbered { number: self.last_number, payload });
+        let number = last_number.fetch_add(1, Relaxed) + 1;
+        queue.letters.push_back(Numbered { number, payload });
         Ok(is_new)
     }
 

@@ -249,9 +249,10 @@ fn inbox_post(
     assert!(!keys[0].contains(&sender), "{sender} writes to itself");
     // What is said here is too short for the most bytes.
     let mut room = number::<usize>(&args[0]).saturating_sub(redis.stream(&keys[0]).len());
-    let last = redis.hash(&keys[1]).get(&sender).map_or(0, |last| number::<u64>(last));
+    let first_name = string(&args[3]);
+    let last = redis.hash(&keys[1]).get(&first_name).map_or(0, |last| number::<u64>(last));
     let (mut reached, mut done) = (last, 0);
-    for letter in args[3..].chunks(2) {
+    for letter in args[4..].chunks(2) {
         let number = number::<u64>(&letter[0]);
         if number > last || planted.plant == Plant::DoubledDelivery {
             if room == 0 {
@@ -265,7 +266,7 @@ fn inbox_post(
         done += 1;
     }
     if reached > last {
-        redis.hash(&keys[1]).insert(sender, reached.to_string().into_bytes());
+        redis.hash(&keys[1]).insert(first_name, reached.to_string().into_bytes());
     }
     Value::Int(done)
 }

@@ -14,7 +14,7 @@ use crate::{
     hub::cell::Planned,
     metrics::{Exposition, Source},
     room::Change,
-    store::{Appended, Lost, Post, StoreError},
+    store::{Appended, Lost, StoreError},
 };
 
 /// What became of a batch that was to be put into the log.
@@ -31,11 +31,7 @@ pub(super) type Restored = [u64; RESTORED.len()];
 #[derive(Debug)]
 pub(super) struct Figures {
     appends: [AtomicU64; OUTCOMES.len()],
-    /// In lives that are over.
-    sent: AtomicU64,
     received: AtomicU64,
-    /// Likewise.
-    lost: Mutex<Lost>,
     leases_lost: AtomicU64,
     reaped: AtomicU64,
     lost_events: AtomicU64,
@@ -47,9 +43,7 @@ impl Default for Figures {
     fn default() -> Self {
         Self {
             appends: Default::default(),
-            sent: AtomicU64::default(),
             received: AtomicU64::default(),
-            lost: Mutex::default(),
             leases_lost: AtomicU64::default(),
             reaped: AtomicU64::default(),
             lost_events: AtomicU64::default(),
@@ -79,12 +73,9 @@ impl Figures {
         count(&self.received);
     }
 
-    /// A life is over, and with it its letters; another one is about to take its place.
-    pub(super) fn lease_lost(&self, post: &Post) {
+    /// A life is over; another one has taken its place.
+    pub(super) fn lease_lost(&self) {
         count(&self.leases_lost);
-        self.sent.fetch_add(post.taken(), Ordering::Relaxed);
-        let mut lost = self.lost.lock();
-        *lost = sum(*lost, *post.lost().borrow());
     }
 
     /// The seats of a server that is gone were freed here.
@@ -134,9 +125,8 @@ impl Figures {
 
 impl Source for Fleet {
     fn expose(&self, to: &mut Exposition) {
-        let Figures { appends, sent, received, lost, leases_lost, reaped, .. } = &self.figures;
-        // A life's letters are with it, or with those of lives that are over: not for a moment with both.
-        let life = self.life.read();
+        let Figures { appends, received, leases_lost, reaped, .. } = &self.figures;
+        let post = &self.life.read().post;
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let held = u64::from(*self.in_reach.borrow());
         to.gauge("signalpost_fleet_lease_held", "Whether the others take it for alive.", held);
@@ -155,14 +145,14 @@ impl Source for Fleet {
         to.counter(
             "signalpost_fleet_letters_sent_total",
             "Letters to other servers.",
-            of(sent) + life.post.taken(),
+            post.taken(),
         );
         to.counter(
             "signalpost_fleet_letters_received_total",
             "Letters of other servers.",
             of(received),
         );
-        let Lost { gone, full } = sum(*lost.lock(), *life.post.lost().borrow());
+        let Lost { gone, full } = *post.lost().borrow();
         to.counters(
             "signalpost_fleet_letters_lost_total",
             "Letters that were never written, by reason.",
@@ -190,8 +180,4 @@ impl Source for Fleet {
 
 fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
-}
-
-fn sum(one: Lost, other: Lost) -> Lost {
-    Lost { gone: one.gone + other.gone, full: one.full + other.full }
 }

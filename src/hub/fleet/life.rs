@@ -35,11 +35,19 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) async fn begin(store: &Store, lease: Duration) -> Result<Self, StoreError> {
+    /// The first, or the one after `former`, whose letters are not written any more.
+    pub(super) async fn begin(
+        store: &Store,
+        lease: Duration,
+        former: Option<&Self>,
+    ) -> Result<Self, StoreError> {
         let node = Incarnation::random();
         let inbox = store.open_inbox(node, lease).await?;
         store.enter(node, &nodes::info(), lease).await?;
-        let post = Post::new(store.clone(), node);
+        let post = match former {
+            None => Post::new(store.clone(), node),
+            Some(former) => former.post.next(node),
+        };
         tracing::info!(%node, "in the fleet by this name");
         Ok(Self { node, post, inbox: Mutex::new(inbox) })
     }
@@ -105,7 +113,7 @@ impl Hub {
             }
             tracing::warn!(node = %life.node, "the lease is lost; others may have given up seats of this server");
             let next = loop {
-                match Life::begin(&fleet.store, fleet.lease).await {
+                match Life::begin(&fleet.store, fleet.lease, Some(&life)).await {
                     Ok(next) => break Arc::new(next),
                     Err(error) => {
                         tracing::debug!(%error, "no other lease yet");
@@ -119,11 +127,8 @@ impl Hub {
             // Before anybody can come in.
             fleet.is_reached(true);
             let (from, to) = (life.node, next.node);
-            {
-                let mut life = fleet.life.write();
-                fleet.figures.lease_lost(&life.post);
-                *life = next;
-            }
+            *fleet.life.write() = next;
+            fleet.figures.lease_lost();
             fleet.names.send_replace(to);
             fleet.do_soon(Job::Move { from, to });
         }
