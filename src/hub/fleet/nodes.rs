@@ -55,14 +55,14 @@ impl Hub {
             let started_at = self.started_at();
             return Ok(vec![Node { started_at, ..Node::new(None, info, Some(self.held())) }]);
         };
-        let own = fleet.node();
         let asked = self.ask_others(fleet, Asked::Counted(pb::Counted {}), |_| false);
         let Answers { given, .. } = Box::pin(asked).await?;
+        let known = fleet.store.nodes().await?.into_iter();
+        let own = fleet.node();
         let counts = |name: Incarnation| match given.iter().find(|(from, _)| *from == name) {
             Some((_, answer)) => answer.counts.map(holdings),
             None => (name == own).then(|| self.held()),
         };
-        let known = fleet.store.nodes().await?.into_iter();
         let mut nodes: Vec<_> = known
             .map(|node| {
                 // One of another release may say nothing that is understood here.

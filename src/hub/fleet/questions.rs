@@ -130,8 +130,9 @@ impl Fleet {
     /// # Errors
     /// [`NotFound::Unavailable`].
     pub(super) async fn known_others(&self) -> Result<Vec<Incarnation>, NotFound> {
-        let own = self.node();
         let others = self.store.nodes().await?.into_iter();
+        // Not before they are known: it may have got another name meanwhile.
+        let own = self.node();
         let others = others.filter(|node| node.live && node.incarnation != own);
         Ok(others.map(|node| node.incarnation).collect())
     }
