@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    net::SocketAddr,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -180,8 +181,12 @@ impl Node {
         Self { running, log: log.to_owned() }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.http()
+    }
+
     pub(crate) fn url(&self) -> String {
-        format!("ws://{}/", self.running.http())
+        format!("ws://{}/", self.address())
     }
 
     pub(crate) async fn admin(&self) -> AdminServiceClient<Channel> {

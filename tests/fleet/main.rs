@@ -38,6 +38,7 @@ mod running;
 mod support;
 
 mod admin;
+mod balancers;
 mod breaks;
 mod browsers;
 mod deaths;
