@@ -274,7 +274,7 @@ impl Hub {
         self.expect_token(client.id);
         self.metrics.connection();
         let nobody = Identity::default();
-        if let Some(ban) = self.bans.against(None, (&nobody, false), address, SystemTime::now()) {
+        if let Some(ban) = self.bans.against(None, (&nobody, false), address, self.now()) {
             self.end(&client, Ending::Banned, ban.reason.as_deref());
         }
         Ok(Session::new(client))

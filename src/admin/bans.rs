@@ -1,7 +1,5 @@
 //! The calls about who is kept out.
 
-use std::time::SystemTime;
-
 use tonic::Status;
 
 use super::{
@@ -17,8 +15,10 @@ use crate::{
 };
 
 impl Service {
-    pub(super) fn ban(&self, request: &pb::GetBanRequest) -> Result<pb::Ban, Status> {
-        let found = self.hub.ban_of(ban_id(&request.ban_id)?);
+    pub(super) async fn ban(&self, request: &pb::GetBanRequest) -> Result<pb::Ban, Status> {
+        let id = ban_id(&request.ban_id)?;
+        self.hub.catch_up().await.map_err(Problem::from)?;
+        let found = self.hub.ban_of(id);
         let found = found.map_err(|denied| Problem::from(denied).with("ban_id", &request.ban_id));
         Ok(ban::ban(&*found?))
     }
@@ -28,7 +28,7 @@ impl Service {
         by: &Administrator,
         request: &pb::CreateBanRequest,
     ) -> Result<pb::Ban, Status> {
-        let new = ban::new_ban(request, SystemTime::now())?;
+        let new = ban::new_ban(request, self.hub.now())?;
         self.hub.ban(by, vec![new.clone()]).await.map_err(Problem::from)?;
         Ok(ban::ban(&new))
     }

@@ -29,7 +29,7 @@ impl Service {
         by: &Administrator,
         request: &pb::DisconnectClientRequest,
     ) -> Result<pb::DisconnectClientResponse, Status> {
-        let (id, reason, keep_out) = client::ending(request)?;
+        let (id, reason, keep_out) = client::ending(request, self.hub.now())?;
         let ended = self.hub.disconnect_client(by, id, reason, keep_out).await;
         let bans = ended.map_err(|error| Problem::from(error).with("client_id", id))?;
         let bans = bans.iter().map(|made| ban::ban(made)).collect();

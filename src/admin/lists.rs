@@ -71,7 +71,7 @@ impl Service {
         })
     }
 
-    pub(super) fn list_of_bans(
+    pub(super) async fn list_of_bans(
         &self,
         request: &pb::ListBansRequest,
     ) -> Result<pb::ListBansResponse, Problem> {
@@ -80,6 +80,7 @@ impl Service {
             Wanted::read("ListBans", BAN_FIELDS, *page_size, page_token, filter)?;
         let Wanted { pages, max, after, filter } = wanted;
         let keep = |ban: &Ban| filter.matches(|field| ban_field(ban, field));
+        self.hub.catch_up().await?;
         // One more than there is room for tells whether it is the last page.
         let mut bans = self.hub.bans(after, max.get() + 1, keep);
         let more = bans.len() > max.get();

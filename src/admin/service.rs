@@ -1,6 +1,6 @@
 //! `signalpost.admin.v1.AdminService`, as `admin.proto` describes it: each call, and where it is dealt with.
 
-use std::{mem, pin::Pin, sync::Arc, time::SystemTime};
+use std::{mem, pin::Pin, sync::Arc};
 
 use futures_util::Stream;
 use prost::Message;
@@ -109,7 +109,7 @@ impl AdminService for Service {
         let (audit, mut request) = Audit::begin(request);
         let text = mem::take(&mut request.request_id);
         let ended = async {
-            let id = request_id(audit.by(), &text, || client::ending(&request))?;
+            let id = request_id(audit.by(), &text, || client::ending(&request, self.hub.now()))?;
             let acting = self.end_client(audit.by(), &request);
             self.once("DisconnectClient", &id, &request, acting).await
         };
@@ -152,18 +152,18 @@ impl AdminService for Service {
         &self,
         request: Request<pb::ListBansRequest>,
     ) -> Answer<pb::ListBansResponse> {
-        self.answer(self.list_of_bans(request.get_ref())?)
+        self.answer(self.list_of_bans(request.get_ref()).await?)
     }
 
     async fn get_ban(&self, request: Request<pb::GetBanRequest>) -> Answer<pb::Ban> {
-        self.ban(request.get_ref()).map(Response::new)
+        self.ban(request.get_ref()).await.map(Response::new)
     }
 
     async fn create_ban(&self, request: Request<pb::CreateBanRequest>) -> Answer<pb::Ban> {
         let (audit, mut request) = Audit::begin(request);
         let text = mem::take(&mut request.request_id);
         let made = async {
-            let id = request_id(audit.by(), &text, || ban::new_ban(&request, SystemTime::now()))?;
+            let id = request_id(audit.by(), &text, || ban::new_ban(&request, self.hub.now()))?;
             let acting = self.keep_out(audit.by(), &request);
             self.once("CreateBan", &id, &request, acting).await
         };

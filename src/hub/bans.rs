@@ -140,7 +140,7 @@ impl Hub {
     ) -> Result<Committed, NotBanned> {
         match &self.fleet {
             None => {
-                self.bans.commit(self, command, cause, SystemTime::now())?;
+                self.bans.commit(self, command, cause, self.now())?;
                 Ok(Committed { at: self.journal.head(), is_known: true })
             }
             // In a box: most servers stand alone.
@@ -153,7 +153,7 @@ impl Hub {
     /// # Errors
     /// [`Denied::NoSuchBan`].
     pub fn ban_of(&self, id: BanId) -> Result<Arc<Ban>, Denied> {
-        self.bans.bans.read().get(id, SystemTime::now()).cloned().ok_or(Denied::NoSuchBan)
+        self.bans.bans.read().get(id, self.now()).cloned().ok_or(Denied::NoSuchBan)
     }
 
     /// At most `max` of those that stand and come after `after`, in the order of their names, of which `keep` wants
@@ -165,7 +165,7 @@ impl Hub {
         keep: impl Fn(&Ban) -> bool,
     ) -> Vec<Arc<Ban>> {
         let bans = self.bans.bans.read();
-        let kept = bans.after(after, SystemTime::now()).filter(|ban| keep(ban));
+        let kept = bans.after(after, self.now()).filter(|ban| keep(ban));
         kept.take(max).cloned().collect()
     }
 

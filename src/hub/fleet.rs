@@ -160,7 +160,7 @@ impl Fleet {
         Arc::clone(&self.life.read())
     }
 
-    pub(super) fn now(&self) -> SystemTime {
+    fn now(&self) -> SystemTime {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let ahead = self.ahead.load(Ordering::Relaxed);
         let moved = Duration::from_nanos(ahead.unsigned_abs());
@@ -206,8 +206,8 @@ impl Hub {
         self.fleet.is_some()
     }
 
-    /// What time it is, for whatever has its time.
-    pub(super) fn now(&self) -> SystemTime {
+    /// What time it is, for whatever has its time: in a fleet, by Redis' clock.
+    pub(crate) fn now(&self) -> SystemTime {
         self.fleet.as_ref().map_or_else(SystemTime::now, Fleet::now)
     }
 

@@ -122,7 +122,7 @@ impl Hub {
                 room_id: room_id.clone(),
                 subject,
                 reason: reason.map(Into::into),
-                created_at: SystemTime::now(),
+                created_at: self.now(),
                 expires_at: until,
                 host: None,
             })
@@ -230,7 +230,7 @@ impl Hub {
     ) -> Result<(), NotRemovedByHost> {
         let remove = Command::Remove { by: By::Client(host.id), target };
         // First of all: whoever may not remove it may not ban it either.
-        cell.would(remove.clone(), SystemTime::now())?;
+        cell.would(remove.clone(), self.now())?;
         let ban = match until {
             Some(until) => self.ban_by_host(host, cell, target, until).await?,
             None => None,
@@ -288,7 +288,7 @@ impl Hub {
             room_id: Some(cell.id().clone()),
             subject: user_id.map_or_else(|| address.into(), ban::Subject::User),
             reason: Some(REMOVED_BY_HOST.into()),
-            created_at: SystemTime::now(),
+            created_at: self.now(),
             expires_at: Some(until),
             host: Some(ban::network_of(host.address)),
         });

@@ -43,21 +43,21 @@ pub(in crate::admin) fn client(client: &Report) -> pb::Client {
 /// Whose connection a request ends, in which words, and how it is kept out.
 pub(in crate::admin) fn ending(
     request: &pb::DisconnectClientRequest,
+    now: SystemTime,
 ) -> Result<(ClientId, Option<&str>, Option<KeepOut>), Faults> {
     let mut faults = Faults::default();
     let id = faults.merge(named("client_id", &request.client_id));
     let reason = faults.merge(reason("reason", &request.reason));
-    let keep_out = faults.merge(request.ban.as_ref().map(keep_out).transpose());
+    let keep_out = faults.merge(request.ban.as_ref().map(|ban| keep_out(ban, now)).transpose());
     faults.or(|| Some((id?, reason?, keep_out?)))
 }
 
-fn keep_out(options: &BanOptions) -> Result<KeepOut, Faults> {
+fn keep_out(options: &BanOptions, now: SystemTime) -> Result<KeepOut, Faults> {
     let BanOptions { user_id, address, room_only, ttl } = *options;
     let mut faults = Faults::default();
     if !user_id && !address {
         faults.add("ban", "must have user_id or address, or both");
     }
-    let now = SystemTime::now();
     let until = faults.merge(ttl.map(|ttl| ban::until("ban.ttl", ttl, now)).transpose());
     faults.or(|| Some(KeepOut { user_id, address, room_only, until: until? }))
 }

@@ -3,7 +3,7 @@
 use std::{
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use super::{Session, banned, not_in_room, unavailable, unsafe_yet, unsettled};
@@ -55,7 +55,8 @@ impl Session {
         let command = match order {
             Order::SetRole { target, host } => Command::SetRole { by, target, host },
             Order::Remove { target, seconds } => {
-                let until = |seconds: u32| SystemTime::now() + Duration::from_secs(seconds.into());
+                let now = self.hub().now();
+                let until = |seconds: u32| now + Duration::from_secs(seconds.into());
                 let (hub, host) = (Arc::clone(self.hub()), Arc::clone(&self.client));
                 let (cell, until) = (Arc::clone(cell), seconds.map(until));
                 let removed = async move { hub.remove_by_host(&host, &cell, target, until).await };

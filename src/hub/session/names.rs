@@ -195,7 +195,7 @@ impl Session {
         let hub = self.hub();
         let who = (&names.identity, names.pass.is_some());
         let publish = || self.client.publish_names(Some(Arc::clone(&names)));
-        hub.bans.admit(None, who, self.client.address, SystemTime::now(), publish)?;
+        hub.bans.admit(None, who, self.client.address, hub.now(), publish)?;
         self.names = Some(names);
         Ok(())
     }
