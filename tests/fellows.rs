@@ -111,7 +111,7 @@ async fn live(store: &Store) -> HashSet<(Incarnation, &'static str, bool)> {
     let known = store.nodes().await.unwrap();
     let texts = ["one", "two", "dead"];
     let said = |info: &[u8]| *texts.iter().find(|text| text.as_bytes() == info).unwrap();
-    known.iter().map(|node| (node.incarnation, said(&node.info), node.live)).collect()
+    known.iter().map(|node| (node.incarnation, said(&node.info), node.lease.is_some())).collect()
 }
 
 async fn letters_arrive_once_and_in_order_while_all_connections_break_again_and_again(

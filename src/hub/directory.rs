@@ -65,21 +65,23 @@ impl Directory {
         if let Some(cell) = shard.get(id) {
             return Ok(Arc::clone(cell));
         }
-        self.insert(&mut shard, id, vacant)
+        self.insert(&mut shard, id, self.max, vacant)
     }
 
-    /// The same of a room that is shared with other servers, and stays until it is released. Returns whether it is to be
-    /// driven too.
+    /// The same of a room that is shared with other servers, and stays until it is released; one of too many, if it is
+    /// `owed`. Returns whether it is to be driven too.
     pub(super) fn hold(
         &self,
         id: &RoomId,
+        owed: bool,
         vacant: impl FnOnce() -> RoomCell,
     ) -> Result<(Arc<RoomCell>, bool), TooManyRooms> {
         let mut shard = self.shard(id).lock();
         if let Some(cell) = shard.get(id) {
             return Ok((Arc::clone(cell), cell.hold()));
         }
-        let cell = self.insert(&mut shard, id, vacant)?;
+        let max = if owed { usize::MAX } else { self.max };
+        let cell = self.insert(&mut shard, id, max, vacant)?;
         let is_to_be_driven = cell.hold();
         Ok((cell, is_to_be_driven))
     }
@@ -88,9 +90,10 @@ impl Directory {
         &self,
         shard: &mut BTreeMap<RoomId, Arc<RoomCell>>,
         id: &RoomId,
+        max: usize,
         vacant: impl FnOnce() -> RoomCell,
     ) -> Result<Arc<RoomCell>, TooManyRooms> {
-        let free = |count| (count < self.max).then_some(count + 1);
+        let free = |count| (count < max).then_some(count + 1);
         self.count
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, free)
             .map_err(|_| TooManyRooms)?;

@@ -21,8 +21,8 @@ pub struct NodeRecord {
     pub incarnation: Incarnation,
     /// What it says of itself, as it was given to [`Store::enter`].
     pub info: Vec<u8>,
-    /// Whether its lease holds.
-    pub live: bool,
+    /// What is left of its lease, unless that is over.
+    pub lease: Option<Duration>,
 }
 
 impl Store {
@@ -80,10 +80,11 @@ impl Store {
         let add = |command: &mut Cmd| {
             command.arg(self.0.keys.leases());
         };
-        let known: Vec<(String, Vec<u8>, bool)> =
+        let known: Vec<(String, Vec<u8>, i64)> =
             self.0.link.run(&NODES, &[&self.0.keys.nodes], add).await?;
-        let record = |(name, info, live): (String, _, _)| {
-            Some(NodeRecord { incarnation: name.parse().ok()?, info, live })
+        let record = |(name, info, left): (String, _, i64)| {
+            let lease = u64::try_from(left).ok().map(Duration::from_millis);
+            Some(NodeRecord { incarnation: name.parse().ok()?, info, lease })
         };
         Ok(known.into_iter().filter_map(record).collect())
     }

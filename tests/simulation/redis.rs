@@ -167,6 +167,15 @@ impl Redis {
         exists
     }
 
+    /// In milliseconds; negative where there is no such key.
+    pub(crate) fn time_left(&mut self, key: &str) -> i64 {
+        if !self.exists(key) {
+            return -2;
+        }
+        let until = self.keys[key].until.expect("it has its time");
+        i64::try_from((until - Instant::now()).as_millis()).unwrap()
+    }
+
     fn kept(&mut self, key: &str, empty: impl FnOnce() -> What) -> &mut What {
         if !self.exists(key) {
             self.keys.insert(key.to_owned(), Kept { what: empty(), until: None });

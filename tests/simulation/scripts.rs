@@ -317,8 +317,8 @@ fn node_claim(redis: &mut Redis, _: &mut Planted, keys: &[String], args: &[Vec<u
 fn nodes(redis: &mut Redis, _: &mut Planted, keys: &[String], args: &[Vec<u8>]) -> Value {
     let known = redis.hash(&keys[0]).clone();
     let known = known.into_iter().map(|(name, info)| {
-        let lives = redis.exists(&format!("{}{name}", string(&args[0])));
-        Value::Array(vec![bulk(name), bulk(info), Value::Int(lives.into())])
+        let left = redis.time_left(&format!("{}{name}", string(&args[0])));
+        Value::Array(vec![bulk(name), bulk(info), Value::Int(left)])
     });
     Value::Array(known.collect())
 }

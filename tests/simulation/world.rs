@@ -236,7 +236,7 @@ impl World {
             self.is_believed(room, people);
         }
         for record in store.nodes().await.unwrap() {
-            assert!(record.live, "{record:?} is not buried");
+            assert!(record.lease.is_some(), "{record:?} is not buried");
             let rooms = store.rooms_of(record.incarnation).await.unwrap();
             let seats = seats.remove(&record.incarnation).unwrap_or_default();
             assert_eq!(seats, rooms.into_iter().collect(), "where {record:?} seats somebody");

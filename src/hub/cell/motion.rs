@@ -181,7 +181,7 @@ impl Motion {
     }
 
     /// Whether it is a departure, which the log has to have sooner or later.
-    pub(super) fn is_owed(&self) -> bool {
+    pub(in crate::hub) fn is_owed(&self) -> bool {
         matches!(
             self.command,
             Command::Leave { .. }

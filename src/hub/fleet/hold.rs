@@ -53,7 +53,7 @@ impl Hub {
     }
 
     async fn shared_cell(&self, fleet: &Fleet, room_id: &RoomId) -> Result<Held<'_>, NotHeld> {
-        let held = self.hold(fleet, room_id)?;
+        let held = self.hold(fleet, room_id, false)?;
         let mut loading = held.loading();
         let loaded = async { loading.wait_for(|loaded| *loaded).await.is_ok() };
         if timeout(fleet.patience(), loaded).await != Ok(true) {
@@ -65,9 +65,9 @@ impl Hub {
         Ok(held)
     }
 
-    fn hold(&self, fleet: &Fleet, room_id: &RoomId) -> Result<Held<'_>, NotHeld> {
+    fn hold(&self, fleet: &Fleet, room_id: &RoomId, owed: bool) -> Result<Held<'_>, NotHeld> {
         let vacant = || self.vacant(room_id).shared();
-        let held = self.directory.hold(room_id, vacant);
+        let held = self.directory.hold(room_id, owed, vacant);
         let (cell, is_to_be_driven) = held.map_err(|TooManyRooms| NotHeld::TooMany)?;
         if is_to_be_driven {
             fleet.do_soon(Job::Drive(Arc::clone(&cell)));
@@ -85,7 +85,9 @@ impl Hub {
         room_id: &RoomId,
         motion: Motion,
     ) -> Result<oneshot::Receiver<Result<Done, Refused>>, Refused> {
-        let held = self.hold(fleet, room_id).map_err(|_: NotHeld| Refused::Unavailable)?;
+        // Whose seats are to be freed may have been where this server has nobody.
+        let held = self.hold(fleet, room_id, motion.is_owed());
+        let held = held.map_err(|_: NotHeld| Refused::Unavailable)?;
         let (answer, is_to_be_driven) = held.enqueue(motion)?;
         if is_to_be_driven {
             fleet.do_soon(Job::Drive(Arc::clone(&held)));

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{
     sync::Mutex,
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 
 use super::{Fleet, Job, nodes};
@@ -21,6 +21,8 @@ use crate::{
 
 /// A server shows itself so often within the time of its lease.
 const HEARTBEATS: u32 = 5;
+/// Between two looks for those whose lease is over.
+const SOONEST_LOOK: Duration = Duration::from_millis(20);
 /// How long to wait before Redis is asked again for another lease.
 pub(super) const BACK_OFF: Duration = Duration::from_millis(100);
 /// Rooms in which the seats of one server are freed at once.
@@ -65,39 +67,51 @@ impl Fleet {
     async fn keep(&self, node: Incarnation) {
         let mut heart = interval(self.lease / HEARTBEATS);
         heart.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut well_since = Instant::now();
         let mut renewed_at = Instant::now();
+        let mut look_at = renewed_at + self.lease;
         loop {
-            heart.tick().await;
-            match self.store.renew(node, self.lease).await {
-                Ok(true) => {
-                    renewed_at = Instant::now();
-                    self.is_reached(true);
-                }
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::debug!(%error, "the lease was not renewed");
-                    well_since = Instant::now();
-                    if renewed_at.elapsed() >= self.lease {
-                        self.is_reached(false);
+            tokio::select! {
+                // Whoever stood still looks at its own lease first.
+                biased;
+                _ = heart.tick() => match self.store.renew(node, self.lease).await {
+                    Ok(true) => {
+                        renewed_at = Instant::now();
+                        self.is_reached(true);
                     }
+                    Ok(false) => return,
+                    Err(error) => {
+                        tracing::debug!(%error, "the lease was not renewed");
+                        // Where Redis was away, all leases are over, and all servers are about to take others.
+                        look_at = Instant::now() + self.lease;
+                        if renewed_at.elapsed() >= self.lease {
+                            self.is_reached(false);
+                        }
+                    }
+                },
+                () = sleep_until(look_at) => {
+                    look_at = Instant::now() + self.look_for_the_dead(node).await;
                 }
-            }
-            // Where Redis was away, all leases are over, and all servers are about to take others.
-            if well_since.elapsed() >= self.lease {
-                self.look_for_the_dead(node).await;
             }
         }
     }
 
-    async fn look_for_the_dead(&self, node: Incarnation) {
-        let Ok(nodes) = self.store.nodes().await else { return };
-        for dead in nodes.into_iter().filter(|other| !other.live && other.incarnation != node) {
-            let claimed = self.store.claim_reaping(dead.incarnation, node, self.lease).await;
+    /// Returns when to look again: as soon as another lease may be over.
+    async fn look_for_the_dead(&self, node: Incarnation) -> Duration {
+        let Ok(nodes) = self.store.nodes().await else { return self.lease / HEARTBEATS };
+        let mut next = self.lease;
+        for other in nodes.into_iter().filter(|other| other.incarnation != node) {
+            if let Some(left) = other.lease {
+                next = next.min(left.max(SOONEST_LOOK));
+                continue;
+            }
+            // Whoever has the claim may be gone before it is done.
+            next = next.min(self.lease / HEARTBEATS);
+            let claimed = self.store.claim_reaping(other.incarnation, node, self.lease).await;
             if claimed == Ok(true) {
-                self.do_soon(Job::Reap(dead.incarnation));
+                self.do_soon(Job::Reap(other.incarnation));
             }
         }
+        next
     }
 }
 
@@ -173,11 +187,9 @@ impl Hub {
                     return tracing::info!(%node, "freed the seats of a server that is gone");
                 }
                 Ok(false) => {}
-                Err(error) => {
-                    tracing::debug!(%error, "seats were not freed");
-                    sleep(BACK_OFF).await;
-                }
+                Err(error) => tracing::debug!(%error, "seats were not freed"),
             }
+            sleep(BACK_OFF).await;
         }
     }
 

@@ -68,7 +68,7 @@ impl Hub {
                 // One of another release may say nothing that is understood here.
                 let info = pb::NodeInfo::decode(&*node.info).unwrap_or_default();
                 let name = node.incarnation;
-                Node { live: node.live, ..Node::new(Some(name), info, counts(name)) }
+                Node { live: node.lease.is_some(), ..Node::new(Some(name), info, counts(name)) }
             })
             .collect();
         nodes.sort_unstable_by_key(|node| node.name);

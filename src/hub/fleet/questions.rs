@@ -133,7 +133,7 @@ impl Fleet {
         let others = self.store.nodes().await?.into_iter();
         // Not before they are known: it may have got another name meanwhile.
         let own = self.node();
-        let others = others.filter(|node| node.live && node.incarnation != own);
+        let others = others.filter(|node| node.lease.is_some() && node.incarnation != own);
         Ok(others.map(|node| node.incarnation).collect())
     }
 }
