@@ -266,8 +266,13 @@ impl Pending {
         Self { motion, conflicts: 0, is_shown: false, answer: None }
     }
 
-    pub(super) fn answer(self, answer: Result<Done, Refused>) {
-        if let Some(waits) = self.answer {
+    pub(super) fn answer(mut self, answer: Result<Done, Refused>) {
+        self.tell(answer);
+    }
+
+    /// Answers whoever waits, whatever becomes of it.
+    pub(super) fn tell(&mut self, answer: Result<Done, Refused>) {
+        if let Some(waits) = self.answer.take() {
             // Whoever asked may be gone.
             let _ = waits.send(answer);
         }

@@ -5,7 +5,12 @@ use std::{mem, sync::Arc};
 
 use tokio::time::Instant;
 
-use super::{Inner, RoomCell, Word, commit::Occasion, motion::Motion, replica::Pending};
+use super::{
+    Inner, RoomCell, Word,
+    commit::Occasion,
+    motion::{Done, Motion},
+    replica::Pending,
+};
 use crate::{
     event::Cause,
     hub::Hub,
@@ -116,7 +121,7 @@ impl Inner {
         }
     }
 
-    /// Has those here see who has gone from here, though the log does not have it yet.
+    /// Has those here see who has gone from here, though the log does not have it yet. Who goes by itself has gone.
     pub(super) fn show_departures(&mut self, hub: &Hub) {
         let replica = self.replica();
         let (mut flight, mut queue) = (replica.flight.take(), mem::take(&mut replica.queue));
@@ -145,6 +150,11 @@ impl Inner {
             self.replica().split = Some(Split { truth, until: None, is_of_loss: false });
         }
         let left = self.now(hub, Change::Left { client_id, user_id, reason });
+                let by_itself = pending.motion.cause == Cause::Client(client_id);
+                if pending.is_shown && by_itself {
+                    let at = self.truth().version();
+                    pending.tell(Ok(Done { changed: true, at, room: None }));
+                }
         self.happened(hub, &left, Occasion { word, ..Occasion::default() });
         true
     }

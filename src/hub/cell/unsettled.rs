@@ -22,17 +22,15 @@ impl RoomCell {
     }
 
     /// Nobody can tell for now what becomes of the batch on its way: whoever waits for it hears so, and may ask again.
-    /// Who asked for a seat does not get it by that. Who asked anew, and has one, keeps it meanwhile, and waits.
+    /// Who asked for a seat does not get it by that. Who asked anew, and has one, keeps it meanwhile, and waits, as who
+    /// asks for other names does: those in the room and those of its session are the same.
     pub(in crate::hub) fn give_up(&self) {
         let mut inner = self.inner.lock();
         let Some(flight) = &mut inner.replica().flight else { return };
         for (pending, _) in &mut flight.decided {
-            if !pending.motion.is_owed()
-                && !pending.motion.arrives_anew()
-                && let Some(waits) = pending.answer.take()
-            {
-                // Whoever asked may be gone.
-                let _ = waits.send(Err(Refused::Unsettled));
+            let Motion { names, .. } = &pending.motion;
+            if !pending.motion.is_owed() && !pending.motion.arrives_anew() && names.is_none() {
+                pending.tell(Err(Refused::Unsettled));
             }
         }
     }
