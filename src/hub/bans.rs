@@ -213,10 +213,23 @@ impl BanBook {
         }
     }
 
-    /// They are these from now on.
-    pub(super) fn become_like(&self, bans: Bans) {
-        self.count.store(bans.len(), Ordering::SeqCst);
-        *self.bans.write() = bans;
+    /// They are these from now on, unless what was learnt since the log's epoch began is newer. Returns those of them
+    /// that are new here.
+    pub(super) fn become_like(
+        &self,
+        loaded: Bans,
+        epoch_begins_at: Position,
+        now: SystemTime,
+    ) -> Vec<Arc<Ban>> {
+        let mut bans = self.bans.write();
+        if loaded.version() < bans.version() && bans.version() > epoch_begins_at {
+            return Vec::new();
+        }
+        let is_new = |ban: &&Arc<Ban>| bans.get(ban.id, now).is_none();
+        let new = loaded.after(None, now).filter(is_new).cloned().collect();
+        self.count.store(loaded.len(), Ordering::SeqCst);
+        *bans = loaded;
+        new
     }
 
     /// Lets happen what the log of a fleet tells, unless it has already, or something before it is missing.

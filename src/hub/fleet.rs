@@ -32,7 +32,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::JoinSet,
-    time::Instant,
+    time::{Instant, sleep},
 };
 
 use super::{Hub, cell::RoomCell};
@@ -94,8 +94,8 @@ pub struct Beginning {
 pub(super) enum Job {
     /// Load a room and append what is put before it.
     Drive(Arc<RoomCell>),
-    /// Send away whom another server's ban meets here, and tell that server when that is done.
-    Enforce { ban: Arc<Ban>, cause: Cause, waits: Incarnation, question: u64 },
+    /// Send away whom a ban meets here, after some time, and tell the server that waits for that, by its question.
+    Enforce { ban: Arc<Ban>, cause: Cause, after: Duration, tells: Option<(Incarnation, u64)> },
     /// End the bans that hosts of a room made.
     EndBansOf { room_id: RoomId, cause: Cause },
     /// Take up the bans that the log has, and put back these, of a lost one.
@@ -197,7 +197,7 @@ impl Hub {
         for entry in recent {
             hub.show(&entry);
         }
-        hub.load_bans(bans);
+        hub.load_bans(bans, Position::ZERO);
         hub
     }
 
@@ -245,8 +245,9 @@ impl Hub {
         let Some(fleet) = &self.fleet else { return };
         match job {
             Job::Drive(cell) => self.drive(fleet, &cell).await,
-            Job::Enforce { ban, cause, waits, question } => {
-                self.enforce_for(fleet, &ban, cause, (waits, question)).await;
+            Job::Enforce { ban, cause, after, tells } => {
+                sleep(after).await;
+                self.enforce_for(fleet, &ban, cause, tells).await;
             }
             Job::EndBansOf { room_id, cause } => self.end_bans_of(fleet, room_id, cause).await,
             Job::LoadBans { lost } => self.take_up_bans(fleet, lost).await,

@@ -10,7 +10,7 @@ use crate::event::Position;
 
 /// How long one read waits for entries.
 const BLOCKS: Duration = Duration::from_millis(BLOCK_MILLISECONDS);
-const BLOCK_MILLISECONDS: u64 = 5000;
+const BLOCK_MILLISECONDS: u64 = 2000;
 /// Entries of one read.
 const AT_ONCE: usize = 1000;
 /// How long to wait before connecting anew, at first and at most.
@@ -35,17 +35,22 @@ impl Store {
         let (store, epoch) = (self.clone(), self.epoch());
         Tail { store, epoch, after, connection: None, looked_at: None, back_off: Duration::ZERO }
     }
+
+    /// How long it takes at most until it shows in a tail that the log is another one, where Redis answers.
+    pub fn notices_within(&self) -> Duration {
+        BLOCKS + self.timeout()
+    }
 }
 
 impl Tail {
-    /// The next entries, as soon as there are some; none of them where there were none for 5 seconds. It can be dropped
+    /// The next entries, as soon as there are some; none of them where there were none for 2 seconds. It can be dropped
     /// and called again: nothing is left out or given twice. That entries were trimmed before they were read shows in
     /// their `log_prev`.
     ///
     /// # Errors
     /// [`StoreError`], once for each attempt that failed. The next call makes another one, after a while.
     /// [`StoreError::Lost`], where the log has begun another life or is to do so: that has a tail of its own. It is looked
-    /// for with each new connection, and every 5 seconds.
+    /// for with each new connection, and every 2 seconds.
     pub async fn next(&mut self) -> Result<Vec<Entry>, StoreError> {
         sleep(self.back_off).await;
         let read = self.read().await;

@@ -1,14 +1,14 @@
 //! When the log has lost what was in it: another epoch begins, and each server puts into the new log what is missing of
 //! its own.
 
-use std::{array::from_fn, collections::HashSet, sync::Arc};
+use std::{array::from_fn, collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{Fleet, Job, figures::Restored, life::BACK_OFF};
 use crate::{
     ban::{Ban, Bans, Command},
-    event::{Cause, Position},
+    event::{Administrator, Cause, Position},
     hub::{Hub, cell::Motion},
     id::{Incarnation, RoomId},
     room::{self, Room},
@@ -53,7 +53,7 @@ impl Hub {
         tracing::warn!(
             "the log is not the one that was followed; what is this server's own is put back there"
         );
-        let until = Instant::now() + fleet.lease / 2;
+        let until = Instant::now() + (fleet.lease / 2).max(fleet.store.notices_within());
         let (known, before) = (self.journal.newest(COUNTED), fleet.figures.restored());
         fleet.do_soon(Job::Account { known, before, until });
         self.journal.begin_anew(epoch, begins_at);
@@ -116,7 +116,11 @@ impl Hub {
             sleep(BACK_OFF).await;
             return fleet.do_soon(Job::LoadBans { lost });
         };
-        self.load_bans(loaded);
+        let cause = Cause::Administrator(Administrator::default());
+        for ban in self.load_bans(loaded, fleet.store.epoch_begins_at()) {
+            let (cause, after, tells) = (cause.clone(), Duration::ZERO, None);
+            fleet.do_soon(Job::Enforce { ban, cause, after, tells });
+        }
         let missing = |bans: &Bans| {
             let is_missing = |ban: &Arc<Ban>| bans.get(ban.id, self.now()).is_none();
             lost.into_iter().filter(is_missing).collect::<Vec<_>>()

@@ -5,12 +5,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{
-    sync::mpsc,
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
-use super::{Fleet, Job, questions::PATIENCE};
+use super::{
+    Fleet, Job,
+    questions::{Expected, PATIENCE},
+};
 use crate::{
     ban::{self, Ban, Bans, Change, Command, Event},
     config::limits,
@@ -35,8 +35,6 @@ const CONFLICTS: u32 = 24;
 /// How often it is looked whether those live who have not answered.
 const LOOK: Duration = Duration::from_millis(250);
 
-type Answers = mpsc::UnboundedReceiver<(Incarnation, pb::Answer)>;
-
 /// Why a command about bans came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotBanned {
@@ -58,11 +56,15 @@ pub enum NotBanned {
 }
 
 impl Hub {
-    pub(super) fn load_bans(&self, loaded: Loaded) {
+    /// Returns those that were not known here.
+    pub(super) fn load_bans(&self, loaded: Loaded, epoch_begins_at: Position) -> Vec<Arc<Ban>> {
         let limits = (limits::BANS, limits::NETWORK_BANS);
         match stored::bans(limits, loaded.version, loaded.fields) {
-            Ok(bans) => self.bans.become_like(bans),
-            Err(error) => tracing::error!(%error, "the bans cannot be read"),
+            Ok(bans) => self.bans.become_like(bans, epoch_begins_at, self.now()),
+            Err(error) => {
+                tracing::error!(%error, "the bans cannot be read");
+                Vec::new()
+            }
         }
     }
 
@@ -77,17 +79,20 @@ impl Hub {
         let _turn = fleet.bans_turn.lock().await;
         let id = batch_of(fleet.node());
         let bans_someone = matches!(command, Command::Create(_) | Command::CreateByHost(_));
-        let mut answers = fleet.expect_answers(question_of(id));
-        let appended = self.append_bans(fleet, id, command, cause).await;
+        let (_expecting, mut answers) = fleet.expect_answers(question_of(id));
+        let Some(at) = self.append_bans(fleet, id, command, cause).await? else {
+            // The log has all of it already: nobody hears of it anew.
+            let at = self.bans.during(Bans::version);
+            return Ok(Committed { at, is_known: true });
+        };
         let mut is_known = true;
-        if appended.is_ok() && bans_someone {
+        if bans_someone {
             (is_known, ()) = tokio::join!(
                 fleet.answered_by_all_who_live(&mut answers),
                 self.decided_by_now(fleet, None)
             );
         }
-        fleet.forget_question(question_of(id));
-        appended.map(|at| Committed { at, is_known })
+        Ok(Committed { at, is_known })
     }
 
     /// Waits for what is on its way into the log, and was decided before the bans that are known here: whoever comes by
@@ -107,13 +112,15 @@ impl Hub {
         }
     }
 
+    /// None: others had appended all of it.
     async fn append_bans(
         &self,
         fleet: &Fleet,
         id: BatchId,
         command: Command,
         cause: Cause,
-    ) -> Result<Position, NotBanned> {
+    ) -> Result<Option<Position>, NotBanned> {
+        let mut may_be_there = None;
         for _ in 0..CONFLICTS {
             let now = self.now();
             let decide = |bans: &Bans| (bans.version(), bans.decide(command.clone(), now));
@@ -144,7 +151,7 @@ impl Hub {
                     if let Some(last) = last {
                         self.bans_reach(fleet, last).await;
                     }
-                    return Ok(last.unwrap_or(decided_on));
+                    return Ok(last.or(may_be_there));
                 }
                 Ok(Appended::Conflict(version)) => self.bans_reach(fleet, version).await,
                 Ok(Appended::Late) => {}
@@ -152,6 +159,7 @@ impl Hub {
                 Ok(Appended::OtherEpoch) => return Err(NotBanned::Unavailable),
                 Err(StoreError::Unknown(why)) => {
                     tracing::debug!(%why, "a ban may be in the log");
+                    may_be_there = Some(decided_on);
                     let told = timeout(fleet.patience(), fleet.caught_up()).await;
                     // Those that are there by now are not made again.
                     if told.is_err() || !matches!(command, Command::Create(_)) {
@@ -185,14 +193,17 @@ impl Hub {
         let Entry { position, prev, batch, .. } = *entry;
         let event = Event { position, prev, at, cause: cause.clone(), change };
         match self.bans.learn(self, &event) {
-            Learnt::Before => return,
-            Learnt::Now => {}
+            // Those whom it meets may be here nevertheless, and its maker waits.
+            Learnt::Before | Learnt::Now => {}
             Learnt::Not => fleet.do_soon(Job::LoadBans { lost: Vec::new() }),
         }
-        let waits = server_of(batch);
-        if let (Change::Created(ban), true) = (&event.change, waits != fleet.node()) {
-            let (ban, question) = (Arc::clone(ban), question_of(batch));
-            fleet.do_soon(Job::Enforce { ban, cause, waits, question });
+        if let Change::Created(ban) = &event.change {
+            let (ban, waits) = (Arc::clone(ban), server_of(batch));
+            // Whoever made it here sees to it, unless that was cut short.
+            let is_own = waits == fleet.node();
+            let after = if is_own { fleet.lease + PATIENCE } else { Duration::ZERO };
+            let tells = (!is_own).then(|| (waits, question_of(batch)));
+            fleet.do_soon(Job::Enforce { ban, cause, after, tells });
         }
     }
 
@@ -210,12 +221,13 @@ impl Hub {
         }
     }
 
+    /// Sends away whom a ban meets here, and tells the server that waits for that, by its question.
     pub(super) async fn enforce_for(
         &self,
         fleet: &Fleet,
         ban: &Ban,
         cause: Cause,
-        (waits, question): (Incarnation, u64),
+        tells: Option<(Incarnation, u64)>,
     ) {
         self.decided_by_now(fleet, ban.room_id.as_ref()).await;
         let enforce = async || match &cause {
@@ -227,7 +239,9 @@ impl Hub {
         while !enforce().await {
             sleep(LOOK).await;
         }
-        fleet.reply(waits, pb::Answer { id: question, ..Default::default() });
+        if let Some((waits, question)) = tells {
+            fleet.reply(waits, pb::Answer { id: question, ..Default::default() });
+        }
     }
 
     /// Ends the bans that hosts of a room made which has ended by this cause.
@@ -256,7 +270,7 @@ impl Hub {
 impl Fleet {
     /// Waits until every other server has answered or lost its lease, and with that the right to append anything.
     /// False where that has taken too long.
-    async fn answered_by_all_who_live(&self, answers: &mut Answers) -> bool {
+    async fn answered_by_all_who_live(&self, answers: &mut Expected) -> bool {
         let all = async {
             let mut left = loop {
                 match self.known_others().await {

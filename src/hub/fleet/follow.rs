@@ -68,6 +68,7 @@ impl Hub {
             if entry.log_prev > *last {
                 tracing::warn!(?last, next = ?entry.position, "the log was trimmed");
                 self.load_all_anew(fleet);
+                fleet.do_soon(Job::LoadBans { lost: Vec::new() });
             }
             *last = entry.position;
             self.learn(fleet, entry);

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message;
-use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use super::{Fleet, Job, life::Life, questions::named, report::client_id};
 use crate::{
@@ -155,20 +155,6 @@ impl Fleet {
         if self.life().post.send(to, letter.into()).is_err() {
             tracing::warn!(%to, "an answer was not written: too much waits already");
         }
-    }
-
-    pub(super) fn forget_question(&self, id: u64) {
-        self.asked.lock().remove(&id);
-    }
-
-    /// From now on answers to this are for whoever has what is returned.
-    pub(super) fn expect_answers(
-        &self,
-        id: u64,
-    ) -> mpsc::UnboundedReceiver<(Incarnation, pb::Answer)> {
-        let (sender, answers) = mpsc::unbounded_channel();
-        self.asked.lock().insert(id, sender);
-        answers
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use prost::Message;
-use tokio::time::timeout;
+use tokio::{sync::mpsc, time::timeout};
 
 use super::{Fleet, letters::Question, report};
 use crate::{
@@ -25,8 +25,11 @@ pub(super) struct Answers {
     pub(super) silent: Vec<Incarnation>,
 }
 
+/// Answers as they come, and whose they are.
+pub(super) type Expected = mpsc::UnboundedReceiver<(Incarnation, pb::Answer)>;
+
 /// Answers are expected for as long as this lives.
-struct Expecting<'f> {
+pub(super) struct Expecting<'f> {
     fleet: &'f Fleet,
     id: u64,
 }
@@ -98,8 +101,7 @@ impl Fleet {
         is_enough: impl Fn(&pb::Answer) -> bool,
     ) -> Answers {
         let id = fastrand::u64(..);
-        let mut answers = self.expect_answers(id);
-        let _expecting = Expecting { fleet: self, id };
+        let (_expecting, mut answers) = self.expect_answers(id);
         let question = pb::Question { id, at: at.0, what: Some(what) };
         let letter = pb::Letter { what: Some(What::Question(question)) }.encode_to_vec();
         let (letter, life) = (Bytes::from(letter), self.life());
@@ -123,6 +125,13 @@ impl Fleet {
         };
         let _ = timeout(patience, waiting).await;
         Answers { given, silent: silent.into_iter().collect() }
+    }
+
+    /// From now on answers to this are for whoever has what is returned.
+    pub(super) fn expect_answers(&self, id: u64) -> (Expecting<'_>, Expected) {
+        let (sender, answers) = mpsc::unbounded_channel();
+        self.asked.lock().insert(id, sender);
+        (Expecting { fleet: self, id }, answers)
     }
 
     /// The other servers that live.
@@ -151,7 +160,7 @@ impl Answers {
 
 impl Drop for Expecting<'_> {
     fn drop(&mut self) {
-        self.fleet.forget_question(self.id);
+        self.fleet.asked.lock().remove(&self.id);
     }
 }
 
