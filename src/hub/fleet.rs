@@ -112,6 +112,8 @@ pub(super) enum Job {
     Move { from: Incarnation, to: Incarnation },
     /// Let others make a call that this server did not finish.
     ForgetCall(String),
+    /// Hand on in time what is kept of a room.
+    HandOn(Arc<RoomCell>),
     /// Answer another server's question.
     Answer { to: Incarnation, question: letters::Question },
 }
@@ -259,6 +261,7 @@ impl Hub {
             Job::Reap(node) => self.reap(fleet, node).await,
             Job::Move { from, to } => self.move_over(fleet, from, to).await,
             Job::ForgetCall(name) => fleet.forget_call(&name).await,
+            Job::HandOn(cell) => self.hand_on_in_time(&cell).await,
             Job::Answer { to, question } => self.answer(fleet, to, question).await,
         }
     }

@@ -104,12 +104,22 @@ impl Replica {
         self.kept.push_back(said);
     }
 
-    pub(super) fn keeps_some(&self) -> bool {
-        !self.kept.is_empty()
+    pub(super) fn kept(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Up to where the log is known about a room of this version. One that had ended when it was loaded has none.
+    pub(super) fn knows(&self, version: Position) -> Position {
+        version.max(self.known_to)
     }
 
     pub(super) fn take_kept(&mut self) -> VecDeque<Said> {
         std::mem::take(&mut self.kept)
+    }
+
+    /// What the log told before the room was loaded is of another log.
+    pub(super) fn forget_early(&mut self) {
+        self.early.clear();
     }
 
     fn is_idle(&self) -> bool {
@@ -302,8 +312,7 @@ impl Inner {
             replica.early.push(told);
             return false;
         }
-        // A room that had ended when it was loaded has no version.
-        if told.event.position <= version.max(replica.known_to) {
+        if told.event.position <= replica.knows(version) {
             return false;
         }
         if told.event.prev != version {
@@ -329,7 +338,7 @@ impl Inner {
             client: motion.and_then(|motion| motion.client.as_ref()),
             word: word.as_ref(),
         };
-        if !self.happened_in_truth(hub, event) {
+        if !self.happened_in_truth(hub, event, occasion) {
             self.happened(hub, event, occasion);
         }
         if let (true, Change::Closed) = (own.is_some(), &event.change) {

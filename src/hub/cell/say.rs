@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Inner, Replica, RoomCell};
+use super::{Inner, RoomCell};
 use crate::{
     event::Position,
     hub::{Client, NotFound, outbox::Entry},
@@ -104,14 +104,32 @@ impl RoomCell {
     }
 
     /// Hands on what another server has for members here, as soon as the room is as it was there: so nobody hears a
-    /// signal before it hears of its sender.
-    pub(in crate::hub) fn deliver(&self, said: Said) {
+    /// signal before it hears of its sender. Returns whether it is kept until then, as the first one.
+    pub(in crate::hub) fn deliver(&self, said: Said) -> bool {
         let mut inner = self.inner.lock();
         if !inner.is_late(&said) {
-            return inner.hand_on(said);
+            inner.hand_on(said);
+            return false;
         }
-        let Some(replica) = &mut inner.replica else { return };
+        let Some(replica) = &mut inner.replica else { return false };
+        let is_first = replica.kept() == 0;
         replica.keep(said);
+        is_first
+    }
+
+    /// How many signals are kept.
+    pub(in crate::hub) fn kept(&self) -> usize {
+        self.inner.lock().replica().kept()
+    }
+
+    /// Hands on the first so many that are kept: what they wait for is known, or was lost.
+    pub(in crate::hub) fn hand_on_first(&self, count: usize) {
+        let mut inner = self.inner.lock();
+        let mut kept = inner.replica().take_kept();
+        let later = kept.split_off(count.min(kept.len()));
+        kept.into_iter().for_each(|said| inner.hand_on(said));
+        later.into_iter().for_each(|said| inner.replica().keep(said));
+        inner.hand_on_kept();
     }
 }
 
@@ -122,7 +140,9 @@ impl Inner {
         for said in kept {
             // In their order: the first that is too early keeps all others back.
             match &mut self.replica {
-                Some(replica) if replica.keeps_some() || said.at > self.room.version() => {
+                Some(replica)
+                    if replica.kept() > 0 || said.at > replica.knows(self.room.version()) =>
+                {
                     replica.keep(said);
                 }
                 _ => self.hand_on(said),
@@ -132,8 +152,10 @@ impl Inner {
 
     /// Whether the room is not as far as it was where this comes from, or what came before this waits for that.
     fn is_late(&self, said: &Said) -> bool {
-        let keeps = |replica: &Replica| !replica.is_loaded() || replica.keeps_some();
-        self.replica.as_ref().is_some_and(|replica| keeps(replica)) || self.room.version() < said.at
+        self.replica.as_ref().is_some_and(|replica| {
+            let knows = replica.knows(self.room.version());
+            !replica.is_loaded() || replica.kept() > 0 || knows < said.at
+        })
     }
 
     fn hand_on(&self, said: Said) {

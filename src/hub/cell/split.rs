@@ -15,7 +15,7 @@ use crate::{
     event::Cause,
     hub::Hub,
     id::{ClientId, Incarnation},
-    room::{Change, Command, Event, LeaveReason, Member, Room},
+    room::{Change, Command, Event, LeaveReason, Member, Room, WaitingEnd},
 };
 
 /// See the module.
@@ -42,6 +42,7 @@ impl RoomCell {
     pub(in crate::hub) fn outlive(&self, until: Instant) -> bool {
         let mut inner = self.inner.lock();
         inner.fall_back_after(0);
+        inner.replica().forget_early();
         if inner.people_here().next().is_some() {
             inner.replica().split =
                 Some(Split { truth: None, until: Some(until), is_of_loss: true });
@@ -100,13 +101,32 @@ impl Inner {
         self.replica().queue.push_front(Pending::owed(restore));
     }
 
-    /// Whether an event is for the log's view only.
-    pub(super) fn happened_in_truth(&mut self, hub: &Hub, event: &Event) -> bool {
+    /// Whether an event is for the log's view only; those here see nevertheless who goes.
+    pub(super) fn happened_in_truth(
+        &mut self,
+        hub: &Hub,
+        event: &Event,
+        occasion: Occasion<'_>,
+    ) -> bool {
         let split = self.replica().split.as_mut();
         let Some(truth) = split.and_then(|split| split.truth.as_mut()) else { return false };
         truth.apply(event);
-        if let Change::Moved { member } | Change::Joined(member) = &event.change {
-            self.follow_to_node(hub, member);
+        let has_gone = match &event.change {
+            Change::Moved { member } | Change::Joined(member) => {
+                self.follow_to_node(hub, member);
+                false
+            }
+            // It has another seat by now, which those here see later.
+            Change::Left { reason: LeaveReason::Rejoined, .. } => false,
+            Change::Left { client_id, .. } => self.room.member(*client_id).is_some(),
+            Change::WaitingEnded { client_id, reason: WaitingEnd::Gone(_), .. } => {
+                self.room.waiter(*client_id).is_some()
+            }
+            _ => false,
+        };
+        if has_gone {
+            let gone = self.now(hub, event.change.clone());
+            self.happened(hub, &gone, occasion);
         }
         true
     }
@@ -130,6 +150,11 @@ impl Inner {
             if let Some((client_id, reason)) = pending.motion.leaves() {
                 let word = pending.motion.word.as_ref();
                 pending.is_shown |= self.show_departure(hub, client_id, reason, word);
+                let by_itself = pending.motion.cause == Cause::Client(client_id);
+                if pending.is_shown && by_itself {
+                    let at = self.truth().version();
+                    pending.tell(Ok(Done { changed: true, at, room: None }));
+                }
             }
         }
         let replica = self.replica();
@@ -150,11 +175,6 @@ impl Inner {
             self.replica().split = Some(Split { truth, until: None, is_of_loss: false });
         }
         let left = self.now(hub, Change::Left { client_id, user_id, reason });
-                let by_itself = pending.motion.cause == Cause::Client(client_id);
-                if pending.is_shown && by_itself {
-                    let at = self.truth().version();
-                    pending.tell(Ok(Done { changed: true, at, room: None }));
-                }
         self.happened(hub, &left, Occasion { word, ..Occasion::default() });
         true
     }

@@ -1,6 +1,6 @@
 //! What servers of a fleet write to each other: signals to clients of the other, and what only the other can do.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use prost::Message;
@@ -11,7 +11,7 @@ use crate::{
     event::Position,
     hub::{
         Hub, NotFound,
-        cell::{Away, Refused, Said},
+        cell::{Away, Refused, RoomCell, Said},
         outbox::Entry,
     },
     id::{ClientId, Incarnation, RoomId},
@@ -22,6 +22,9 @@ use crate::{
     protocol::Frame,
     store::Received,
 };
+
+/// How long a signal waits for a room to be as it was where it comes from.
+const MOST_KEPT: Duration = Duration::from_secs(2);
 
 /// What another server asks.
 pub(in crate::hub) struct Question {
@@ -97,8 +100,10 @@ impl Hub {
         match letter.what.ok_or(StoredError::NewerRelease("a kind of letter"))? {
             What::Said(said) => {
                 let said = Said::read(said).ok_or(damaged)?;
-                if let Some(cell) = self.directory.find(&said.room_id) {
-                    cell.deliver(said);
+                if let Some(cell) = self.directory.find(&said.room_id)
+                    && cell.deliver(said)
+                {
+                    fleet.do_soon(Job::HandOn(cell));
                 }
             }
             What::Question(pb::Question { id, at, what }) => {
@@ -117,6 +122,21 @@ impl Hub {
             }
         }
         Ok(())
+    }
+
+    /// Has nobody wait for long for what the log lost: what is kept of a room is handed on once this server knows what
+    /// the log has.
+    pub(super) async fn hand_on_in_time(&self, cell: &RoomCell) {
+        loop {
+            sleep(MOST_KEPT).await;
+            let count = cell.kept();
+            if count == 0 {
+                return;
+            }
+            if self.catch_up().await.is_ok() && cell.is_loaded() {
+                cell.hand_on_first(count);
+            }
+        }
     }
 
     /// Says something to every client that is connected here, and counts them.
