@@ -7,7 +7,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::SystemTime,
 };
@@ -28,6 +28,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct BanBook {
     bans: RwLock<Bans>,
+    /// Of which life of a fleet's log they are.
+    epoch: AtomicU64,
     /// How many there are: most of the time none, and nobody need ask.
     count: AtomicUsize,
 }
@@ -182,6 +184,7 @@ impl BanBook {
     pub(super) fn new() -> Self {
         Self {
             bans: RwLock::new(Bans::new(limits::BANS, limits::NETWORK_BANS)),
+            epoch: AtomicU64::new(0),
             count: AtomicUsize::new(0),
         }
     }
@@ -213,16 +216,12 @@ impl BanBook {
         }
     }
 
-    /// They are these from now on, unless what was learnt since the log's epoch began is newer. Returns those of them
+    /// They are these from now on, unless what was learnt in the same epoch of the log is newer. Returns those of them
     /// that are new here.
-    pub(super) fn become_like(
-        &self,
-        loaded: Bans,
-        epoch_begins_at: Position,
-        now: SystemTime,
-    ) -> Vec<Arc<Ban>> {
+    pub(super) fn become_like(&self, loaded: Bans, epoch: u64, now: SystemTime) -> Vec<Arc<Ban>> {
         let mut bans = self.bans.write();
-        if loaded.version() < bans.version() && bans.version() > epoch_begins_at {
+        let known = self.epoch.swap(epoch, Ordering::SeqCst);
+        if loaded.version() < bans.version() && known == epoch {
             return Vec::new();
         }
         let is_new = |ban: &&Arc<Ban>| bans.get(ban.id, now).is_none();
@@ -232,15 +231,16 @@ impl BanBook {
         new
     }
 
-    /// Lets happen what the log of a fleet tells, unless it has already, or something before it is missing.
-    pub(super) fn learn(&self, hub: &Hub, event: &Event) -> Learnt {
+    /// Lets happen what the log of a fleet tells in this epoch, unless it has already, or something before it is missing.
+    pub(super) fn learn(&self, hub: &Hub, event: &Event, epoch: u64) -> Learnt {
         let mut bans = self.bans.write();
-        if event.position <= bans.version() {
+        if event.position <= bans.version() && self.epoch.load(Ordering::SeqCst) == epoch {
             return Learnt::Before;
         }
         if event.prev != bans.version() {
             return Learnt::Not;
         }
+        self.epoch.store(epoch, Ordering::SeqCst);
         hub.metrics.event((&event.change).into());
         bans.apply(event);
         self.count.store(bans.len(), Ordering::SeqCst);

@@ -199,7 +199,7 @@ impl Hub {
         for entry in recent {
             hub.show(&entry);
         }
-        hub.load_bans(bans, Position::ZERO);
+        hub.load_bans(bans, epoch);
         hub
     }
 

@@ -117,7 +117,7 @@ impl Hub {
             return fleet.do_soon(Job::LoadBans { lost });
         };
         let cause = Cause::Administrator(Administrator::default());
-        for ban in self.load_bans(loaded, fleet.store.epoch_begins_at()) {
+        for ban in self.load_bans(loaded, fleet.epoch()) {
             let (cause, after, tells) = (cause.clone(), Duration::ZERO, None);
             fleet.do_soon(Job::Enforce { ban, cause, after, tells });
         }

@@ -57,10 +57,10 @@ pub enum NotBanned {
 
 impl Hub {
     /// Returns those that were not known here.
-    pub(super) fn load_bans(&self, loaded: Loaded, epoch_begins_at: Position) -> Vec<Arc<Ban>> {
+    pub(super) fn load_bans(&self, loaded: Loaded, epoch: u64) -> Vec<Arc<Ban>> {
         let limits = (limits::BANS, limits::NETWORK_BANS);
         match stored::bans(limits, loaded.version, loaded.fields) {
-            Ok(bans) => self.bans.become_like(bans, epoch_begins_at, self.now()),
+            Ok(bans) => self.bans.become_like(bans, epoch, self.now()),
             Err(error) => {
                 tracing::error!(%error, "the bans cannot be read");
                 Vec::new()
@@ -78,7 +78,10 @@ impl Hub {
     ) -> Result<Committed, NotBanned> {
         let _turn = fleet.bans_turn.lock().await;
         let id = batch_of(fleet.node());
-        let bans_someone = matches!(command, Command::Create(_) | Command::CreateByHost(_));
+        // Of one that is put back all knew when it was made.
+        let is_new = cause != Cause::Server;
+        let bans_someone =
+            is_new && matches!(command, Command::Create(_) | Command::CreateByHost(_));
         let (_expecting, mut answers) = fleet.expect_answers(question_of(id));
         let Some(at) = self.append_bans(fleet, id, command, cause).await? else {
             // The log has all of it already: nobody hears of it anew.
@@ -192,7 +195,7 @@ impl Hub {
         };
         let Entry { position, prev, batch, .. } = *entry;
         let event = Event { position, prev, at, cause: cause.clone(), change };
-        match self.bans.learn(self, &event) {
+        match self.bans.learn(self, &event, fleet.epoch()) {
             // Those whom it meets may be here nevertheless, and its maker waits.
             Learnt::Before | Learnt::Now => {}
             Learnt::Not => fleet.do_soon(Job::LoadBans { lost: Vec::new() }),

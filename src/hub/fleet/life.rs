@@ -155,6 +155,8 @@ impl Hub {
         // Otherwise others do so when its lease is over.
         if let Ok(rooms) = fleet.store.rooms_of(from).await {
             self.free_seats_in(fleet, from, &rooms).await;
+            // A lease that was not over, as where only the inbox was lost, has nobody wait for a name that is no one's.
+            let _ = fleet.store.leave(from).await;
         }
     }
 
