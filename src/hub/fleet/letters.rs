@@ -49,10 +49,11 @@ impl fmt::Debug for Question {
 }
 
 impl Hub {
-    /// Writes to the servers of those who are away. What is taken is delivered, unless that server is gone.
+    /// Writes to the servers of those who are away. What is taken is delivered, unless that server is gone, or this one is
+    /// out of reach before.
     ///
     /// # Errors
-    /// [`Refused::Unavailable`], if too much waits to be written.
+    /// [`Refused::Unavailable`], if too much waits to be written, or this server is out of reach for the others.
     pub(in crate::hub) fn forward(
         &self,
         room_id: &RoomId,
@@ -60,6 +61,10 @@ impl Hub {
         whom: Whom<'_>,
     ) -> Result<(), Refused> {
         let Some(fleet) = &self.fleet else { return Ok(()) };
+        if !*fleet.in_reach.borrow() {
+            // Its next life begins with an empty queue.
+            return Err(Refused::Unavailable);
+        }
         let said = pb::Said {
             room_id: room_id.as_str().to_owned(),
             at: away.at.0,
