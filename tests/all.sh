@@ -58,6 +58,7 @@ install_missing() {
   [ -x /usr/sbin/nginx ] || packages+=(nginx)
   [ -x /usr/sbin/haproxy ] || packages+=(haproxy)
   command -v caddy >/dev/null || packages+=(caddy)
+  compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null || packages+=(libfaketime)
   # Debian has the parts of `venv` in a package of their own.
   python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
   [ ${#packages[@]} -eq 0 ] || apt_install "${packages[@]}"

@@ -41,6 +41,10 @@ fn every_limit_names_a_test_that_is_there() {
             limits::SLOW_SECONDS
         ),
         format!("goodbye | {} s", limits::CLOSE.as_secs()),
+        format!("{} MiB at most, and half of that", limits::POST_BYTES >> 20),
+        format!("{} MiB at most; those for one", limits::INBOX_BYTES >> 20),
+        format!("stays full for {} s", limits::POST_TO_FULL.as_secs()),
+        format!("Before a room {} changes wait", limits::MOTIONS),
         format!("speak HTTP | {},", limits::VISITORS),
         format!("{}, at most half of all", limits::CONNECTIONS_PER_ADDRESS),
         format!("in words | {} at a time", limits::REFUSALS),

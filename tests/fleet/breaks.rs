@@ -221,6 +221,7 @@ async fn a_redis_that_stands_still_keeps_nobody_waiting(kind: Kind) {
     let admins = [fleet.admin(1).await, fleet.admin(1).await, fleet.admin(2).await];
     let holds = fleet.member(2, "held").await;
     let (comes, mut waits) = (fleet.client(0).await, fleet.client(2).await);
+    let mut goes = fleet.member(0, "quiet").await;
     // By then Redis knows the scripts, and does what it was sent: a change that frees something has one of its own.
     waits.join("left").await;
     assert_eq!(waits.ask(json!({"type": "leave", "roomId": "left"})).await["type"], "left");
@@ -234,7 +235,7 @@ async fn a_redis_that_stands_still_keeps_nobody_waiting(kind: Kind) {
     let ban = Ban { subject: Some(Subject::UserId("eve".into())), ..Default::default() };
     let ban = CreateBanRequest { ban: Some(ban), ..Default::default() };
     let [mut first, mut second, mut third] = admins;
-    let (locked, deleted, banned, (), (), left) = tokio::join!(
+    let (locked, deleted, banned, (), (), (), left) = tokio::join!(
         within(first.lock_room(lock)),
         within(second.delete_room(close)),
         within(third.create_ban(ban)),
@@ -243,6 +244,11 @@ async fn a_redis_that_stands_still_keeps_nobody_waiting(kind: Kind) {
             let answer = waits.ask(json!({"type": "join", "roomId": "held"})).await;
             assert_eq!(answer["code"], "unavailable", "{answer}");
             assert!(answer["retryAfterMs"].as_u64().is_some_and(|ms| ms > 0), "{answer}");
+        },
+        async {
+            let answer = goes.ask(json!({"type": "leave", "roomId": "quiet"})).await;
+            assert_eq!(answer["type"], "left", "{answer}");
+            goes.hears_nothing().await;
         },
         a.hear(),
     );
@@ -271,6 +277,8 @@ async fn a_redis_that_stands_still_keeps_nobody_waiting(kind: Kind) {
     .await;
     waits.join("held").await;
     fleet.agrees_on("held", &[&holds, &waits]).await;
+    goes.join("quiet").await;
+    fleet.agrees_on("quiet", &[&goes]).await;
 }
 
 /// A change cannot be made now: the client hears so, and when to ask again.

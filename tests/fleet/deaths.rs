@@ -15,6 +15,8 @@ use crate::{
 
 on_both_kinds![
     what_a_killed_node_seated_is_free_within_its_lease_and_all_are_told_once,
+    seats_are_free_within_a_lease_as_it_is_by_default,
+    nodes_that_hold_as_many_rooms_as_they_may_free_seats_too,
     a_node_that_stood_still_for_longer_than_its_lease_has_no_ghosts,
 ];
 
@@ -82,6 +84,35 @@ async fn what_a_killed_node_seated_is_free_within_its_lease_and_all_are_told_onc
     assert!(steady.seen.len() > ROOMS * (DOOMED + 2), "{}", steady.seen.len());
     assert!(steady.seen.is_sorted_by(|one, next| one.position < next.position));
     assert_eq!(follower.seen, steady.seen);
+}
+
+async fn seats_are_free_within_a_lease_as_it_is_by_default(kind: Kind) {
+    let mut fleet = Fleet::start(kind).await;
+    let (mut stays, _gone) = (fleet.member(0, "r").await, fleet.member(2, "r").await);
+    stays.hear_of("user-joined").await;
+    let killed = Instant::now();
+    drop(fleet.nodes.remove(2));
+    assert_eq!(stays.hear().await["reason"], "node-lost");
+    assert!(killed.elapsed() <= Duration::from_secs(11), "it took {:?}", killed.elapsed());
+}
+
+async fn nodes_that_hold_as_many_rooms_as_they_may_free_seats_too(kind: Kind) {
+    const MOST: usize = 3;
+    let flags = format!("--max-rooms {MOST} --node-lease-seconds {}", LEASE.as_secs());
+    let mut fleet = Fleet::with(kind, &flags).await;
+    let mut members = Vec::new();
+    for nth in 0..MOST * 3 {
+        members.push(fleet.member(nth / MOST, &room(nth)).await);
+    }
+    drop(fleet.nodes.remove(2));
+    for nth in MOST * 2..MOST * 3 {
+        in_time(LEASE * 5, async || fleet.try_room(0, &room(nth)).await.is_err().then_some(()))
+            .await;
+    }
+    // There is no place for another room of its own as before.
+    let mut other = fleet.client(0).await;
+    let refused = other.ask(json!({"type": "join", "roomId": room(MOST * 2)})).await;
+    assert_eq!(refused["type"], "join-error", "{refused}");
 }
 
 fn room(nth: usize) -> String {

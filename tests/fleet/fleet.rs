@@ -78,6 +78,16 @@ impl Fleet {
         fleet
     }
 
+    /// Another node, whose clock is off, by a library that it loads before others. Returns its place.
+    pub(crate) fn add_by_clock(&mut self, library: &str, offset: &str) -> usize {
+        let (log, environment) = (
+            self.folder.path().join(offset),
+            [("LD_PRELOAD", library), ("FAKETIME", offset), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")],
+        );
+        self.nodes.push(Node::in_environment(&log, &self.redis, "", &environment));
+        self.nodes.len() - 1
+    }
+
     pub(crate) async fn client(&self, node: usize) -> Client {
         Client::connect(&self.nodes[node].url()).await
     }
@@ -171,7 +181,17 @@ pub(crate) struct Node {
 
 impl Node {
     fn start(log: &Path, redis: &Redis, flags: &str) -> Self {
+        Self::in_environment(log, redis, flags, &[])
+    }
+
+    fn in_environment(
+        log: &Path,
+        redis: &Redis,
+        flags: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut command = anywhere();
+        command.envs(environment.iter().copied());
         command.args(["--rate-limit", "0", "--max-connections-per-address", "10000"]);
         command.args(redis.flags()).args(flags.split_whitespace());
         let running = Running::logging_to(File::create(log).unwrap(), &mut command);

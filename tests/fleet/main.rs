@@ -39,6 +39,7 @@ mod support;
 
 mod admin;
 mod balancers;
+mod bans;
 mod breaks;
 mod browsers;
 mod deaths;

@@ -121,11 +121,26 @@ async fn a_failover_that_lost_nothing_changes_nothing_in_rooms() {
     fleet.redis.cut_connections().await;
     let (mut admin, mut watcher) = (fleet.admin(0).await, Watcher::default());
     let (mut ann, mut bob) = (fleet.member(0, "r").await, fleet.member(1, "r").await);
-    assert_eq!(ann.hear().await["clientId"], bob.id);
+    let (mut cid, mut dan) = (fleet.member(0, "r").await, fleet.member(1, "r").await);
     watcher.stands_before_everything(&mut admin).await;
     replica.has_all_of(&fleet.redis).await;
     replica.stands_alone().await;
     fleet.redis.is_replaced_by(replica).await;
+    in_time(LIMIT, async || {
+        let logged = |node: &Node| node.logged("the log is not the one that was followed");
+        fleet.nodes.iter().all(|node| !logged(node).is_empty()).then_some(())
+    })
+    .await;
+    // Whoever goes before all have put back what is theirs has gone, for all, by what it did.
+    for leaver in [&mut cid, &mut dan] {
+        leaver.ask(json!({"type": "leave", "roomId": "r"})).await;
+    }
+    for member in [&mut ann, &mut bob] {
+        for leaver in [&cid, &dan] {
+            let left = member.hear_of("user-left").await;
+            assert_eq!((&left["clientId"], &left["reason"]), (&json!(leaver.id), &json!("left")));
+        }
+    }
     in_time(LIMIT, async || {
         let logged = |node: &Node| node.logged("the log had lost events");
         let is_told = |node| logged(node).contains(" lost=0 seats=0 rooms=0 settings=0 bans=0");
@@ -138,6 +153,9 @@ async fn a_failover_that_lost_nothing_changes_nothing_in_rooms() {
     assert_eq!(bob.hear().await["type"], "offer");
     bob.say(json!({"type": "answer", "targetId": ann.id, "sdp": 1})).await;
     assert_eq!(ann.hear().await["type"], "answer");
+    for leaver in [&mut cid, &mut dan] {
+        leaver.hears_nothing().await;
+    }
 }
 
 /// A replica that took nothing for a while takes its master's place.
@@ -186,6 +204,12 @@ async fn loses_writes(
             (fleet.bans(node).await == ["eve", "mallory"]).then_some(())?;
         }
         Some(())
+    })
+    .await;
+    // Who was not the first to put back a ban waits for nobody's answer to that.
+    in_time(Duration::from_secs(6), async || {
+        let status = ban(&fleet, "trudy").await.unwrap_err();
+        status.message().contains("was made").then_some(())
     })
     .await;
     in_time(LIMIT, async || {

@@ -1,0 +1,136 @@
+//! Bans, on nodes that miss them, by calls that are cut short, and by clocks that are off.
+
+use std::{fs, time::Duration};
+
+use serde_json::{Value, json};
+use signalpost::admin::pb::{
+    Ban, CreateBanRequest, DeleteBanRequest, GetBanRequest,
+    ban::{Expiration, Subject},
+};
+use tokio::time::{sleep, timeout};
+use tonic::Code;
+
+use crate::{
+    fleet::{Fleet, LEASE, in_time},
+    redis::Kind,
+    support::{Client, within},
+};
+
+on_both_kinds![
+    a_ban_is_carried_out_though_its_call_is_cut_short,
+    a_ban_holds_on_a_node_that_missed_a_part_of_the_log,
+    an_ended_ban_is_not_read_on_any_node,
+    a_ban_lasts_as_long_whatever_the_clock_of_its_node_says,
+];
+
+/// It waits for a node that does not answer, and its caller does not wait for that.
+async fn a_ban_is_carried_out_though_its_call_is_cut_short(kind: Kind) {
+    let fleet = Fleet::mortal(kind).await;
+    let mut eve = named(&fleet, 0, "eve").await;
+    fleet.nodes[2].pause();
+    let banning = ban(&fleet, 0, "eve", None);
+    timeout(LEASE / 4, banning).await.unwrap_err();
+    assert_eq!(within(eve.hear_of("removed")).await["code"], "banned");
+    assert_eq!(eve.closed().await, Some(4501));
+    fleet.nodes[2].go_on();
+    let mut again = fleet.client(1).await;
+    assert_eq!(register(&mut again, "eve").await["code"], "banned");
+}
+
+/// More is in the log by the time it goes on than that reaches back.
+async fn a_ban_holds_on_a_node_that_missed_a_part_of_the_log(kind: Kind) {
+    const KEPT: usize = 1000;
+    let flags = format!("--redis-log-events {KEPT} --node-lease-seconds {}", LEASE.as_secs());
+    let fleet = Fleet::with(kind, &flags).await;
+    let mut eve = named(&fleet, 2, "eve").await;
+    let _ = ban(&fleet, 0, "mallory", None).await;
+    fleet.nodes[2].pause();
+    sleep(LEASE).await;
+    let made = in_time(LEASE * 5, async || ban(&fleet, 0, "eve", None).await.ok()).await;
+    let mut comes = fleet.client(1).await;
+    for _ in 0..KEPT {
+        comes.join("r").await;
+        comes.ask(json!({"type": "leave", "roomId": "r"})).await;
+    }
+    fleet.nodes[2].go_on();
+    assert_eq!(eve.closed().await, Some(4501));
+    let mut again = fleet.client(2).await;
+    assert_eq!(register(&mut again, "eve").await["code"], "banned");
+    assert_eq!(fleet.bans(2).await, ["eve", "mallory"]);
+    assert!(!made.ban_id.is_empty());
+}
+
+async fn an_ended_ban_is_not_read_on_any_node(kind: Kind) {
+    let fleet = Fleet::start(kind).await;
+    for _ in 0..5 {
+        let made = ban(&fleet, 0, "eve", None).await.unwrap();
+        fleet.nodes[1].pause();
+        let request = DeleteBanRequest { ban_id: made.ban_id.clone(), ..Default::default() };
+        within(fleet.admin(0).await.delete_ban(request)).await.unwrap();
+        fleet.nodes[1].go_on();
+        let request = GetBanRequest { ban_id: made.ban_id };
+        let read = within(fleet.admin(1).await.get_ban(request)).await;
+        assert_eq!(read.unwrap_err().code(), Code::NotFound);
+        assert_eq!(fleet.bans(1).await, Vec::<String>::new());
+    }
+}
+
+async fn a_ban_lasts_as_long_whatever_the_clock_of_its_node_says(kind: Kind) {
+    const SHORT: Duration = Duration::from_secs(3);
+    for offset in ["-600s", "+600s"] {
+        let mut fleet = Fleet::start(kind).await;
+        let off = fleet.add_by_clock(&shifting_library(), offset);
+        let (mut host, mut target) = (fleet.client(off).await, fleet.client(0).await);
+        assert_eq!(host.join("r").await["role"], "host");
+        target.join("r").await;
+        let remove = json!({"type": "remove", "targetId": target.id, "seconds": 300});
+        assert_eq!(host.ask(remove).await["type"], "done");
+        target.hear_of("removed").await;
+        ban(&fleet, off, "eve", Some(Duration::from_secs(300))).await.unwrap();
+        ban(&fleet, off, "bob", Some(SHORT)).await.unwrap();
+        let (mut waits, mut early) = (fleet.client(1).await, fleet.client(off).await);
+        assert_eq!(register(&mut early, "bob").await["code"], "banned", "{offset}");
+        // The others end it, by their clocks.
+        in_time(SHORT * 3, async || {
+            (register(&mut waits, "bob").await["type"] == "registered").then_some(())
+        })
+        .await;
+        for node in [0, off] {
+            let mut eve = fleet.client(node).await;
+            assert_eq!(register(&mut eve, "eve").await["code"], "banned", "{offset}, {node}");
+            let back = eve.ask(json!({"type": "join", "roomId": "r"})).await;
+            assert_eq!(back["code"], "banned", "{offset}, {node}");
+        }
+    }
+}
+
+/// Of Debian's package, wherever it has it on this kind of machine.
+fn shifting_library() -> String {
+    let folders = fs::read_dir("/usr/lib").unwrap().map(|folder| folder.unwrap().path());
+    let mut libraries = folders.map(|folder| folder.join("faketime/libfaketime.so.1"));
+    let library = libraries.find(|library| library.exists()).expect("libfaketime is installed");
+    library.to_str().unwrap().to_owned()
+}
+
+async fn ban(
+    fleet: &Fleet,
+    node: usize,
+    user: &str,
+    ttl: Option<Duration>,
+) -> Result<Ban, tonic::Status> {
+    let subject = Some(Subject::UserId(user.to_owned()));
+    let expiration = ttl.map(|ttl| Expiration::Ttl(ttl.try_into().unwrap()));
+    let ban = Ban { subject, expiration, ..Default::default() };
+    let request = CreateBanRequest { ban: Some(ban), ..Default::default() };
+    within(fleet.admin(node).await.create_ban(request)).await.map(|made| made.into_inner())
+}
+
+async fn named(fleet: &Fleet, node: usize, user: &str) -> Client {
+    let mut client = fleet.client(node).await;
+    assert_eq!(register(&mut client, user).await["type"], "registered");
+    client
+}
+
+async fn register(client: &mut Client, user: &str) -> Value {
+    client.ask(json!({"type": "register", "userId": user})).await
+}
