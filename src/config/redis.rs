@@ -51,7 +51,7 @@ pub struct RedisFlags {
         value_parser = BoolishValueParser::new())]
     pub redis_cluster: bool,
 
-    /// What the names of all keys begin with, so that several fleets can share a Redis: letters, digits and - _ .
+    /// What the names of all keys begin with, so that several fleets can share a Redis: up to 64 letters, digits, dots, - and _
     #[arg(long, env = "SIGNALPOST_REDIS_PREFIX", value_name = "NAME", requires = "redis_url", default_value = "signalpost", value_parser = prefix)]
     pub redis_prefix: String,
 
@@ -59,7 +59,7 @@ pub struct RedisFlags {
     #[arg(long = "redis-timeout-ms", env = "SIGNALPOST_REDIS_TIMEOUT_MS", value_name = "MILLISECONDS", requires = "redis_url", default_value_t = 2000, value_parser = clap::value_parser!(u64).range(limits::REDIS_MILLISECONDS))]
     pub redis_timeout_ms: u64,
 
-    /// About how many events Redis keeps, for servers and watchers that were away.
+    /// About how many events Redis keeps, for servers that were away, and for watchers of one that starts.
     #[arg(long, env = "SIGNALPOST_REDIS_LOG_EVENTS", value_name = "N", requires = "redis_url", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(limits::REDIS_LOG_EVENTS..))]
     pub redis_log_events: u64,
 

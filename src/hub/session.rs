@@ -337,6 +337,12 @@ fn unsettled() -> Rejected {
 
 /// It was done, and may be lost, or some server may not know of it yet.
 fn unsafe_yet() -> Rejected {
+    let text = "It was done, but the servers cannot promise yet that it lasts";
+    Rejected::new(Code::Unavailable, text)
+}
+
+/// The same, of what may be asked for again.
+fn unsafe_until_asked_again() -> Rejected {
     let retry_after_ms = Some(RETRY_MILLISECONDS);
     let text =
         "It was done, but the servers cannot promise yet that it lasts; the same again promises it";

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Session, banned, not_in_room, unavailable, unsafe_yet, unsettled};
+use super::{
+    Session, banned, not_in_room, unavailable, unsafe_until_asked_again, unsafe_yet, unsettled,
+};
 use crate::{
     hub::{
         cell::{Commander, Motion, Refused, RoomCell},
@@ -136,7 +138,7 @@ impl Session {
         let hub = Arc::clone(self.hub());
         let replicated = async move { !settles || hub.is_replicated(done.at).await };
         let is_replicated = self.wait_for(replicated, meanwhile).await?;
-        Ok(is_replicated.then_some(()).ok_or_else(unsafe_yet))
+        Ok(is_replicated.then_some(()).ok_or_else(unsafe_until_asked_again))
     }
 
     fn own_room(&self) -> Result<Arc<RoomCell>, Rejected> {
