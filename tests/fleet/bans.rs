@@ -65,7 +65,7 @@ async fn an_ended_ban_is_not_read_on_any_node(kind: Kind) {
     for _ in 0..5 {
         let made = ban(&fleet, 0, "eve", None).await.unwrap();
         fleet.nodes[1].pause();
-        let request = DeleteBanRequest { ban_id: made.ban_id.clone(), ..Default::default() };
+        let request = DeleteBanRequest { ban_id: made.ban_id.clone() };
         within(fleet.admin(0).await.delete_ban(request)).await.unwrap();
         fleet.nodes[1].go_on();
         let request = GetBanRequest { ban_id: made.ban_id };

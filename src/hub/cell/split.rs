@@ -122,7 +122,15 @@ impl Inner {
             Change::WaitingEnded { client_id, reason: WaitingEnd::Gone(_), .. } => {
                 self.room.waiter(*client_id).is_some()
             }
-            _ => false,
+            Change::Created { .. }
+            | Change::Renamed { .. }
+            | Change::RoleChanged { .. }
+            | Change::Waiting(_)
+            | Change::WaitingEnded { .. }
+            | Change::Locked
+            | Change::Unlocked
+            | Change::Updated { .. }
+            | Change::Closed => false,
         };
         if has_gone {
             let gone = self.now(hub, event.change.clone());
