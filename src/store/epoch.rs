@@ -1,6 +1,6 @@
 //! The log's lives: which one it is in, where that began, and whether it still has what it is known to have had.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{collections::BTreeSet, ops::Bound, sync::LazyLock, time::Duration};
 
 use redis::Cmd;
 
@@ -24,6 +24,9 @@ pub(super) struct Epoch {
     begins_at: Position,
     /// The last position that it is known to have had.
     seen: Position,
+    /// How far its tail has come, and positions behind that which it is known to have had.
+    followed: Position,
+    ahead: BTreeSet<Position>,
 }
 
 /// What a Redis says of the histories that it has had.
@@ -48,9 +51,16 @@ impl Store {
     /// Whether an entry of the log does follow what was read of it up to `last`, and nothing is missing in between that
     /// the log is known to have had.
     pub fn follows(&self, entry: &Entry, last: Position) -> bool {
-        let (_, seen) = self.0.known();
-        let leaves_out = |known| entry.log_prev < known && known < entry.position;
-        entry.log_prev >= last && !leaves_out(seen)
+        let mut epoch = self.0.epoch.lock();
+        let left_out = (Bound::Excluded(entry.log_prev), Bound::Excluded(entry.position));
+        let follows = entry.log_prev >= last
+            && entry.log_prev < entry.position
+            && epoch.ahead.range(left_out).next().is_none();
+        if follows {
+            epoch.followed = entry.position;
+            epoch.ahead = epoch.ahead.split_off(&Position(entry.position.0 + 1));
+        }
+        follows
     }
 
     /// Gives the log another [epoch](Store::epoch), for whoever sees that it has lost what was in it. Where another server
@@ -98,7 +108,13 @@ impl Shared {
     pub(super) fn enter(&self, number: u64, begins_at: Position) {
         let mut epoch = self.epoch.lock();
         if epoch.number != number {
-            *epoch = Epoch { number, begins_at, seen: begins_at };
+            *epoch = Epoch {
+                number,
+                begins_at,
+                seen: begins_at,
+                followed: begins_at,
+                ahead: BTreeSet::new(),
+            };
         }
     }
 
@@ -124,6 +140,9 @@ impl Shared {
         let mut epoch = self.epoch.lock();
         if epoch.number == number {
             epoch.seen = epoch.seen.max(position);
+            if position > epoch.followed {
+                epoch.ahead.insert(position);
+            }
         }
     }
 }
