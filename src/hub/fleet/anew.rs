@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::{Fleet, Job, figures::Restored, life::BACK_OFF};
 use crate::{
     ban::{Ban, Bans, Command},
-    event::{Administrator, Cause, Position},
+    event::{Cause, Position},
     hub::{Hub, cell::Motion},
     id::{Incarnation, RoomId},
     room::{self, Room},
@@ -116,9 +116,8 @@ impl Hub {
             sleep(BACK_OFF).await;
             return fleet.do_soon(Job::LoadBans { lost });
         };
-        let cause = Cause::Administrator(Administrator::default());
         for ban in self.load_bans(loaded, fleet.epoch()) {
-            let (cause, after, tells) = (cause.clone(), Duration::ZERO, None);
+            let (cause, after, tells) = (Cause::Server, Duration::ZERO, None);
             fleet.do_soon(Job::Enforce { ban, cause, after, tells });
         }
         let missing = |bans: &Bans| {

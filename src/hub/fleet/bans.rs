@@ -14,7 +14,7 @@ use super::{
 use crate::{
     ban::{self, Ban, Bans, Change, Command, Event},
     config::limits,
-    event::{Cause, Position},
+    event::{Administrator, Cause, Position},
     hub::{
         Hub,
         bans::{Committed, Learnt},
@@ -236,8 +236,10 @@ impl Hub {
         let enforce = async || match &cause {
             Cause::Client(host) => self.enforce_by_host(ban, *host).await,
             Cause::Administrator(by) => self.enforce(by, ban, |c| c.is_met_by(ban)).await,
-            // Whom it meets was sent away when it was made.
-            Cause::Server | Cause::Timer => true,
+            // Put back: whom it meets may have come while the log did not have it.
+            Cause::Server | Cause::Timer => {
+                self.enforce(&Administrator::default(), ban, |c| c.is_met_by(ban)).await
+            }
         };
         while !enforce().await {
             sleep(LOOK).await;
