@@ -188,7 +188,7 @@ async fn a_full_inbox_delays_no_other_and_takes_on_what_was_kept_for_it(redis: S
     // By their number, and by their bytes.
     let (many, long) = ((limits::INBOX_LETTERS, 3), (limits::INBOX_BYTES >> 20, 1 << 20));
     for ((owner, _), (count, length)) in [(&slow, many), (&dead, long)] {
-        let fill = "for _ = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'f', ARGV[2], 'd', ARGV[3]) end";
+        let fill = "for _ = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'f', ARGV[2], 'k', _, 'd', ARGV[3]) end";
         let key = format!("signalpost:{{{owner}}}:inbox");
         let (from, text) = (Incarnation::random().to_string(), "o".repeat(length));
         let mut command = cmd("EVAL");

@@ -35,6 +35,8 @@ pub struct Inbox {
     connection: Option<Dedicated>,
     read: EntryId,
     untrimmed: usize,
+    /// The number of the last letter of each sender: a failover may have lost that it was written, and has it written anew.
+    reached: HashMap<Incarnation, u64>,
 }
 
 /// A letter from another node.
@@ -90,7 +92,8 @@ impl Store {
             command.arg(lifetime);
         };
         () = self.0.link.run(&OPEN, &[&key, &senders], add).await?;
-        Ok(Inbox { store: self.clone(), key, connection: None, read: EntryId::START, untrimmed: 0 })
+        let (store, read, reached) = (self.clone(), EntryId::START, HashMap::new());
+        Ok(Inbox { store, key, connection: None, read, untrimmed: 0, reached })
     }
 
     /// Writes letters in the order of their numbers, and skips what is there from an earlier attempt, or comes too late.
@@ -185,7 +188,15 @@ impl Inbox {
             self.look().await?;
         }
         self.connection = Some(connection);
-        Ok(entries.into_iter().filter_map(|(_, fields)| letter(fields)).collect())
+        let mut letters: Vec<_> =
+            entries.into_iter().filter_map(|(_, fields)| letter(fields)).collect();
+        letters.retain(|(number, letter)| {
+            let reached = self.reached.entry(letter.from).or_default();
+            let is_new = number > reached;
+            *reached = (*reached).max(*number);
+            is_new
+        });
+        Ok(letters.into_iter().map(|(_, letter)| letter).collect())
     }
 
     /// Takes out of Redis what was given out.
@@ -217,10 +228,11 @@ async fn ask<T: FromRedisValue>(
     from_redis_value(answer).map_err(|error| strange(&error.to_string()))
 }
 
-/// None of what another release writes that we do not understand.
-fn letter(mut fields: Fields) -> Option<Received> {
-    let from = std::str::from_utf8(fields.get("f")?).ok()?.parse().ok()?;
-    Some(Received { from, payload: fields.remove("d")?.into() })
+/// With its number. None of what another release writes that we do not understand.
+fn letter(mut fields: Fields) -> Option<(u64, Received)> {
+    let text = |name| str::from_utf8(fields.get(name)?).ok();
+    let (from, number) = (text("f")?.parse().ok()?, text("k")?.parse().ok()?);
+    Some((number, Received { from, payload: fields.remove("d")?.into() }))
 }
 
 fn strange(what: &str) -> Broken {

@@ -16,7 +16,7 @@ for i = 5, #ARGV, 2 do
     if room <= 0 or bytes <= 0 then
       break
     end
-    redis.call('XADD', KEYS[1], '*', 'f', ARGV[3], 'd', ARGV[i + 1])
+    redis.call('XADD', KEYS[1], '*', 'f', ARGV[3], 'k', number, 'd', ARGV[i + 1])
     room, bytes = room - 1, bytes - #ARGV[i + 1]
     reached = number
   end
