@@ -175,6 +175,11 @@ impl RoomCell {
         inner.room.seat_of(client_id).is_some() || inner.room.waiter(client_id).is_some()
     }
 
+    /// Whether this client believes so: a log that lost something may have a seat that it had lost.
+    pub(super) fn has(&self, client_id: ClientId) -> bool {
+        self.inner.lock().people_here().any(|id| id == client_id)
+    }
+
     /// Whether this client sits here.
     pub(super) fn seats(&self, client_id: ClientId) -> bool {
         self.inner.lock().room.seat_of(client_id).is_some()

@@ -148,13 +148,17 @@ impl Command {
         self
     }
 
-    /// The same, where nobody is to sit again, but for these of whom it is known that they sit there.
+    /// The same, of those of whom it is known that they sit there: where nobody is to sit again, these are spared, and
+    /// nobody else is moved or put back.
     #[must_use]
     pub fn sparing(mut self, here: &[ClientId]) -> Self {
         if let Self::Restore { lost, clients, .. } = &mut self
             && !lost.exists()
         {
             *clients = here.to_vec();
+        }
+        if let Self::Restore { clients, .. } | Self::Move { clients, .. } = &mut self {
+            clients.retain(|id| here.contains(id));
         }
         self
     }

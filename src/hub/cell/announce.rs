@@ -11,7 +11,15 @@ use crate::{
 };
 
 impl Inner {
-    pub(super) fn announce(&mut self, hub: &Hub, event: &Event, occasion: Occasion<'_>) {
+    /// Somebody who leaves may have sat `here`, as far as that client knows: a log that lost something may have a seat
+    /// that it had given up.
+    pub(super) fn announce(
+        &mut self,
+        hub: &Hub,
+        event: &Event,
+        occasion: Occasion<'_>,
+        sat_here: bool,
+    ) {
         let Occasion { arrival, client: changed, .. } = occasion;
         let news = Announcement::of(event, self.room.settings()).map(Arc::new);
         let concerned = match &event.change {
@@ -23,6 +31,7 @@ impl Inner {
                 if let Some(Arrival { client, left: Some(left), .. }) = arrival.map(|a| &**a)
                     && client.id == *client_id
                     && *reason == LeaveReason::Rejoined
+                    && sat_here
                 {
                     client.push(Entry::Frame(left.clone()));
                 }

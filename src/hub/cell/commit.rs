@@ -106,7 +106,7 @@ impl Inner {
         };
         hub.metrics.event((&event.change).into());
         self.room.apply(event);
-        self.announce(hub, event, occasion);
+        self.announce(hub, event, occasion, former.is_some());
         if let (Some(former), Change::Left { reason, .. }) = (former, &event.change) {
             self.part(&former, *reason, occasion);
         }

@@ -108,9 +108,9 @@ impl Replica {
         self.kept.len()
     }
 
-    /// Up to where the log is known about a room of this version. One that had ended when it was loaded has none.
-    pub(super) fn knows(&self, version: Position) -> Position {
-        version.max(self.known_to)
+    /// Up to where those here see what the log has, where their view is of this version.
+    pub(super) fn shows(&self, version: Position) -> Position {
+        if self.split.is_some() { version } else { version.max(self.known_to) }
     }
 
     pub(super) fn take_kept(&mut self) -> VecDeque<Said> {
@@ -275,18 +275,6 @@ impl Pending {
     pub(super) fn owed(motion: Motion) -> Self {
         Self { motion, conflicts: 0, is_shown: false, answer: None }
     }
-
-    pub(super) fn answer(mut self, answer: Result<Done, Refused>) {
-        self.tell(answer);
-    }
-
-    /// Answers whoever waits, whatever becomes of it.
-    pub(super) fn tell(&mut self, answer: Result<Done, Refused>) {
-        if let Some(waits) = self.answer.take() {
-            // Whoever asked may be gone.
-            let _ = waits.send(answer);
-        }
-    }
 }
 
 impl Inner {
@@ -312,7 +300,8 @@ impl Inner {
             replica.early.push(told);
             return false;
         }
-        if told.event.position <= replica.knows(version) {
+        // A room that had ended when it was loaded has no version.
+        if told.event.position <= version.max(replica.known_to) {
             return false;
         }
         if told.event.prev != version {
@@ -369,7 +358,11 @@ impl Inner {
     }
 
     /// Answers whoever waits for this batch, of which those here may have been told as the log did.
-    fn land(&mut self, hub: &Hub, flight: Flight, is_told: bool) {
+    fn land(&mut self, hub: &Hub, mut flight: Flight, is_told: bool) {
+        if self.replica().split.is_some() {
+            // A log that lost something may not have had whom those here see go.
+            flight.decided.iter_mut().for_each(|(pending, _)| self.show_if_departure(hub, pending));
+        }
         self.reconcile(hub, &flight.motions());
         let at = self.replica().known_to;
         for (pending, outcome) in flight.decided {

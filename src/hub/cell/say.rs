@@ -141,7 +141,7 @@ impl Inner {
             // In their order: the first that is too early keeps all others back.
             match &mut self.replica {
                 Some(replica)
-                    if replica.kept() > 0 || said.at > replica.knows(self.room.version()) =>
+                    if replica.kept() > 0 || said.at > replica.shows(self.room.version()) =>
                 {
                     replica.keep(said);
                 }
@@ -153,8 +153,8 @@ impl Inner {
     /// Whether the room is not as far as it was where this comes from, or what came before this waits for that.
     fn is_late(&self, said: &Said) -> bool {
         self.replica.as_ref().is_some_and(|replica| {
-            let knows = replica.knows(self.room.version());
-            !replica.is_loaded() || replica.kept() > 0 || knows < said.at
+            let shown = replica.shows(self.room.version());
+            !replica.is_loaded() || replica.kept() > 0 || shown < said.at
         })
     }
 

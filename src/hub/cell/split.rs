@@ -15,7 +15,7 @@ use crate::{
     event::Cause,
     hub::Hub,
     id::{ClientId, Incarnation},
-    room::{Change, Command, Event, LeaveReason, Member, Room, WaitingEnd},
+    room::{Change, Command, Event, LeaveReason, Member, Room, Waiter, WaitingEnd},
 };
 
 /// See the module.
@@ -116,8 +116,9 @@ impl Inner {
                 self.follow_to_node(hub, member);
                 false
             }
-            // It has another seat by now, which those here see later.
-            Change::Left { reason: LeaveReason::Rejoined, .. } => false,
+            // It has another seat by now, or waits anew, which those here see later.
+            Change::Left { reason: LeaveReason::Rejoined, .. }
+            | Change::WaitingEnded { reason: WaitingEnd::Gone(LeaveReason::Rejoined), .. } => false,
             Change::Left { client_id, .. } => self.room.member(*client_id).is_some(),
             Change::WaitingEnded { client_id, reason: WaitingEnd::Gone(_), .. } => {
                 self.room.waiter(*client_id).is_some()
@@ -155,18 +156,22 @@ impl Inner {
         let (mut flight, mut queue) = (replica.flight.take(), mem::take(&mut replica.queue));
         let flying = flight.iter_mut().flat_map(|flight| &mut flight.decided);
         for pending in flying.map(|(pending, _)| pending).chain(&mut queue) {
-            if let Some((client_id, reason)) = pending.motion.leaves() {
-                let word = pending.motion.word.as_ref();
-                pending.is_shown |= self.show_departure(hub, client_id, reason, word);
-                let by_itself = pending.motion.cause == Cause::Client(client_id);
-                if pending.is_shown && by_itself {
-                    let at = self.truth().version();
-                    pending.tell(Ok(Done { changed: true, at, room: None }));
-                }
+            self.show_if_departure(hub, pending);
+            let by_itself = pending.motion.leaves().map(|(client_id, _)| Cause::Client(client_id));
+            if pending.is_shown && by_itself.as_ref() == Some(&pending.motion.cause) {
+                let at = self.truth().version();
+                pending.tell(Ok(Done { changed: true, at, room: None }));
             }
         }
         let replica = self.replica();
         (replica.flight, replica.queue) = (flight, queue);
+    }
+
+    pub(super) fn show_if_departure(&mut self, hub: &Hub, pending: &mut Pending) {
+        if let Some((client_id, reason)) = pending.motion.leaves() {
+            let word = pending.motion.word.as_ref();
+            pending.is_shown |= self.show_departure(hub, client_id, reason, word);
+        }
     }
 
     fn show_departure(
@@ -176,14 +181,21 @@ impl Inner {
         reason: LeaveReason,
         word: Option<&Word>,
     ) -> bool {
-        let Some(member) = self.room.member(client_id) else { return false };
-        let user_id = member.identity.user_id.clone();
+        let user_id = |member: &Member| member.identity.user_id.clone();
+        let gone = if let Some(member) = self.room.member(client_id) {
+            Change::Left { client_id, user_id: user_id(member), reason }
+        } else if let Some(Waiter { member, .. }) = self.room.waiter(client_id) {
+            let reason = WaitingEnd::Gone(reason);
+            Change::WaitingEnded { client_id, user_id: user_id(member), reason }
+        } else {
+            return false;
+        };
         if self.replica().split.is_none() {
             let truth = Some(self.room.clone());
             self.replica().split = Some(Split { truth, until: None, is_of_loss: false });
         }
-        let left = self.now(hub, Change::Left { client_id, user_id, reason });
-        self.happened(hub, &left, Occasion { word, ..Occasion::default() });
+        let gone = self.now(hub, gone);
+        self.happened(hub, &gone, Occasion { word, ..Occasion::default() });
         true
     }
 

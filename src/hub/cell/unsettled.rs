@@ -3,7 +3,7 @@
 
 use super::{
     Inner, RoomCell,
-    motion::{Motion, Refused},
+    motion::{Done, Motion, Refused},
     replica::{Pending, Replica},
 };
 use crate::{
@@ -54,6 +54,18 @@ impl Replica {
 }
 
 impl Pending {
+    pub(super) fn answer(mut self, answer: Result<Done, Refused>) {
+        self.tell(answer);
+    }
+
+    /// Answers whoever waits, whatever becomes of it.
+    pub(super) fn tell(&mut self, answer: Result<Done, Refused>) {
+        if let Some(waits) = self.answer.take() {
+            // Whoever asked may be gone.
+            let _ = waits.send(answer);
+        }
+    }
+
     /// Whether whoever wanted it was told that nobody knows what becomes of it.
     pub(super) fn is_given_up(&self) -> bool {
         self.answer.is_none() && !self.motion.is_owed()

@@ -210,9 +210,10 @@ impl Session {
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<(), E> {
         let Some((cell, leave)) = self.departure(reason) else { return Ok(()) };
+        let believes_so = cell.has(self.client.id);
         let left = self.put(&cell, leave, meanwhile).await?;
         self.gave_up(&cell);
-        if left.is_ok_and(|done| done.changed) {
+        if believes_so && left.is_ok_and(|done| done.changed) {
             self.reply(&Reply::Left { room_id: cell.id(), request_id });
         }
         Ok(())
