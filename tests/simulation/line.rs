@@ -1,6 +1,13 @@
 //! A node's way to the model of Redis, with the faults of a network.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use ::redis::Value;
 use fastrand::Rng;
@@ -20,10 +27,18 @@ use super::{
 /// How long a command may take, as by `--redis-timeout-ms`.
 pub(crate) const TIMEOUT: Duration = Duration::from_millis(500);
 
+/// How many states of a replica are kept.
+const COPIES: usize = 10;
+
 /// The one Redis of a fleet.
 #[derive(Debug)]
 pub(crate) struct Server {
     kept: Mutex<(Redis, Planted)>,
+    /// What replicas had one after the other, and of the log.
+    copies: Mutex<VecDeque<(Redis, usize)>>,
+    /// How many took the place of their master, and when the last one did.
+    failovers: AtomicUsize,
+    failed_over: Mutex<Option<Instant>>,
     /// Tells whoever waits for more in a stream that there is more.
     grown: Mutex<HashMap<Vec<u8>, watch::Sender<()>>>,
     is_away: watch::Sender<bool>,
@@ -72,6 +87,9 @@ impl Server {
         let planted = Planted { plant, is_reaping, appended: 0, history: Vec::new() };
         Arc::new(Self {
             kept: Mutex::new((Redis::new(), planted)),
+            copies: Mutex::default(),
+            failovers: AtomicUsize::new(0),
+            failed_over: Mutex::default(),
             grown: Mutex::default(),
             is_away: watch::Sender::new(false),
         })
@@ -81,7 +99,41 @@ impl Server {
         self.is_away.send_replace(is_away);
     }
 
-    /// All that the log ever had, from the `first` entry on.
+    /// A replica has what there is now.
+    pub(crate) fn copy(&self) {
+        let (redis, planted) = &*self.kept.lock();
+        let mut copies = self.copies.lock();
+        copies.push_back((redis.clone(), planted.history.len()));
+        if copies.len() > COPIES {
+            copies.pop_front();
+        }
+    }
+
+    /// A replica that is behind takes the place of its master.
+    pub(crate) fn fail_over(&self, random: &mut Rng) {
+        let mut copies = self.copies.lock();
+        if copies.is_empty() {
+            return;
+        }
+        let place = random.usize(..copies.len());
+        copies.truncate(place + 1);
+        let (redis, history) = copies.pop_back().unwrap();
+        let kept = &mut *self.kept.lock();
+        kept.0 = redis;
+        kept.1.history.truncate(history);
+        self.failovers.fetch_add(1, Relaxed);
+        *self.failed_over.lock() = Some(Instant::now());
+    }
+
+    pub(crate) fn failed_over(&self) -> Option<Instant> {
+        *self.failed_over.lock()
+    }
+
+    pub(crate) fn failovers(&self) -> usize {
+        self.failovers.load(Relaxed)
+    }
+
+    /// All that the log has had, from the `first` entry on, and did not lose.
     pub(crate) fn history(&self, first: usize) -> Vec<Entry> {
         self.kept.lock().1.history[first..].to_vec()
     }
@@ -191,8 +243,11 @@ impl Line {
             Some(_) => {
                 let server = Arc::clone(&self.server);
                 tokio::spawn(async move {
+                    let before = server.failovers();
                     sleep(Duration::from_millis(later)).await;
-                    server.answer(&words);
+                    if server.failovers() == before {
+                        server.answer(&words);
+                    }
                 });
                 return unknown();
             }

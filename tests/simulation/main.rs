@@ -56,6 +56,12 @@ fn whatever_goes_wrong_all_agree_in_the_end() {
 }
 
 #[test]
+fn whatever_a_log_loses_all_agree_in_the_end() {
+    let scene = Scene { storm: Storm::Failovers, plant: Plant::Nothing };
+    all_pass("whatever_a_log_loses_all_agree_in_the_end", scene);
+}
+
+#[test]
 fn a_seed_tells_one_story() {
     let told = |seed| {
         let told = play(STORMY, seed).output().unwrap().stdout;

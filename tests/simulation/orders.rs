@@ -113,10 +113,13 @@ async fn ban(world: &World, hub: &Hub, room_id: Option<RoomId>, random: &mut Rng
         expires_at: None,
         host: None,
     });
-    if hub.ban(&Administrator::default(), vec![Arc::clone(&ban)]).await.is_ok() {
+    let before = world.server.failovers();
+    let made = hub.ban(&Administrator::default(), vec![Arc::clone(&ban)]).await;
+    // What was done before the log lost something may be undone.
+    if made.is_ok() && world.server.failovers() == before {
         let mut truth = world.truth.lock();
         truth.read(&world.server);
         truth.banned.insert(ban.id);
-        truth.seats_nobody_who_is_banned(&world.server, |id| world.is_connected(id));
+        truth.seats_nobody_who_is_banned(&world.server, |room, id| world.sits(room, id));
     }
 }

@@ -281,6 +281,10 @@ impl Connected {
             "join-error" => {
                 self.waiting.take_if(|(_, request_id)| *request_id == message["requestId"]);
             }
+            // Who is out of reach for others is told that they do not hear it.
+            "error" if message["code"] == "unavailable" && message["requestId"].is_null() => {
+                self.said.pop();
+            }
             "removed" => (self.room, self.waiting) = (None, None),
             "user-joined" => {
                 let is_new = self.roster.insert(who());

@@ -12,19 +12,20 @@ use tokio::time::Instant;
 /// When its clock starts, in milliseconds since 1970.
 const START: u64 = 1_764_000_000_000;
 
-#[derive(Debug)]
+/// A copy is what a replica has.
+#[derive(Debug, Clone)]
 pub(crate) struct Redis {
     since: Instant,
     keys: HashMap<String, Kept>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Kept {
     what: What,
     until: Option<Instant>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum What {
     Text(Vec<u8>),
     Hash(BTreeMap<String, Vec<u8>>),
@@ -33,7 +34,7 @@ pub(crate) enum What {
     Stream(Stream),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Stream {
     entries: Vec<Entry>,
     last: Id,
@@ -106,6 +107,11 @@ impl Redis {
             "XREVRANGE" => {
                 let newest = self.stream(&word(1)).entries.iter().rev();
                 Value::Array(newest.take(number(&words[5])).map(Entry::value).collect())
+            }
+            "XRANGE" => {
+                let after = Id::read(word(2).strip_prefix('(').unwrap());
+                let entries = self.stream(&word(1)).after(after).iter();
+                Value::Array(entries.take(number(&words[5])).map(Entry::value).collect())
             }
             "XTRIM" => {
                 let least = Id::read(&word(3));

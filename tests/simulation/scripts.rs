@@ -7,7 +7,10 @@ use std::{
 
 use ::redis::{Script, Value};
 
-use super::redis::{Entry, Id, Redis, bulk, bulks, number, string};
+use super::{
+    redis::{Entry, Id, Redis, bulk, bulks, number, string},
+    truth,
+};
 
 type Act = fn(&mut Redis, &mut Planted, &[String], &[Vec<u8>]) -> Value;
 
@@ -253,15 +256,21 @@ fn inbox_post(
     let last = redis.hash(&keys[1]).get(&first_name).map_or(0, |last| number::<u64>(last));
     let (mut reached, mut done) = (last, 0);
     for letter in args[4..].chunks(2) {
-        let number = number::<u64>(&letter[0]);
-        if number > last || planted.plant == Plant::DoubledDelivery {
+        let tried = number::<u64>(&letter[0]);
+        if tried > last || planted.plant == Plant::DoubledDelivery {
             if room == 0 {
                 break;
             }
             let id = redis.next_of(&keys[0]);
-            let fields = vec![("f", args[2].clone()), ("d", letter[1].clone())];
+            // Otherwise its reader would not give it out again.
+            let number = match planted.plant {
+                Plant::DoubledDelivery => truth::position(id).0,
+                _ => tried,
+            };
+            let number = number.to_string().into_bytes();
+            let fields = vec![("f", args[2].clone()), ("k", number), ("d", letter[1].clone())];
             redis.stream(&keys[0]).add(Entry { id, fields });
-            (room, reached) = (room - 1, number);
+            (room, reached) = (room - 1, tried);
         }
         done += 1;
     }

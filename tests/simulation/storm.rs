@@ -10,6 +10,8 @@ use super::{
     world::{NODES, World},
 };
 
+const COPIED_EVERY: Duration = Duration::from_millis(70);
+
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Storm {
@@ -17,17 +19,31 @@ pub(crate) enum Storm {
     Usual,
     /// Nodes stand still, for about as long as their leases last.
     Standstills,
+    /// The usual, and replicas that are behind take the place of their master.
+    Failovers,
 }
 
 /// Goes on for ever.
 pub(crate) async fn rage(storm: Storm, world: &Arc<World>, random: &mut Rng) {
+    if storm == Storm::Failovers {
+        let server = Arc::clone(&world.server);
+        tokio::spawn(async move {
+            loop {
+                sleep(COPIED_EVERY).await;
+                server.copy();
+            }
+        });
+    }
     loop {
         sleep(Duration::from_millis(random.u64(..800))).await;
         world.truth.lock().read(&world.server);
         let Some(node) = world.any_node(random) else { continue };
         let (what, time) = match storm {
+            Storm::Failovers if random.u8(..5) == 0 => (7, 0),
             Storm::Standstills => (random.u8(..7), random.u64(900..1300)),
-            Storm::Usual | Storm::None => (random.u8(..10), random.u64(100..3000)),
+            Storm::Usual | Storm::Failovers | Storm::None => {
+                (random.u8(..10), random.u64(100..3000))
+            }
         };
         match what {
             0..=3 if storm == Storm::Standstills => {
@@ -48,8 +64,12 @@ pub(crate) async fn rage(storm: Storm, world: &Arc<World>, random: &mut Rng) {
                 let server = Arc::clone(&world.server);
                 let time = Duration::from_millis(random.u64(100..2500));
                 server.go_away(true);
+                let mut fails_over = (storm == Storm::Failovers).then(|| random.fork());
                 tokio::spawn(async move {
                     sleep(time).await;
+                    if let Some(random) = &mut fails_over {
+                        server.fail_over(random);
+                    }
                     server.go_away(false);
                 });
             }

@@ -8,7 +8,7 @@ use std::{
 
 use signalpost::{
     ban::{Ban, BanId, Bans, Subject},
-    event::{Event, Position},
+    event::{Cause, Event, Position},
     id::{ClientId, RoomId},
     journal::stored::{self, read_ban_entry, read_entry},
     room::{Change, LeaveReason, Member, Room, Rules, WaitingEnd},
@@ -23,6 +23,8 @@ pub(crate) struct Truth {
     pub(crate) rules: Arc<Rules>,
     pub(crate) rooms: BTreeMap<RoomId, Room>,
     bans: Bans,
+    /// How often the log lost something.
+    failovers: usize,
     /// How far the log was read, by count and by position.
     read: usize,
     head: Position,
@@ -43,6 +45,7 @@ impl Truth {
             rules: Arc::new(rules),
             rooms: BTreeMap::new(),
             bans: Bans::new(10_000, 10_000),
+            failovers: 0,
             read: 0,
             head: Position::ZERO,
             locked: BTreeSet::new(),
@@ -53,8 +56,12 @@ impl Truth {
         }
     }
 
-    /// Reads what is new in the log.
+    /// Reads what is new in the log; all of it, where that lost something: then no promise of before holds.
     pub(crate) fn read(&mut self, server: &Server) {
+        if self.failovers != server.failovers() {
+            let rules = Rules::clone(&self.rules);
+            *self = Self { failovers: server.failovers(), ..Self::new(rules) };
+        }
         for entry in server.history(self.read) {
             self.read += 1;
             self.tell(&entry);
@@ -85,12 +92,13 @@ impl Truth {
         let batch = entry.get("b");
         if let Change::Joined(member) = &change {
             let is_full = room.members().len() >= room.settings().max_members;
-            let is_new = self.rejoins.as_deref() != Some(batch);
+            // Nor is a seat that is put back.
+            let is_new = self.rejoins.as_deref() != Some(batch) && cause != Cause::Server;
             assert!(!is_full || !is_new, "{name}: one too many: {:#?}", told());
             let was_admitted = self.admitted.take() == Some(member.client_id);
             let is_locked = self.locked.contains(room.id()) && is_new && !was_admitted;
             assert!(!is_locked, "{name}: though it is locked: {:#?}", told());
-            let ban = self.ban_against(&id, member);
+            let ban = self.ban_against(&id, member).filter(|_| is_new);
             assert!(ban.is_none(), "{name}: though {ban:?}: {:#?}", told());
         }
         if let Change::WaitingEnded { client_id, reason: WaitingEnd::Admitted, .. } = change {
@@ -111,10 +119,10 @@ impl Truth {
     pub(crate) fn seats_nobody_who_is_banned(
         &self,
         server: &Server,
-        is_connected: impl Fn(ClientId) -> bool,
+        sits: impl Fn(&RoomId, ClientId) -> bool,
     ) {
         for room in self.rooms.values() {
-            for member in room.members().filter(|member| is_connected(member.client_id)) {
+            for member in room.members().filter(|member| sits(room.id(), member.client_id)) {
                 let lease = format!("{{signalpost}}:node:{}", member.node);
                 let lives = server.act(|redis| redis.exists(&lease));
                 let ban = self.ban_against(room.id(), member).filter(|_| lives);

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use signalpost::{
     config::Config,
     hub::{Fleet, Hub},
-    id::ClientId,
+    id::{ClientId, RoomId},
     journal::stored::{self, read_entry},
     room::{Change, LeaveReason, Rules, Settings},
     store::{Store, Subject},
@@ -26,7 +26,7 @@ use signalpost::{
 use tokio::{
     sync::watch,
     task::JoinHandle,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -157,7 +157,7 @@ impl World {
         for person in &mut people {
             person.hear();
         }
-        all_was_heard(&people);
+        all_was_heard(&people, world.server.failed_over());
     }
 
     pub(crate) async fn start_node(&self, random: &mut Rng) {
@@ -185,8 +185,11 @@ impl World {
         random.choice(self.nodes.lock().iter()).map(|running| Arc::clone(&running.node))
     }
 
-    pub(crate) fn is_connected(&self, id: ClientId) -> bool {
-        self.nodes.lock().iter().any(|running| running.node.hub.client(id).is_some())
+    /// Whether a client that is connected sits there, as its node shows it.
+    pub(crate) fn sits(&self, room: &RoomId, id: ClientId) -> bool {
+        let nodes = self.nodes.lock();
+        let mut shown = nodes.iter().filter_map(|running| running.node.hub.client(id));
+        shown.any(|client| client.room_id.as_ref() == Some(room))
     }
 
     /// A node is gone at once, and its people with it. Returns how many these were.
@@ -205,7 +208,7 @@ impl World {
         let (rooms, rules) = {
             let mut truth = self.truth.lock();
             truth.read(&self.server);
-            truth.seats_nobody_who_is_banned(&self.server, |_| true);
+            truth.seats_nobody_who_is_banned(&self.server, |_, _| true);
             (truth.rooms.clone(), Arc::clone(&truth.rules))
         };
         people.iter_mut().for_each(Person::hear);
@@ -283,8 +286,9 @@ impl Node {
     }
 }
 
-/// Whatever was said to those who sit there still was heard by them, unless one of the two nodes lost its lease then.
-fn all_was_heard(people: &[Person]) {
+/// Whatever was said to those who sit there still was heard by them, unless one of the two nodes lost its lease then, or
+/// Redis what was said.
+fn all_was_heard(people: &[Person], failed_over: Option<Instant>) {
     let seated = || {
         let connected = people.iter().filter_map(|one| Some((one.connected()?, &one.node)));
         connected.filter(|(one, _)| one.room.is_some())
@@ -292,7 +296,8 @@ fn all_was_heard(people: &[Person]) {
     for (speaker, its_node) in seated() {
         for (listener, node) in seated().filter(|(other, _)| other.room == speaker.room) {
             let heard = listener.heard.get(&speaker.id);
-            let since = its_node.line.entered().max(node.line.entered()) + 2 * LEASE;
+            let entered = its_node.line.entered().max(node.line.entered());
+            let since = failed_over.map_or(entered, |at| entered.max(at)) + 2 * LEASE;
             for (number, at, whom) in &speaker.said {
                 let is_heard = heard.is_some_and(|heard| heard.contains(number));
                 let is_meant = whom.contains(&listener.id) && *at > listener.since.max(since);
