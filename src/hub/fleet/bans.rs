@@ -232,6 +232,10 @@ impl Hub {
         cause: Cause,
         tells: Option<(Incarnation, u64)>,
     ) {
+        if tells.is_none() && self.ban_of(ban.id).is_err() {
+            // It was ended meanwhile.
+            return;
+        }
         self.decided_by_now(fleet, ban.room_id.as_ref()).await;
         let enforce = async || match &cause {
             Cause::Client(host) => self.enforce_by_host(ban, *host).await,

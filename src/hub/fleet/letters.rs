@@ -131,11 +131,12 @@ impl Hub {
 
     /// Has nobody wait for long for what the log lost: what is kept of a room is handed on once this server knows what
     /// the log has.
-    pub(super) async fn hand_on_in_time(&self, cell: &RoomCell) {
+    pub(super) async fn hand_on_in_time(&self, cell: &Arc<RoomCell>) {
         loop {
             sleep(MOST_KEPT).await;
             let count = cell.kept();
-            if count == 0 {
+            let held = self.directory.find(cell.id());
+            if count == 0 || !held.is_some_and(|held| Arc::ptr_eq(&held, cell)) {
                 return;
             }
             if self.catch_up().await.is_ok() && cell.is_loaded() {
