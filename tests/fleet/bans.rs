@@ -19,6 +19,7 @@ use crate::{
 on_both_kinds![
     a_ban_is_carried_out_though_its_call_is_cut_short,
     a_ban_holds_on_a_node_that_missed_a_part_of_the_log,
+    a_ban_that_was_lifted_sends_nobody_away_later,
     an_ended_ban_is_not_read_on_any_node,
     a_ban_lasts_as_long_whatever_the_clock_of_its_node_says,
 ];
@@ -58,6 +59,18 @@ async fn a_ban_holds_on_a_node_that_missed_a_part_of_the_log(kind: Kind) {
     assert_eq!(register(&mut again, "eve").await["code"], "banned");
     assert_eq!(fleet.bans(2).await, ["eve", "mallory"]);
     assert!(!made.ban_id.is_empty());
+}
+
+/// Its node looks again, in case its call was cut short.
+async fn a_ban_that_was_lifted_sends_nobody_away_later(kind: Kind) {
+    let fleet = Fleet::mortal(kind).await;
+    let made = ban(&fleet, 0, "eve", None).await.unwrap();
+    let request = DeleteBanRequest { ban_id: made.ban_id };
+    within(fleet.admin(1).await.delete_ban(request)).await.unwrap();
+    let mut eve = named(&fleet, 0, "eve").await;
+    eve.join("r").await;
+    sleep(LEASE * 4).await;
+    eve.hears_nothing().await;
 }
 
 async fn an_ended_ban_is_not_read_on_any_node(kind: Kind) {
