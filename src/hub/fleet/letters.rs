@@ -53,7 +53,8 @@ impl Hub {
     /// out of reach before.
     ///
     /// # Errors
-    /// [`Refused::Unavailable`], if too much waits to be written, or this server is out of reach for the others.
+    /// [`Refused::Unavailable`], if too much waits to be written; or where it is for one only, and this server is out of
+    /// reach for the others.
     pub(in crate::hub) fn forward(
         &self,
         room_id: &RoomId,
@@ -61,8 +62,8 @@ impl Hub {
         whom: Whom<'_>,
     ) -> Result<(), Refused> {
         let Some(fleet) = &self.fleet else { return Ok(()) };
-        if !*fleet.in_reach.borrow() {
-            // Its next life begins with an empty queue.
+        // Its next life begins with an empty queue. What is for all has been heard by those here.
+        if whom.to.is_some() && !*fleet.in_reach.borrow() {
             return Err(Refused::Unavailable);
         }
         let said = pb::Said {

@@ -136,11 +136,14 @@ impl Session {
         proof: Proof,
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<Result<(), NotTaken>, E> {
-        let asked = self.ask_here(room_id, arrival, proof.clone(), meanwhile).await?;
-        if asked.is_ok() || !self.hub().is_shared() {
-            return Ok(asked);
+        let moves = self.seat.is_some();
+        if !self.hub().is_shared() || !moves {
+            let asked = self.ask_here(room_id, arrival, proof.clone(), meanwhile).await?;
+            if asked.is_ok() || !self.hub().is_shared() {
+                return Ok(asked);
+            }
         }
-        // What is known here may be old.
+        // What is known here may be old: nobody is refused by that, or gives up a seat for it.
         if let Err(rejected) = self.catch_up(meanwhile).await? {
             return Ok(Err(rejected.into()));
         }
