@@ -91,6 +91,27 @@ impl Redis {
         }
     }
 
+    /// Waits until every server of a Cluster takes another one for this, and for alive.
+    async fn know(&self, port: u16, role: &str) {
+        let ask = async |port: u16, words: &str| {
+            let words = format!("-p {port} CLUSTER {words}");
+            cli(words.split(' ').map(str::to_owned)).await
+        };
+        let id = ask(port, "MYID").await;
+        let is_known = |nodes: String| {
+            let mut nodes = nodes.lines().filter(|node| node.contains(id.trim()));
+            nodes.any(|node| node.contains(role) && !node.contains("fail"))
+        };
+        let knowing = async {
+            for server in &self.servers {
+                while !is_known(ask(server.port, "NODES").await) {
+                    sleep(Duration::from_millis(20)).await;
+                }
+            }
+        };
+        within(knowing).await;
+    }
+
     /// A replica of the server that has the log, that has all by the time this returns.
     pub(crate) async fn replica(&self) -> Replica {
         let master = self.servers[self.place_of_the_log().await].port;
@@ -110,20 +131,7 @@ impl Redis {
                 sleep(Duration::from_millis(20)).await;
             }
             // Otherwise nobody would take its word when it is a master.
-            let own = tell("CLUSTER MYID".to_owned()).await;
-            for other in &self.servers {
-                let nodes = || {
-                    cli(["-p", &other.port.to_string(), "CLUSTER", "NODES"]
-                        .map(str::to_owned)
-                        .into_iter())
-                };
-                let is_known = |nodes: String| {
-                    nodes.lines().any(|node| node.contains(own.trim()) && node.contains("slave"))
-                };
-                while !is_known(nodes().await) {
-                    sleep(Duration::from_millis(20)).await;
-                }
-            }
+            self.know(server.port, "slave").await;
         } else {
             tell(format!("REPLICAOF 127.0.0.1 {master}")).await;
         }
@@ -161,6 +169,8 @@ impl Redis {
         let take = format!("-p {} CLUSTER FAILOVER TAKEOVER", replica.port);
         assert_eq!(cli(take.split(' ').map(str::to_owned)).await.trim(), "OK");
         self.servers[place] = replica;
+        // What it said may have been before it was connected to the others, which took it for dead, too.
+        self.know(self.servers[place].port, "master").await;
     }
 
     /// The first server dies and is started again from a copy of its disk that a replica has.
