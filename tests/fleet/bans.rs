@@ -67,7 +67,12 @@ async fn a_ban_that_was_lifted_sends_nobody_away_later(kind: Kind) {
     let made = ban(&fleet, 0, "eve", None).await.unwrap();
     let request = DeleteBanRequest { ban_id: made.ban_id };
     within(fleet.admin(1).await.delete_ban(request)).await.unwrap();
-    let mut eve = named(&fleet, 0, "eve").await;
+    let mut eve = fleet.client(0).await;
+    // Its node may hear of that a moment later.
+    in_time(LEASE, async || {
+        (register(&mut eve, "eve").await["type"] == "registered").then_some(())
+    })
+    .await;
     eve.join("r").await;
     sleep(LEASE * 4).await;
     eve.hears_nothing().await;
