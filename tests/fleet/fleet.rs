@@ -59,7 +59,11 @@ impl Fleet {
 
     /// While nobody else uses the machine.
     pub(crate) async fn alone(kind: Kind) -> Self {
-        Self::of(Turn::Alone(MACHINE.write().await), kind, "").await
+        Self::alone_with(kind, "").await
+    }
+
+    pub(crate) async fn alone_with(kind: Kind, flags: &str) -> Self {
+        Self::of(Turn::Alone(MACHINE.write().await), kind, flags).await
     }
 
     /// Likewise; its nodes' seats outlive them by [`LEASE`] only.

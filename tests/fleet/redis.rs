@@ -91,7 +91,7 @@ impl Redis {
         }
     }
 
-    /// Waits until every server of a Cluster takes another one for this, and for alive.
+    /// Waits until every server of a Cluster takes another one for this, and for alive, and the Cluster for whole.
     async fn know(&self, port: u16, role: &str) {
         let ask = async |port: u16, words: &str| {
             let words = format!("-p {port} CLUSTER {words}");
@@ -104,7 +104,9 @@ impl Redis {
         };
         let knowing = async {
             for server in &self.servers {
-                while !is_known(ask(server.port, "NODES").await) {
+                while !is_known(ask(server.port, "NODES").await)
+                    || !ask(server.port, "INFO").await.contains("cluster_state:ok")
+                {
                     sleep(Duration::from_millis(20)).await;
                 }
             }

@@ -164,7 +164,8 @@ async fn loses_writes(
     cut: impl AsyncFnOnce(&mut Replica),
     replace: impl AsyncFnOnce(&mut Fleet, Replica),
 ) {
-    let mut fleet = Fleet::with(kind, "--redis-wait-replicas 1").await;
+    // A Redis Cluster takes servers for dead that do not get the processor for two seconds.
+    let mut fleet = Fleet::alone_with(kind, "--redis-wait-replicas 1").await;
     let mut replica = fleet.redis.replica().await;
     let (mut admin, mut watcher) = (fleet.admin(0).await, Watcher::default());
     let (mut ann, gone) = (fleet.member(0, "r").await, fleet.member(2, "r").await);
