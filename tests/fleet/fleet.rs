@@ -239,6 +239,15 @@ impl Node {
     /// Stands still until it [goes on](Node::go_on), as a virtual machine does that is moved.
     pub(crate) fn pause(&self) {
         self.running.signal("-STOP");
+        // All of its threads have to take notice (proc(5)).
+        let threads = format!("/proc/{}/task", self.running.child.id());
+        let is_stopped = |thread: std::io::Result<fs::DirEntry>| {
+            let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap();
+            stat.rsplit(") ").next().unwrap().starts_with('T')
+        };
+        while !fs::read_dir(&threads).unwrap().all(is_stopped) {
+            thread::yield_now();
+        }
     }
 
     pub(crate) fn go_on(&self) {
