@@ -49,7 +49,7 @@ impl Store {
     }
 
     /// Whether an entry of the log does follow what was read of it up to `last`, and nothing is missing in between that
-    /// the log is known to have had.
+    /// the log is known to have had. Then it counts as read.
     pub fn follows(&self, entry: &Entry, last: Position) -> bool {
         let mut epoch = self.0.epoch.lock();
         let left_out = (Bound::Excluded(entry.log_prev), Bound::Excluded(entry.position));

@@ -136,10 +136,10 @@ impl Session {
         proof: Proof,
         meanwhile: &mut impl FnMut(&mut Self, &mut Context<'_>) -> Poll<E>,
     ) -> Result<Result<(), NotTaken>, E> {
-        let moves = self.seat.is_some();
-        if !self.hub().is_shared() || !moves {
+        let (is_shared, moves) = (self.hub().is_shared(), self.seat.is_some());
+        if !(is_shared && moves) {
             let asked = self.ask_here(room_id, arrival, proof.clone(), meanwhile).await?;
-            if asked.is_ok() || !self.hub().is_shared() {
+            if asked.is_ok() || !is_shared {
                 return Ok(asked);
             }
         }
