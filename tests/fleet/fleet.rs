@@ -171,7 +171,7 @@ impl Drop for Fleet {
                 let log = fs::read_to_string(&node.log).unwrap_or_default();
                 let lines: Vec<_> = log.lines().collect();
                 println!("{}:", node.log.display());
-                println!("{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+                println!("{}", lines[lines.len().saturating_sub(200)..].join("\n"));
             }
         }
     }
@@ -197,6 +197,8 @@ impl Node {
         let mut command = anywhere();
         command.envs(environment.iter().copied());
         command.args(["--rate-limit", "0", "--max-connections-per-address", "10000"]);
+        // What Redis answered shows why a test failed.
+        command.args(["--log", "signalpost=debug"]);
         command.args(redis.flags()).args(flags.split_whitespace());
         let running = Running::logging_to(File::create(log).unwrap(), &mut command);
         if running.greeting.len() < 5 {
