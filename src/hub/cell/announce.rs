@@ -35,8 +35,8 @@ impl Inner {
                 {
                     client.push(Entry::Frame(left.clone()));
                 }
-                // All leave at once, and each is told so.
-                if *reason == LeaveReason::RoomClosed {
+                // All leave at once, and each is told so, unless the log has not all of those here.
+                if *reason == LeaveReason::RoomClosed && !self.is_split() {
                     return;
                 }
                 Some(*client_id)

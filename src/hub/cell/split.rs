@@ -74,6 +74,11 @@ impl Inner {
         split.and_then(|split| split.truth.as_ref()).unwrap_or(&self.room)
     }
 
+    /// Whether those here see another room than the log has.
+    pub(super) fn is_split(&self) -> bool {
+        self.replica.as_ref().is_some_and(|replica| replica.split.is_some())
+    }
+
     /// The room is loaded, with what came of these motions.
     pub(super) fn take_in(&mut self, hub: &Hub, room: Room, motions: &[&Motion]) {
         if self.replica().split.is_none() {
