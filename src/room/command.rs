@@ -149,9 +149,13 @@ impl Command {
     }
 
     /// The same, of those of whom it is known that they sit there: where nobody is to sit again, these are spared, and
-    /// nobody else is moved or put back.
+    /// nobody else is moved or put back but who is about to leave, of which all are to hear why.
     #[must_use]
-    pub fn sparing(mut self, here: &[ClientId]) -> Self {
+    pub fn sparing(
+        mut self,
+        here: &[ClientId],
+        about_to_leave: impl Iterator<Item = ClientId>,
+    ) -> Self {
         if let Self::Restore { lost, clients, .. } = &mut self
             && !lost.exists()
         {
@@ -159,6 +163,9 @@ impl Command {
         }
         if let Self::Restore { clients, .. } | Self::Move { clients, .. } = &mut self {
             clients.retain(|id| here.contains(id));
+        }
+        if let Self::Restore { clients, .. } = &mut self {
+            clients.extend(about_to_leave);
         }
         self
     }

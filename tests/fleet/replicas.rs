@@ -14,7 +14,7 @@ use tonic_types::StatusExt;
 use crate::{
     fleet::{Fleet, Node, ids, in_time},
     redis::{Kind, Replica},
-    support::within,
+    support::{Client, within},
     watching::Watcher,
 };
 
@@ -122,10 +122,23 @@ async fn a_failover_that_lost_nothing_changes_nothing_in_rooms() {
     let (mut admin, mut watcher) = (fleet.admin(0).await, Watcher::default());
     let (mut ann, mut bob) = (fleet.member(0, "r").await, fleet.member(1, "r").await);
     let (mut cid, mut dan) = (fleet.member(0, "r").await, fleet.member(1, "r").await);
+    let (eve, fay) = (fleet.member(0, "r").await, fleet.member(1, "r").await);
+    let gone = [eve.id.clone(), fay.id.clone()];
     watcher.stands_before_everything(&mut admin).await;
     replica.has_all_of(&fleet.redis).await;
     replica.stands_alone().await;
+    // Who goes while nobody can write that down has gone by what it did, too.
+    fleet.redis.holds_back(60_000).await;
+    eve.vanish();
+    let mut heard_by_ann = vec![hears_of_an_end(&mut ann).await];
+    fay.vanish();
     fleet.redis.is_replaced_by(replica).await;
+    heard_by_ann.push(hears_of_an_end(&mut ann).await);
+    assert_eq!(heard_by_ann, gone);
+    for member in [&mut bob, &mut cid, &mut dan] {
+        let heard = [hears_of_an_end(member).await, hears_of_an_end(member).await];
+        assert!(gone.iter().all(|id| heard.contains(id)), "{heard:?}");
+    }
     in_time(LIMIT, async || {
         let logged = |node: &Node| node.logged("the log is not the one that was followed");
         fleet.nodes.iter().all(|node| !logged(node).is_empty()).then_some(())
@@ -233,6 +246,13 @@ async fn loses_writes(
         })
         .await;
     }
+}
+
+/// Returns whose.
+async fn hears_of_an_end(member: &mut Client) -> String {
+    let left = member.hear_of("user-left").await;
+    assert_eq!(left["reason"], "disconnected", "{left}");
+    left["clientId"].as_str().unwrap().to_owned()
 }
 
 fn is_of_another_life(status: &Status) {

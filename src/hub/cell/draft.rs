@@ -113,7 +113,9 @@ impl Inner {
         }
         let (ban, who_wait) = hub.bans.during(|bans| self.met_by(bans, motion, now));
         let command = motion.command.clone().beside_bans(ban.is_some(), who_wait).seated_by(node);
-        let command = command.sparing(here);
+        let later = self.replica.iter().flat_map(|replica| &replica.queue);
+        let about_to_leave = later.filter_map(|pending| Some(pending.motion.leaves()?.0));
+        let command = command.sparing(here, about_to_leave);
         let is_of_names = matches!(command, Command::Rename { .. });
         match self.room.decide(command, now) {
             // Whoever lost its seat a moment ago has nobody to tell.

@@ -93,9 +93,7 @@ impl Inner {
                 return;
             }
         }
-        let gone: Vec<_> =
-            self.replica().queue.iter().filter_map(|p| Some(p.motion.leaves()?.0)).collect();
-        let clients: Vec<_> = self.people_here().filter(|id| !gone.contains(id)).collect();
+        let clients: Vec<_> = self.people_here().collect();
         self.restore(clients);
     }
 
