@@ -9,7 +9,7 @@ use super::{
     Inner, RoomCell,
     commit::Occasion,
     motion::{Done, Motion, Refused, Word, publish_names},
-    say::Said,
+    say::Kept,
     split::Split,
 };
 use crate::{
@@ -38,7 +38,7 @@ pub(super) struct Replica {
     /// Where those here see another room than the log has.
     pub(super) split: Option<Split>,
     /// What came for members here before the log had brought who says it.
-    kept: VecDeque<Said>,
+    pub(super) kept: Kept,
     /// Tells whoever drives it that the log brought something.
     moved: Arc<Notify>,
 }
@@ -87,7 +87,7 @@ impl Replica {
             driven: false,
             holds: 0,
             split: None,
-            kept: VecDeque::new(),
+            kept: Kept::default(),
             moved: Arc::default(),
         }
     }
@@ -96,25 +96,9 @@ impl Replica {
         *self.loaded.borrow()
     }
 
-    pub(super) fn keep(&mut self, said: Said) {
-        // The room may have ended before it came.
-        if self.kept.len() >= limits::MOTIONS {
-            self.kept.pop_front();
-        }
-        self.kept.push_back(said);
-    }
-
-    pub(super) fn kept(&self) -> usize {
-        self.kept.len()
-    }
-
     /// Up to where those here see what the log has, where their view is of this version.
     pub(super) fn shows(&self, version: Position) -> Position {
         if self.split.is_some() { version } else { version.max(self.known_to) }
-    }
-
-    pub(super) fn take_kept(&mut self) -> VecDeque<Said> {
-        std::mem::take(&mut self.kept)
     }
 
     /// What the log told before the room was loaded is of another log.

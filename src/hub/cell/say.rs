@@ -1,9 +1,13 @@
 //! What is said in a room, and changes nothing.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use super::{Inner, RoomCell};
 use crate::{
+    config::limits,
     event::Position,
     hub::{Client, NotFound, outbox::Entry},
     id::{ClientId, Incarnation, RoomId},
@@ -45,6 +49,14 @@ pub(in crate::hub) struct Said {
     pub(in crate::hub) to: Option<ClientId>,
     pub(in crate::hub) but: BTreeSet<ClientId>,
     pub(in crate::hub) frame: Frame,
+}
+
+/// What came before its time, in its order. Each has a number, which no other one gets.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    said: VecDeque<Said>,
+    /// How many came before these.
+    before: u64,
 }
 
 impl RoomCell {
@@ -112,41 +124,63 @@ impl RoomCell {
             return false;
         }
         let Some(replica) = &mut inner.replica else { return false };
-        let is_first = replica.kept() == 0;
-        replica.keep(said);
+        let is_first = replica.kept.said.is_empty();
+        replica.kept.push(said);
         is_first
     }
 
-    /// How many signals are kept.
-    pub(in crate::hub) fn kept(&self) -> usize {
-        self.inner.lock().replica().kept()
+    /// The number of the last signal that is kept, if any is.
+    pub(in crate::hub) fn kept_to(&self) -> Option<u64> {
+        self.inner.lock().replica().kept.last()
     }
 
-    /// Hands on the first so many that are kept: what they wait for is known, or was lost.
-    pub(in crate::hub) fn hand_on_first(&self, count: usize) {
+    /// Hands on what is kept up to this number: what it waits for is known, or was lost.
+    pub(in crate::hub) fn hand_on_to(&self, number: u64) {
         let mut inner = self.inner.lock();
-        let mut kept = inner.replica().take_kept();
-        let later = kept.split_off(count.min(kept.len()));
-        kept.into_iter().for_each(|said| inner.hand_on(said));
-        later.into_iter().for_each(|said| inner.replica().keep(said));
+        while let Some(said) = inner.replica().kept.take_to(number) {
+            inner.hand_on(said);
+        }
         inner.hand_on_kept();
+    }
+}
+
+impl Kept {
+    fn push(&mut self, said: Said) {
+        // The room may have ended before it came.
+        if self.said.len() >= limits::MOTIONS {
+            self.take();
+        }
+        self.said.push_back(said);
+    }
+
+    fn last(&self) -> Option<u64> {
+        (!self.said.is_empty()).then(|| self.before + self.said.len() as u64)
+    }
+
+    fn take_to(&mut self, number: u64) -> Option<Said> {
+        if self.before < number { self.take() } else { None }
+    }
+
+    /// The first that is too early keeps all others back.
+    fn take_known(&mut self, shown: Position) -> Option<Said> {
+        if self.said.front()?.at <= shown { self.take() } else { None }
+    }
+
+    fn take(&mut self) -> Option<Said> {
+        let said = self.said.pop_front()?;
+        self.before += 1;
+        Some(said)
     }
 }
 
 impl Inner {
     /// Hands on what came before its time, as far as that has come.
     pub(super) fn hand_on_kept(&mut self) {
-        let kept = self.replica.as_mut().map(|replica| replica.take_kept()).unwrap_or_default();
-        for said in kept {
-            // In their order: the first that is too early keeps all others back.
-            match &mut self.replica {
-                Some(replica)
-                    if replica.kept() > 0 || said.at > replica.shows(self.room.version()) =>
-                {
-                    replica.keep(said);
-                }
-                _ => self.hand_on(said),
-            }
+        let shown = self.replica.as_ref().map(|replica| replica.shows(self.room.version()));
+        while let (Some(replica), Some(shown)) = (&mut self.replica, shown)
+            && let Some(said) = replica.kept.take_known(shown)
+        {
+            self.hand_on(said);
         }
     }
 
@@ -154,7 +188,7 @@ impl Inner {
     fn is_late(&self, said: &Said) -> bool {
         self.replica.as_ref().is_some_and(|replica| {
             let shown = replica.shows(self.room.version());
-            !replica.is_loaded() || replica.kept() > 0 || shown < said.at
+            !replica.is_loaded() || !replica.kept.said.is_empty() || shown < said.at
         })
     }
 
@@ -200,5 +234,36 @@ impl Inner {
             }
         }
         (members > 0).then(|| Away { nodes, members, at: self.room.version(), frame })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_later_is_not_among_what_was_kept() {
+        let said = |at| Said {
+            room_id: "r".parse().unwrap(),
+            at: Position(at),
+            from: None,
+            to: None,
+            but: BTreeSet::new(),
+            frame: Frame::of_other(""),
+        };
+        let at = |said: Option<Said>| said.map(|said| said.at.0);
+        let mut kept = Kept::default();
+        assert_eq!(kept.last(), None);
+        kept.push(said(5));
+        kept.push(said(6));
+        assert_eq!(kept.last(), Some(2));
+        assert_eq!(at(kept.take_known(Position(4))), None);
+        assert_eq!(at(kept.take_known(Position(5))), Some(5));
+        kept.push(said(7));
+        assert_eq!(kept.last(), Some(3));
+        assert_eq!(at(kept.take_to(2)), Some(6));
+        assert_eq!(at(kept.take_to(2)), None);
+        assert_eq!(at(kept.take_to(3)), Some(7));
+        assert_eq!((kept.last(), at(kept.take_to(9))), (None, None));
     }
 }

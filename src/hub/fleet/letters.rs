@@ -135,13 +135,12 @@ impl Hub {
     pub(super) async fn hand_on_in_time(&self, cell: &Arc<RoomCell>) {
         loop {
             sleep(MOST_KEPT).await;
-            let count = cell.kept();
-            let held = self.directory.find(cell.id());
-            if count == 0 || !held.is_some_and(|held| Arc::ptr_eq(&held, cell)) {
+            let Some(last) = cell.kept_to() else { return };
+            if !self.directory.find(cell.id()).is_some_and(|held| Arc::ptr_eq(&held, cell)) {
                 return;
             }
             if self.catch_up().await.is_ok() && cell.is_loaded() {
-                cell.hand_on_first(count);
+                cell.hand_on_to(last);
             }
         }
     }
