@@ -26,6 +26,7 @@ on_both_kinds![
     redis_comes_back_with_its_data,
     redis_comes_back_without_its_data,
     a_redis_that_stands_still_keeps_nobody_waiting,
+    whoever_goes_while_redis_stands_still_goes_once,
 ];
 
 /// Every 200 ms each connection to Redis is cut, while each of three members counts aloud to the others.
@@ -313,4 +314,30 @@ async fn settled(fleet: &Fleet, newcomers: &[Client], gone: &str) -> Option<Vec<
     let whole = newcomers.iter().all(|newcomer| first.contains(&newcomer.id));
     let agreed = shown.iter().all(|other| *other == first);
     (agreed && whole && first.iter().all(|id| id != gone)).then_some(first)
+}
+
+/// One after the other, so that the log has the first of them before the second.
+async fn whoever_goes_while_redis_stands_still_goes_once(kind: Kind) {
+    let fleet = Fleet::alone(kind).await;
+    let (mut stays, mut elsewhere) = (fleet.member(0, "r").await, fleet.member(1, "r").await);
+    let leavers = [fleet.member(0, "r").await, fleet.member(0, "r").await];
+    let gone = [0, 1].map(|nth: usize| leavers[nth].id.clone());
+    // By then Redis knows the script, and does what it was sent.
+    fleet.member(0, "r").await.vanish();
+    for member in [&mut stays, &mut elsewhere] {
+        member.hear_of("user-left").await;
+    }
+    fleet.redis.pause().await;
+    for (leaver, id) in leavers.into_iter().zip(&gone) {
+        leaver.vanish();
+        assert_eq!(stays.hear_of("user-left").await["clientId"], **id);
+    }
+    fleet.redis.go_on().await;
+    for id in &gone {
+        let left = elsewhere.hear().await;
+        assert_eq!((&left["clientId"], &left["reason"]), (&json!(id), &json!("disconnected")));
+    }
+    fleet.agrees_on("r", &[&stays, &elsewhere]).await;
+    stays.hears_nothing().await;
+    elsewhere.hears_nothing().await;
 }

@@ -53,15 +53,14 @@ impl Inner {
     }
 
     pub(super) fn now(&self, hub: &Hub, change: Change) -> Event {
-        let version = self.room.version();
-        event::Event {
-            position: version,
-            prev: version,
-            at: hub.now(),
-            cause: Cause::Server,
-            change,
-        }
+        now_in(&self.room, hub, change)
     }
+}
+
+/// What those here see happen in a room, while the log goes on as it is.
+pub(super) fn now_in(room: &Room, hub: &Hub, change: Change) -> Event {
+    let version = room.version();
+    event::Event { position: version, prev: version, at: hub.now(), cause: Cause::Server, change }
 }
 
 /// What makes one room of another, but for what nobody hears of.

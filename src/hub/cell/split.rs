@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     Inner, RoomCell, Word,
+    catch_up::now_in,
     commit::Occasion,
     motion::{Done, Motion},
     replica::Pending,
@@ -57,11 +58,11 @@ impl RoomCell {
         self.inner.lock().replica().split.as_ref().and_then(|split| split.until)
     }
 
-    /// Those here see the room as the log has it.
+    /// Those here see the room as the log has it, unless that has lost something once more.
     pub(in crate::hub) fn reunite(&self, hub: &Hub) {
         let mut inner = self.inner.lock();
         if let Some(split) = &mut inner.replica().split {
-            split.until = None;
+            split.until.take_if(|until| *until <= Instant::now());
         }
         inner.reconcile(hub, &[]);
     }
@@ -184,15 +185,7 @@ impl Inner {
         reason: LeaveReason,
         word: Option<&Word>,
     ) -> bool {
-        let user_id = |member: &Member| member.identity.user_id.clone();
-        let gone = if let Some(member) = self.room.member(client_id) {
-            Change::Left { client_id, user_id: user_id(member), reason }
-        } else if let Some(Waiter { member, .. }) = self.room.waiter(client_id) {
-            let reason = WaitingEnd::Gone(reason);
-            Change::WaitingEnded { client_id, user_id: user_id(member), reason }
-        } else {
-            return false;
-        };
+        let Some(gone) = departure(&self.room, client_id, reason) else { return false };
         if self.replica().split.is_none() {
             let truth = Some(self.room.clone());
             self.replica().split = Some(Split { truth, until: None, is_of_loss: false });
@@ -202,19 +195,47 @@ impl Inner {
         true
     }
 
-    /// Those here see the room as the log has it, unless others are to add to that. What came of `motions` is
-    /// new in it.
+    /// Those here see the room as the log has it, unless others are to add to that, but for whom they have seen go. What
+    /// came of `motions` is new in it.
     pub(super) fn reconcile(&mut self, hub: &Hub, motions: &[&Motion]) {
         let is_time = |split: &mut Split| split.until.is_none() && split.truth.is_some();
         let Some(Split { truth: Some(truth), .. }) = self.replica().split.take_if(is_time) else {
             return;
         };
-        self.become_like(hub, truth, motions);
+        let mut seen = truth.clone();
+        for (client_id, reason) in self.shown_departures() {
+            if let Some(gone) = departure(&seen, client_id, reason) {
+                seen.apply(&now_in(&seen, hub, gone));
+                self.replica().split =
+                    Some(Split { truth: Some(truth.clone()), until: None, is_of_loss: false });
+            }
+        }
+        self.become_like(hub, seen, motions);
         self.hand_on_kept();
+    }
+
+    /// Whom those here have seen go, while the log may not have it yet.
+    fn shown_departures(&self) -> Vec<(ClientId, LeaveReason)> {
+        let Some(replica) = &self.replica else { return Vec::new() };
+        let flying = replica.flight.iter().flat_map(|flight| &flight.decided);
+        let owed = flying.map(|(pending, _)| pending).chain(&replica.queue);
+        owed.filter(|pending| pending.is_shown)
+            .filter_map(|pending| pending.motion.leaves())
+            .collect()
     }
 
     pub(super) fn people_here(&self) -> impl Iterator<Item = ClientId> {
         let waiting = self.waiting.iter().filter_map(|knocker| knocker.client());
         self.here().chain(waiting).map(|client| client.id)
     }
+}
+
+fn departure(room: &Room, client_id: ClientId, reason: LeaveReason) -> Option<Change> {
+    let user_id = |member: &Member| member.identity.user_id.clone();
+    if let Some(member) = room.member(client_id) {
+        return Some(Change::Left { client_id, user_id: user_id(member), reason });
+    }
+    let Waiter { member, .. } = room.waiter(client_id)?;
+    let reason = WaitingEnd::Gone(reason);
+    Some(Change::WaitingEnded { client_id, user_id: user_id(member), reason })
 }
