@@ -240,7 +240,7 @@ impl Hub {
         let removed = cell.submit(self, remove).await;
         self.directory.forget_if_closed(cell);
         let Some((ban, made)) = ban else { return Ok(removed.map(drop)?) };
-        let have_gone = self.enforce_by_host(&ban, host.id).await;
+        let have_gone = self.enforce_by_host(&ban, &Cause::Client(host.id)).await;
         match removed {
             // Its own server was first.
             Ok(_) | Err(Refused::Denied(Denied::NotAMember)) => {}
@@ -252,14 +252,14 @@ impl Hub {
     }
 
     /// Sends away, of those who are connected here, whom a host's ban meets. Returns as [`Hub::enforce`] does.
-    pub(super) async fn enforce_by_host(&self, ban: &Ban, host: ClientId) -> bool {
+    pub(super) async fn enforce_by_host(&self, ban: &Ban, cause: &Cause) -> bool {
         let cell = ban.room_id.as_ref().and_then(|room_id| self.directory.find(room_id));
         let Some(cell) = cell else { return true };
         let mut have_gone = true;
         let by_name = matches!(ban.subject, ban::Subject::User(_));
         for client in cell.people(|client| client.is_met_by(ban)) {
             if by_name || !cell.seats(client.id) {
-                let (cause, text) = (Cause::Client(host), ban.reason.as_deref());
+                let (cause, text) = (cause.clone(), ban.reason.as_deref());
                 have_gone &= self.unseat(cause, client.id, &cell, LeaveReason::Banned, text).await;
             }
         }

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tonic::Code;
 
 use crate::{
-    fleet::{Fleet, LEASE, in_time},
+    fleet::{Fleet, LEASE, ids, in_time},
     redis::Kind,
     support::{Client, within},
 };
@@ -22,6 +22,7 @@ on_both_kinds![
     a_ban_that_was_lifted_sends_nobody_away_later,
     an_ended_ban_is_not_read_on_any_node,
     a_ban_lasts_as_long_whatever_the_clock_of_its_node_says,
+    a_hosts_ban_that_is_put_back_spares_who_sits_there,
 ];
 
 /// It waits for a node that does not answer, and its caller does not wait for that.
@@ -118,6 +119,42 @@ async fn a_ban_lasts_as_long_whatever_the_clock_of_its_node_says(kind: Kind) {
             let back = eve.ask(json!({"type": "join", "roomId": "r"})).await;
             assert_eq!(back["code"], "banned", "{offset}, {node}");
         }
+    }
+}
+
+/// It is of an address, which all here have.
+async fn a_hosts_ban_that_is_put_back_spares_who_sits_there(kind: Kind) {
+    let mut fleet = Fleet::start(kind).await;
+    let (mut host, mut stays) = (fleet.member(0, "r").await, fleet.member(1, "r").await);
+    let mut target = fleet.member(2, "r").await;
+    let remove = json!({"type": "remove", "targetId": target.id, "seconds": 300});
+    assert_eq!(host.ask(remove).await["type"], "done");
+    assert_eq!(target.hear_of("removed").await["code"], "removed");
+    assert_eq!(stays.hear_of("user-left").await["clientId"], target.id);
+
+    fleet.redis.stop().await;
+    fleet.redis.forget();
+    fleet.redis.start_again().await;
+    for node in 0..3 {
+        let mut again = fleet.client(node).await;
+        in_time(LEASE * 10, async || {
+            let back = again.ask(json!({"type": "join", "roomId": "r"})).await;
+            assert_ne!(back["type"], "joined", "node {node}");
+            (back["code"] == "banned").then_some(())
+        })
+        .await;
+    }
+    in_time(LEASE * 10, async || {
+        for node in 0..3 {
+            let room = fleet.try_room(node, "r").await.ok()?;
+            let sits = |member: &Client| ids(&room).contains(&&*member.id);
+            (sits(&host) && sits(&stays)).then_some(())?;
+        }
+        Some(())
+    })
+    .await;
+    for member in [&mut host, &mut stays] {
+        member.hears_nothing().await;
     }
 }
 

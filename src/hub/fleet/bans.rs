@@ -238,10 +238,10 @@ impl Hub {
         }
         self.decided_by_now(fleet, ban.room_id.as_ref()).await;
         let enforce = async || match &cause {
-            Cause::Client(host) => self.enforce_by_host(ban, *host).await,
+            // Be it put back: whom it meets may have come while the log did not have it.
+            _ if ban.host.is_some() => self.enforce_by_host(ban, &cause).await,
             Cause::Administrator(by) => self.enforce(by, ban, |c| c.is_met_by(ban)).await,
-            // Put back: whom it meets may have come while the log did not have it.
-            Cause::Server | Cause::Timer => {
+            Cause::Client(_) | Cause::Server | Cause::Timer => {
                 self.enforce(&Administrator::default(), ban, |c| c.is_met_by(ban)).await
             }
         };
