@@ -32,7 +32,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::JoinSet,
-    time::{Instant, sleep},
+    time::Instant,
 };
 
 use super::{Hub, cell::RoomCell};
@@ -43,6 +43,7 @@ use crate::{
     journal::{Journal, stored::pb},
     store::{Entry, Loaded, Store, StoreError, Subject},
 };
+use bans::Enforcement;
 pub use bans::NotBanned;
 pub use calls::{Claim, Claimed, NotClaimed};
 pub use clients::Listed;
@@ -94,8 +95,8 @@ pub struct Beginning {
 pub(super) enum Job {
     /// Load a room and append what is put before it.
     Drive(Arc<RoomCell>),
-    /// Send away whom a ban meets here, after some time, and tell the server that waits for that, by its question.
-    Enforce { ban: Arc<Ban>, cause: Cause, after: Duration, tells: Option<(Incarnation, u64)> },
+    /// Send away whom a ban meets here.
+    Enforce(Enforcement),
     /// End the bans that hosts of a room made.
     EndBansOf { room_id: RoomId, cause: Cause },
     /// Take up the bans that the log has, and put back these, of a lost one.
@@ -247,10 +248,7 @@ impl Hub {
         let Some(fleet) = &self.fleet else { return };
         match job {
             Job::Drive(cell) => self.drive(fleet, &cell).await,
-            Job::Enforce { ban, cause, after, tells } => {
-                sleep(after).await;
-                self.enforce_for(fleet, &ban, cause, tells).await;
-            }
+            Job::Enforce(enforcement) => self.enforce_here(fleet, enforcement).await,
             Job::EndBansOf { room_id, cause } => self.end_bans_of(fleet, room_id, cause).await,
             Job::LoadBans { lost } => self.take_up_bans(fleet, lost).await,
             Job::Account { known, before, until } => {

@@ -5,7 +5,7 @@ use std::{array::from_fn, collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{Fleet, Job, figures::Restored, life::BACK_OFF};
+use super::{Enforcement, Fleet, Job, NotBanned, figures::Restored, life::BACK_OFF};
 use crate::{
     ban::{Ban, Bans, Command},
     event::{Cause, Position},
@@ -112,25 +112,34 @@ impl Hub {
 
     /// Takes up the bans that the log has, and puts back those of `lost` that it has not.
     pub(super) async fn take_up_bans(&self, fleet: &Fleet, lost: Vec<Arc<Ban>>) {
+        let epoch = fleet.epoch();
         let Ok(loaded) = fleet.store.load(Subject::Bans).await else {
             sleep(BACK_OFF).await;
             return fleet.do_soon(Job::LoadBans { lost });
         };
-        for ban in self.load_bans(loaded, fleet.epoch()) {
+        for ban in self.load_bans(loaded, epoch) {
             let (cause, after, tells) = (Cause::Server, Duration::ZERO, None);
-            fleet.do_soon(Job::Enforce { ban, cause, after, tells });
+            fleet.do_soon(Job::Enforce(Enforcement { ban, is_known: true, cause, after, tells }));
         }
         let missing = |bans: &Bans| {
             let is_missing = |ban: &Arc<Ban>| bans.get(ban.id, self.now()).is_none();
             lost.into_iter().filter(is_missing).collect::<Vec<_>>()
         };
         let missing = self.bans.during(missing);
-        if !missing.is_empty() {
-            let count = missing.len();
-            // Another server may come first, with the same ones.
-            let put_back = self.commit_shared_bans(fleet, Command::Create(missing), Cause::Server);
-            if put_back.await.is_ok() {
-                fleet.figures.bans_restored(count);
+        if missing.is_empty() {
+            return;
+        }
+        // Another server may come first, with the same ones.
+        let create = Command::Create(missing.clone());
+        match self.commit_shared_bans(fleet, create, Cause::Server).await {
+            Ok(_) => fleet.figures.bans_restored(missing.len()),
+            Err(NotBanned::Denied(denied)) => {
+                tracing::error!(%denied, count = missing.len(), "bans cannot be put back");
+            }
+            Err(error) => {
+                tracing::debug!(%error, "bans were not put back yet");
+                sleep(BACK_OFF).await;
+                fleet.do_soon(Job::LoadBans { lost: missing });
             }
         }
     }

@@ -55,6 +55,19 @@ pub enum NotBanned {
     NotReplicated,
 }
 
+/// Whom a ban meets is to be sent away here.
+#[derive(Debug)]
+pub(in crate::hub) struct Enforcement {
+    pub(in crate::hub) ban: Arc<Ban>,
+    /// Whether it stood here, and need not be carried out if it does so no more.
+    pub(in crate::hub) is_known: bool,
+    pub(in crate::hub) cause: Cause,
+    /// For so long somebody else may see to it.
+    pub(in crate::hub) after: Duration,
+    /// The server that waits for that, by its question.
+    pub(in crate::hub) tells: Option<(Incarnation, u64)>,
+}
+
 impl Hub {
     /// Returns those that were not known here.
     pub(super) fn load_bans(&self, loaded: Loaded, epoch: u64) -> Vec<Arc<Ban>> {
@@ -195,10 +208,10 @@ impl Hub {
         };
         let Entry { position, prev, batch, .. } = *entry;
         let event = Event { position, prev, at, cause: cause.clone(), change };
-        match self.bans.learn(self, &event, fleet.epoch()) {
-            // Those whom it meets may be here nevertheless, and its maker waits.
-            Learnt::Before | Learnt::Now => {}
-            Learnt::Not => fleet.do_soon(Job::LoadBans { lost: Vec::new() }),
+        // Where it is known, those whom it meets may be here nevertheless, and its maker waits.
+        let is_known = self.bans.learn(self, &event, fleet.epoch()) != Learnt::Not;
+        if !is_known {
+            fleet.do_soon(Job::LoadBans { lost: Vec::new() });
         }
         if let Change::Created(ban) = &event.change {
             let (ban, waits) = (Arc::clone(ban), server_of(batch));
@@ -206,7 +219,7 @@ impl Hub {
             let is_own = waits == fleet.node();
             let after = if is_own { fleet.lease + PATIENCE } else { Duration::ZERO };
             let tells = (!is_own).then(|| (waits, question_of(batch)));
-            fleet.do_soon(Job::Enforce { ban, cause, after, tells });
+            fleet.do_soon(Job::Enforce(Enforcement { ban, is_known, cause, after, tells }));
         }
     }
 
@@ -224,18 +237,18 @@ impl Hub {
         }
     }
 
-    /// Sends away whom a ban meets here, and tells the server that waits for that, by its question.
-    pub(super) async fn enforce_for(
-        &self,
-        fleet: &Fleet,
-        ban: &Ban,
-        cause: Cause,
-        tells: Option<(Incarnation, u64)>,
-    ) {
-        if tells.is_none() && self.ban_of(ban.id).is_err() {
-            // It was ended meanwhile.
-            return;
+    pub(super) async fn enforce_here(&self, fleet: &Fleet, enforcement: Enforcement) {
+        let Enforcement { ban, is_known, cause, after, tells } = enforcement;
+        sleep(after).await;
+        if !is_known || self.ban_of(ban.id).is_ok() {
+            self.enforce_for(fleet, &ban, cause).await;
         }
+        if let Some((waits, question)) = tells {
+            fleet.reply(waits, pb::Answer { id: question, ..Default::default() });
+        }
+    }
+
+    async fn enforce_for(&self, fleet: &Fleet, ban: &Ban, cause: Cause) {
         self.decided_by_now(fleet, ban.room_id.as_ref()).await;
         let enforce = async || match &cause {
             // Be it put back: whom it meets may have come while the log did not have it.
@@ -247,9 +260,6 @@ impl Hub {
         };
         while !enforce().await {
             sleep(LOOK).await;
-        }
-        if let Some((waits, question)) = tells {
-            fleet.reply(waits, pb::Answer { id: question, ..Default::default() });
         }
     }
 
