@@ -109,8 +109,8 @@ pub(super) enum Job {
     Expire(RoomId),
     /// Free the seats of a server that is gone.
     Reap(Incarnation),
-    /// Take over what the server does under its new name.
-    Move { from: Incarnation, to: Incarnation },
+    /// Take over what the server has under this name, which was its own.
+    Move(Incarnation),
     /// Let others make a call that this server did not finish.
     ForgetCall(String),
     /// Hand on in time what is kept of a room.
@@ -257,7 +257,7 @@ impl Hub {
             Job::Sweep => self.sweep(fleet).await,
             Job::Expire(room_id) => self.expire_shared(&room_id).await,
             Job::Reap(node) => self.reap(fleet, node).await,
-            Job::Move { from, to } => self.move_over(fleet, from, to).await,
+            Job::Move(from) => self.move_over(fleet, from).await,
             Job::ForgetCall(name) => fleet.forget_call(&name).await,
             Job::HandOn(cell) => self.hand_on_in_time(&cell).await,
             Job::Answer { to, question } => self.answer(fleet, to, question).await,

@@ -141,7 +141,8 @@ impl Command {
     #[must_use]
     pub fn seated_by(mut self, node: Incarnation) -> Self {
         if let Self::Join { entrant: Entrant { node: own, .. }, .. }
-        | Self::Restore { node: own, .. } = &mut self
+        | Self::Restore { node: own, .. }
+        | Self::Move { to: own, .. } = &mut self
         {
             *own = node;
         }

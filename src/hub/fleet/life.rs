@@ -140,18 +140,18 @@ impl Hub {
             fleet.caught_up().await;
             // Before anybody can come in.
             fleet.is_reached(true);
-            let (from, to) = (life.node, next.node);
+            let name = next.node;
             *fleet.life.write() = next;
             fleet.figures.lease_lost();
-            fleet.names.send_replace(to);
-            fleet.do_soon(Job::Move { from, to });
+            fleet.names.send_replace(name);
+            fleet.do_soon(Job::Move(life.node));
         }
     }
 
     /// Takes over what this server has under its former name. What is left of that is nobody's: a log that lost something
     /// has seats of those who had gone.
-    pub(super) async fn move_over(&self, fleet: &Fleet, from: Incarnation, to: Incarnation) {
-        self.move_seats(from, to).await;
+    pub(super) async fn move_over(&self, fleet: &Fleet, from: Incarnation) {
+        self.move_seats(fleet, from).await;
         // Otherwise others do so when its lease is over.
         if let Ok(rooms) = fleet.store.rooms_of(from).await {
             self.free_seats_in(fleet, from, &rooms).await;
@@ -160,15 +160,12 @@ impl Hub {
         }
     }
 
-    /// Has the seats of this server that nobody gave up be those of its new name.
-    async fn move_seats(&self, node: Incarnation, to: Incarnation) {
-        let mut moves = Vec::new();
-        let fleet = self.fleet.as_ref();
+    /// Has the seats of this server that nobody gave up be those of the name that it has by the time the log gets that.
+    async fn move_seats(&self, fleet: &Fleet, node: Incarnation) {
+        let (mut moves, to) = (Vec::new(), Incarnation::NONE);
         self.directory.for_each(|cell| {
             let clients: Vec<_> = cell.people(|_| true).iter().map(|client| client.id).collect();
-            if !clients.is_empty()
-                && let Some(fleet) = fleet
-            {
+            if !clients.is_empty() {
                 let motion = Motion::new(Command::Move { node, to, clients }, Cause::Server);
                 moves.extend(self.propose(fleet, cell.id(), motion).ok());
             }
