@@ -103,10 +103,11 @@ impl Hub {
         };
         let mut is_known = true;
         if bans_someone {
-            (is_known, ()) = tokio::join!(
-                fleet.answered_by_all_who_live(&mut answers),
-                self.decided_by_now(fleet, None)
-            );
+            let known_and_decided = async {
+                let all = fleet.answered_by_all_who_live(&mut answers);
+                tokio::join!(all, self.decided_by_now(fleet, None));
+            };
+            is_known = timeout(fleet.lease + PATIENCE, known_and_decided).await.is_ok();
         }
         Ok(Committed { at, is_known })
     }
@@ -171,7 +172,10 @@ impl Hub {
                 }
                 Ok(Appended::Conflict(version)) => self.bans_reach(fleet, version).await,
                 Ok(Appended::Late) => {}
-                Ok(Appended::NotLive) => fleet.reborn(batch.by).await,
+                Ok(Appended::NotLive) => {
+                    let reborn = timeout(fleet.patience(), fleet.reborn(batch.by)).await;
+                    reborn.map_err(|_| NotBanned::Unavailable)?;
+                }
                 Ok(Appended::OtherEpoch) => return Err(NotBanned::Unavailable),
                 Err(StoreError::Unknown(why)) => {
                     tracing::debug!(%why, "a ban may be in the log");
@@ -288,30 +292,26 @@ impl Hub {
 
 impl Fleet {
     /// Waits until every other server has answered or lost its lease, and with that the right to append anything.
-    /// False where that has taken too long.
-    async fn answered_by_all_who_live(&self, answers: &mut Expected) -> bool {
-        let all = async {
-            let mut left = loop {
-                match self.known_others().await {
-                    Ok(others) => break others,
-                    Err(_) => sleep(LOOK).await,
-                }
-            };
-            while !left.is_empty() {
-                let some = async {
-                    while !left.is_empty() {
-                        let Some((from, _)) = answers.recv().await else { return };
-                        left.retain(|node| *node != from);
-                    }
-                };
-                if timeout(LOOK, some).await.is_err()
-                    && let Ok(live) = self.known_others().await
-                {
-                    left.retain(|node| live.contains(node));
-                }
+    async fn answered_by_all_who_live(&self, answers: &mut Expected) {
+        let mut left = loop {
+            match self.known_others().await {
+                Ok(others) => break others,
+                Err(_) => sleep(LOOK).await,
             }
         };
-        timeout(self.lease + PATIENCE, all).await.is_ok()
+        while !left.is_empty() {
+            let some = async {
+                while !left.is_empty() {
+                    let Some((from, _)) = answers.recv().await else { return };
+                    left.retain(|node| *node != from);
+                }
+            };
+            if timeout(LOOK, some).await.is_err()
+                && let Ok(live) = self.known_others().await
+            {
+                left.retain(|node| live.contains(node));
+            }
+        }
     }
 }
 

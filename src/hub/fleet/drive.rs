@@ -34,7 +34,7 @@ impl Hub {
                 continue;
             }
             if cell.is_in_flight() {
-                landed(cell).await;
+                self.patiently(fleet, cell, landed(cell)).await;
                 continue;
             }
             let (node, epoch) = (fleet.node(), fleet.epoch());
@@ -56,14 +56,14 @@ impl Hub {
                     cell.lost_race(CONFLICTS);
                     let decided_on = draft.before.version();
                     if version < decided_on && version != Position::ZERO {
-                        fleet.lost_writes(epoch).await;
+                        self.patiently(fleet, cell, fleet.lost_writes(epoch)).await;
                         continue;
                     }
                     self.pass(fleet, cell, decided_on).await;
                 }
                 Ok(Appended::NotLive) => {
                     cell.fell_through();
-                    fleet.reborn(node).await;
+                    self.patiently(fleet, cell, fleet.reborn(node)).await;
                 }
                 Ok(Appended::Late) => cell.fell_through(),
                 Ok(Appended::OtherEpoch) => {
@@ -77,14 +77,9 @@ impl Hub {
                     cell.refuse(self);
                     back_off = wait(back_off).await;
                 }
-                // The log tells: where it has passed all that there was after that, the batch is not in it.
                 Err(StoreError::Unknown(why)) => {
                     tracing::debug!(room = ?cell.id(), %why, "perhaps appended");
-                    self.until_told(fleet, cell, node).await;
-                    while !cell.is_loaded() && !self.load(fleet, cell).await {
-                        back_off = wait(back_off).await;
-                    }
-                    cell.fell_through();
+                    self.find_out(fleet, cell, node).await;
                 }
             }
         }
@@ -101,7 +96,7 @@ impl Hub {
             Err(error) => {
                 tracing::debug!(room = ?cell.id(), %error, "not loaded");
                 if let StoreError::Lost(epoch) = error {
-                    fleet.lost_writes(epoch).await;
+                    self.patiently(fleet, cell, fleet.lost_writes(epoch)).await;
                 }
                 return false;
             }
@@ -117,13 +112,37 @@ impl Hub {
         true
     }
 
-    /// Waits until whatever the log has was followed, and it can get nothing any more that was sent before. Where that
-    /// takes long, nobody waits in vain for a batch of which nobody can tell, or behind it.
-    async fn until_told(&self, fleet: &Fleet, cell: &RoomCell, node: Incarnation) {
-        let mut caught_up = pin!(fleet.caught_up_after(|| fleet.store.fence(node)));
-        while timeout(fleet.patience(), &mut caught_up).await.is_err() {
+    /// Waits until it is known whether the batch is in the log: whatever was sent before a fence comes before it, or not
+    /// at all.
+    async fn find_out(&self, fleet: &Fleet, cell: &RoomCell, node: Incarnation) {
+        let told = fleet.caught_up_after(|| fleet.store.fence(node));
+        self.patiently(fleet, cell, told).await;
+        let mut back_off = BACK_OFF[0];
+        while !cell.is_loaded() && !self.load(fleet, cell).await {
             cell.give_up();
             cell.refuse(self);
+            back_off = wait(back_off).await;
+        }
+        cell.fell_through();
+    }
+
+    /// Waits for what may take for as long as Redis is away. Nobody waits in vain meanwhile for a batch of which nobody
+    /// can tell, or behind it.
+    async fn patiently<T>(
+        &self,
+        fleet: &Fleet,
+        cell: &RoomCell,
+        done: impl Future<Output = T>,
+    ) -> T {
+        let mut done = pin!(done);
+        loop {
+            match timeout(fleet.patience(), &mut done).await {
+                Ok(done) => return done,
+                Err(_) => {
+                    cell.give_up();
+                    cell.refuse(self);
+                }
+            }
         }
     }
 
