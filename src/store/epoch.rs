@@ -1,6 +1,12 @@
 //! The log's lives: which one it is in, where that began, and whether it still has what it is known to have had.
 
-use std::{collections::BTreeSet, ops::Bound, sync::LazyLock, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    mem,
+    ops::Bound,
+    sync::LazyLock,
+    time::Duration,
+};
 
 use redis::Cmd;
 
@@ -12,6 +18,9 @@ use super::{
     link::{self, Code},
 };
 use crate::event::Position;
+
+/// So many lives that are over are known as such: each ends with a failover.
+const REMEMBERED: usize = 64;
 
 const LINEAGE: &str = include_str!("lineage.lua");
 static EPOCH: LazyLock<Code> = LazyLock::new(|| Code::new(include_str!("epoch.lua")));
@@ -27,6 +36,8 @@ pub(super) struct Epoch {
     /// How far its tail has come, and positions behind that which it is known to have had.
     followed: Position,
     ahead: BTreeSet<Position>,
+    /// Lives that are over, the last ones.
+    over: VecDeque<u64>,
 }
 
 /// What a Redis says of the histories that it has had.
@@ -70,12 +81,17 @@ impl Store {
     /// [`StoreError`].
     pub async fn renew_epoch(&self, seen: u64) -> Result<u64, StoreError> {
         let Shared { link, keys, .. } = &*self.0;
-        let fresh = fastrand::u64(1..);
-        let add = |command: &mut Cmd| _ = command.arg(seen).arg(fresh);
-        let now: Option<(u64, String)> = link.run(&EPOCH, &[&keys.meta], add).await?;
-        let Some((now, begins_at)) = now else { return self.reopen().await };
-        self.0.enter(now, place(&begins_at)?);
-        Ok(now)
+        let mut seen = seen;
+        loop {
+            let fresh = fastrand::u64(1..);
+            let add = |command: &mut Cmd| _ = command.arg(seen).arg(fresh);
+            let now: Option<(u64, String)> = link.run(&EPOCH, &[&keys.meta], add).await?;
+            let Some((now, begins_at)) = now else { return self.reopen().await };
+            if self.0.enter(now, place(&begins_at)?) {
+                return Ok(now);
+            }
+            seen = now;
+        }
     }
 
     /// Looks whether the log is in this life, and has all that it is known to have had in it. A server that came in its
@@ -104,18 +120,9 @@ impl Store {
 }
 
 impl Shared {
-    /// The log is in this life.
-    pub(super) fn enter(&self, number: u64, begins_at: Position) {
-        let mut epoch = self.epoch.lock();
-        if epoch.number != number {
-            *epoch = Epoch {
-                number,
-                begins_at,
-                seen: begins_at,
-                followed: begins_at,
-                ahead: BTreeSet::new(),
-            };
-        }
+    /// The log is in this life. False where that is one that was over: Redis has older data than it had.
+    pub(super) fn enter(&self, number: u64, begins_at: Position) -> bool {
+        self.epoch.lock().enter(number, begins_at)
     }
 
     /// The life that is known, and the last position that the log is known to have had in it.
@@ -147,6 +154,30 @@ impl Shared {
     }
 }
 
+impl Epoch {
+    fn enter(&mut self, number: u64, begins_at: Position) -> bool {
+        if self.over.contains(&number) {
+            return false;
+        }
+        if self.number != number {
+            let mut over = mem::take(&mut self.over);
+            over.push_back(self.number);
+            if over.len() > REMEMBERED {
+                over.pop_front();
+            }
+            *self = Self {
+                number,
+                begins_at,
+                seen: begins_at,
+                followed: begins_at,
+                ahead: BTreeSet::new(),
+                over,
+            };
+        }
+        true
+    }
+}
+
 /// None where the user may not ask for it.
 async fn lineage(connection: &mut Dedicated) -> Result<Option<Lineage>, StoreError> {
     let mut command = redis::cmd("INFO");
@@ -170,4 +201,23 @@ impl Lineage {
 
 pub(super) fn place(text: &str) -> Result<Position, StoreError> {
     position(text).ok_or_else(|| StoreError::Unknown(format!("{text:?} is no position")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_that_is_over_is_not_lived_again() {
+        let mut epoch = Epoch::default();
+        assert!(epoch.enter(1, Position(5)));
+        assert!(epoch.enter(2, Position(7)));
+        assert!(epoch.enter(2, Position(9)));
+        assert!(!epoch.enter(1, Position(5)));
+        assert_eq!((epoch.number, epoch.begins_at, epoch.seen), (2, Position(7), Position(7)));
+        let later = 3..=3 + REMEMBERED as u64;
+        assert!(later.clone().all(|number| epoch.enter(number, Position(9))));
+        assert!(!epoch.enter(*later.start(), Position(9)));
+        assert_eq!(epoch.over.len(), REMEMBERED);
+    }
 }

@@ -90,7 +90,9 @@ impl Store {
         let (Ok(epoch), Some(begins_at)) = (epoch.parse(), position(&begins_at)) else {
             return Ok(Kept::Foreign);
         };
-        self.0.enter(epoch, begins_at);
+        if !self.0.enter(epoch, begins_at) {
+            Box::pin(self.renew_epoch(epoch)).await?;
+        }
         Ok(Kept::Ours)
     }
 }
