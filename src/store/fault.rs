@@ -105,7 +105,7 @@ pub enum StartError {
 }
 
 /// What became of a command that was to be sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Fault {
     /// It was not sent.
     NotSent(String),

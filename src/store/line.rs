@@ -8,14 +8,16 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use parking_lot::Mutex;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, PushInfo, RedisError, Value,
     aio::MultiplexedConnection,
 };
-use tokio::{
-    sync::Mutex,
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     fault::Fault,
@@ -26,11 +28,16 @@ use super::{
 const QUEUED: usize = 1024;
 
 /// See the module.
-#[derive(Debug)]
 pub(super) struct Line {
     server: ConnectionInfo,
-    open: Mutex<Option<Open>>,
+    /// How long an attempt to connect may take.
+    timeout: Duration,
+    open: Mutex<Option<Opening>>,
 }
+
+/// A connection, or the attempt to make it: one for all who wait. It has its own time: whoever gives up leaves it to the
+/// next.
+type Opening = Shared<BoxFuture<'static, Result<Open, Fault>>>;
 
 #[derive(Debug, Clone)]
 struct Open {
@@ -52,8 +59,8 @@ enum Connection {
 }
 
 impl Line {
-    pub(super) fn new(server: ConnectionInfo) -> Self {
-        Self { server, open: Mutex::new(None) }
+    pub(super) fn new(server: ConnectionInfo, timeout: Duration) -> Self {
+        Self { server, timeout, open: Mutex::new(None) }
     }
 
     /// The server's answer by `deadline`. `asking` is for a slot that is about to move there.
@@ -64,24 +71,40 @@ impl Line {
         asking: bool,
     ) -> Result<Value, Fault> {
         let open = timeout_at(deadline, self.open()).await;
-        let Open { mut connection, is_broken } =
-            open.unwrap_or_else(|_| Err(Fault::NotSent("it cannot be reached in time".into())))?;
+        let late = |_| Err(Fault::NotSent("it cannot be reached in time".into()));
+        let Open { mut connection, is_broken } = open.unwrap_or_else(late)?;
+        let asked_at = Instant::now();
         let answer = timeout_at(deadline, send(&mut connection, command, asking)).await;
+        // An answer that is late, on a connection that looks alive, may be late for ever, if it had some time.
+        let is_late = answer.is_err();
         let answer =
             answer.unwrap_or_else(|_| Err(Fault::Lost("it did not answer in time".into())));
-        // An answer that is late, on a connection that looks alive, may be late for ever.
-        if matches!(answer, Err(Fault::Lost(_))) {
+        if matches!(answer, Err(Fault::Lost(_)))
+            && (!is_late || asked_at.elapsed() >= self.timeout / 2)
+        {
             is_broken.store(true, Ordering::Relaxed);
         }
         answer
     }
 
-    async fn open(&self) -> Result<Open, Fault> {
-        let mut open = self.open.lock().await;
-        if let Some(open) = open.as_ref().filter(|open| !open.is_broken.load(Ordering::Relaxed)) {
-            return Ok(open.clone());
+    fn open(&self) -> Opening {
+        let mut open = self.open.lock();
+        let is_of_use = |opening: &&Opening| match opening.peek() {
+            None => true,
+            Some(Ok(open)) => !open.is_broken.load(Ordering::Relaxed),
+            Some(Err(_)) => false,
+        };
+        if let Some(opening) = open.as_ref().filter(is_of_use) {
+            return opening.clone();
         }
-        *open = None;
+        let (server, within) = (self.server.clone(), self.timeout);
+        let opening = async move { Open::to(&server, within).await };
+        open.insert(opening.boxed().shared()).clone()
+    }
+}
+
+impl Open {
+    async fn to(server: &ConnectionInfo, within: Duration) -> Result<Self, Fault> {
         let is_broken = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&is_broken);
         // Told of the end at once, nothing is sent into a connection that is gone, whose fate nobody would know.
@@ -91,16 +114,13 @@ impl Line {
             }
             Ok::<(), redis::aio::SendError>(())
         });
-        let connection = connect(&self.server, &settings).await?;
-        Ok(open.insert(Open { connection, is_broken }).clone())
+        Ok(Self { connection: connect(server, &settings, within).await?, is_broken })
     }
 }
 
 impl Dedicated {
     pub(super) async fn connect(server: &ConnectionInfo, within: Duration) -> Result<Self, Fault> {
-        let connection = timeout(within, connect(server, &settings())).await;
-        let late = |_| Err(Fault::NotSent("it cannot be reached in time".into()));
-        let connection = connection.unwrap_or_else(late)?;
+        let connection = connect(server, &settings(), within).await?;
         Ok(Self { connection: Connection::ToServer(connection), timeout: within })
     }
 
@@ -132,12 +152,14 @@ fn settings() -> AsyncConnectionConfig {
 async fn connect(
     server: &ConnectionInfo,
     settings: &AsyncConnectionConfig,
+    within: Duration,
 ) -> Result<MultiplexedConnection, Fault> {
     let connection = async {
         let client = Client::open(server.clone())?;
         client.get_multiplexed_async_connection_with_config(settings).await
     };
-    connection.await.map_err(|error| match fault(error) {
+    let late = |_| Fault::NotSent("it cannot be reached in time".into());
+    timeout(within, connection).await.map_err(late)?.map_err(|error| match fault(error) {
         Fault::Lost(why) => Fault::NotSent(why),
         known @ (Fault::NotSent(_) | Fault::Refused(_)) => known,
     })

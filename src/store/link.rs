@@ -1,31 +1,18 @@
 //! The way to Redis: which server has a key, a connection to it, and what became of a command. Nothing is sent twice
 //! that may have been done, for which reason the library's own client for Redis Cluster, which does that, is not used.
 
+mod servers;
 mod slots;
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use futures_util::future::select_ok;
-use parking_lot::Mutex;
-use redis::{
-    Cmd, ConnectionAddr, ConnectionInfo, FromRedisValue, IntoConnectionInfo, ProtocolVersion,
-    RedisConnectionInfo, RedisError, Script, ServerErrorKind, Value, from_redis_value,
-    io::tcp::TcpSettings,
-};
-use tokio::time::{Instant, sleep, timeout_at};
+use redis::{Cmd, FromRedisValue, RedisError, Script, ServerErrorKind, Value, from_redis_value};
+use tokio::time::{Instant, sleep};
 
-use self::slots::{Server, Slots};
+use self::{servers::Servers, slots::Server};
 use super::{
     fault::{Fault, StoreError},
-    line::{Dedicated, Line},
+    line::Dedicated,
     wire::{self, Wire},
 };
 use crate::config::{RedisPassword, RedisUrl};
@@ -35,23 +22,17 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// See the module. A command goes to the server that has its key; with Redis Cluster that is looked up, and looked up
 /// anew where it has moved.
+#[derive(Debug)]
 pub(crate) struct Link {
-    seed: Server,
-    login: RedisConnectionInfo,
-    tls: bool,
+    way: Way,
     timeout: Duration,
-    /// None where one server has all.
-    cluster: Option<Cluster>,
-    lines: Mutex<HashMap<Server, Arc<Line>>>,
-    /// What takes the place of all servers.
-    wire: Option<Arc<dyn Wire>>,
 }
 
-#[derive(Default)]
-struct Cluster {
-    /// Looked up by one at a time, for all who wait.
-    slots: tokio::sync::Mutex<Slots>,
-    is_stale: AtomicBool,
+#[derive(Debug)]
+enum Way {
+    To(Arc<Servers>),
+    /// What takes the place of all servers.
+    Over(Arc<dyn Wire>),
 }
 
 /// A script for Redis, which servers know by a hash.
@@ -76,37 +57,13 @@ impl Link {
         is_cluster: bool,
         timeout: Duration,
     ) -> Self {
-        let mut login = RedisConnectionInfo::default()
-            .set_protocol(ProtocolVersion::RESP3)
-            .set_db(url.database.into());
-        if let Some(user) = &url.user {
-            login = login.set_username(user);
-        }
-        if let Some(password) = password {
-            login = login.set_password(password.as_str());
-        }
-        Self {
-            seed: Server { host: url.host.clone(), port: url.port },
-            login,
-            tls: url.tls,
-            timeout,
-            cluster: is_cluster.then(Cluster::default),
-            lines: Mutex::default(),
-            wire: None,
-        }
+        let servers = Servers::new(url, password, is_cluster, timeout);
+        Self { way: Way::To(Arc::new(servers)), timeout }
     }
 
     /// A way that is this wire.
     pub(super) fn over(wire: Arc<dyn Wire>, timeout: Duration) -> Self {
-        Self {
-            seed: Server { host: String::new(), port: 0 },
-            login: RedisConnectionInfo::default(),
-            tls: false,
-            timeout,
-            cluster: None,
-            lines: Mutex::default(),
-            wire: Some(wire),
-        }
+        Self { way: Way::Over(wire), timeout }
     }
 
     /// The answer of the server that has `key`, with which all keys of the command share a slot.
@@ -125,7 +82,10 @@ impl Link {
     /// The same of the server that the flag names.
     pub(super) async fn ask_seed<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, Fault> {
         let deadline = Instant::now() + self.timeout;
-        let answer = self.line(&self.seed).ask(deadline, command, false).await?;
+        let answer = match &self.way {
+            Way::To(servers) => servers.seed().ask(deadline, command, false).await?,
+            Way::Over(wire) => wire::ask(&**wire, command).await?,
+        };
         from_redis_value(answer).map_err(|error| Fault::Lost(error.to_string()))
     }
 
@@ -168,118 +128,47 @@ impl Link {
     /// # Errors
     /// [`StoreError`].
     pub(crate) async fn dedicated(&self, key: &str) -> Result<Dedicated, StoreError> {
-        if let Some(wire) = &self.wire {
-            return Ok(Dedicated::over(wire, self.timeout));
-        }
-        self.look_up_anew();
-        let server = self.server_of(key, Instant::now() + self.timeout).await?;
-        Ok(Dedicated::connect(&self.info(&server), self.timeout).await?)
+        let servers = match &self.way {
+            Way::To(servers) => servers,
+            Way::Over(wire) => return Ok(Dedicated::over(wire, self.timeout)),
+        };
+        servers.look_up_anew();
+        let server = servers.server_of(key, Instant::now() + self.timeout).await?;
+        Ok(Dedicated::connect(&servers.info(&server), self.timeout).await?)
     }
 
     async fn answer(&self, key: &str, command: &Cmd, deadline: Instant) -> Result<Value, Fault> {
-        if let Some(wire) = &self.wire {
-            return wire::ask(&**wire, command).await;
-        }
-        let mut server = self.server_of(key, deadline).await?;
+        let servers = match &self.way {
+            Way::To(servers) => servers,
+            Way::Over(wire) => return wire::ask(&**wire, command).await,
+        };
+        let mut server = servers.server_of(key, deadline).await?;
         let mut asking = false;
         loop {
-            let error = match self.line(&server).ask(deadline, command, asking).await {
+            let error = match servers.line(&server).ask(deadline, command, asking).await {
                 Ok(answer) => return Ok(answer),
                 Err(Fault::Refused(error)) => error,
                 Err(fault) => {
                     // Another one may have taken its place.
-                    self.look_up_anew();
+                    servers.look_up_anew();
                     return Err(fault);
                 }
             };
             // Whoever refuses has done nothing.
             match Elsewhere::of(&error, &server) {
                 Some(Elsewhere::Moved(other)) => {
-                    self.look_up_anew();
+                    servers.look_up_anew();
                     (server, asking) = (other, false);
                 }
                 Some(Elsewhere::Moving(other)) => (server, asking) = (other, true),
                 Some(Elsewhere::Soon) if Instant::now() + AGAIN < deadline => {
                     sleep(AGAIN).await;
-                    self.look_up_anew();
-                    (server, asking) = (self.server_of(key, deadline).await?, false);
+                    servers.look_up_anew();
+                    (server, asking) = (servers.server_of(key, deadline).await?, false);
                 }
                 _ => return Err(Fault::Refused(error)),
             }
         }
-    }
-
-    fn look_up_anew(&self) {
-        if let Some(cluster) = &self.cluster {
-            cluster.is_stale.store(true, Ordering::Relaxed);
-        }
-    }
-
-    async fn server_of(&self, key: &str, deadline: Instant) -> Result<Server, Fault> {
-        let Some(cluster) = &self.cluster else { return Ok(self.seed.clone()) };
-        let found = async {
-            let mut slots = cluster.slots.lock().await;
-            let is_stale = cluster.is_stale.swap(false, Ordering::Relaxed);
-            if is_stale || slots.master_of(key).is_none() {
-                let now = self.slots_now(slots.masters(), deadline).await;
-                *slots = now.inspect_err(|_| self.look_up_anew())?;
-            }
-            let nobody = || Fault::NotSent("no server of the Redis Cluster has the key".into());
-            slots.master_of(key).cloned().ok_or_else(nobody)
-        };
-        let late = |_| Err(Fault::NotSent("the Redis Cluster did not answer in time".into()));
-        timeout_at(deadline, found).await.unwrap_or_else(late)
-    }
-
-    /// As the first server has them that answers, be it one of `known` that was not needed yet.
-    async fn slots_now(
-        &self,
-        known: impl Iterator<Item = &Server>,
-        deadline: Instant,
-    ) -> Result<Slots, Fault> {
-        let mut servers: HashSet<Server> = known.cloned().collect();
-        servers.extend(self.lines.lock().keys().cloned());
-        servers.insert(self.seed.clone());
-        let ask = async |server: Server| {
-            let mut command = redis::cmd("CLUSTER");
-            command.arg("SLOTS");
-            let answer = self.line(&server).ask(deadline, &command, false).await?;
-            let strange = || Fault::NotSent("the answer to CLUSTER SLOTS is none".into());
-            Slots::read(answer, &server).ok_or_else(strange)
-        };
-        let asked = servers.into_iter().map(|server| Box::pin(ask(server)));
-        let (slots, _) = select_ok(asked).await?;
-        self.lines.lock().retain(|server, _| *server == self.seed || slots.has(server));
-        Ok(slots)
-    }
-
-    fn line(&self, server: &Server) -> Arc<Line> {
-        let mut lines = self.lines.lock();
-        if let Some(line) = lines.get(server) {
-            return Arc::clone(line);
-        }
-        let line = Arc::new(Line::new(self.info(server)));
-        lines.insert(server.clone(), Arc::clone(&line));
-        line
-    }
-
-    fn info(&self, server: &Server) -> ConnectionInfo {
-        let Server { host, port } = server.clone();
-        let address = if self.tls {
-            ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None }
-        } else {
-            ConnectionAddr::Tcp(host, port)
-        };
-        let info = address.into_connection_info().expect("an address needs no parsing");
-        info.set_redis_settings(self.login.clone())
-            .set_tcp_settings(TcpSettings::default().set_nodelay(true))
-    }
-}
-
-/// Without the password, which the login may hold.
-impl fmt::Debug for Link {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("seed", &self.seed).finish_non_exhaustive()
     }
 }
 

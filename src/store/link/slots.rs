@@ -14,8 +14,12 @@ pub(super) struct Server {
 /// See the module. Empty until they have been asked for.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    masters: HashSet<Server>,
     of: HashMap<Slot, Server>,
+    masters: HashSet<Server>,
+    /// Those and their replicas.
+    servers: HashSet<Server>,
+    /// What servers of the Cluster call themselves, wherever they are.
+    ids: HashSet<String>,
 }
 
 impl Server {
@@ -33,7 +37,7 @@ impl Server {
 
 impl Slots {
     /// Reads the answer to `CLUSTER SLOTS`: for each range its first, its last, its master and the replicas, of which
-    /// each begins with a host, nil where it does not know its own, and a port.
+    /// each begins with a host, nil where it does not know its own, a port and a name.
     pub(super) fn read(answer: Value, asked: &Server) -> Option<Self> {
         let ranges: Vec<Vec<Value>> = from_redis_value(answer).ok()?;
         let mut slots = Self::default();
@@ -41,17 +45,27 @@ impl Slots {
             let mut parts = range.into_iter();
             let mut number = || from_redis_value::<u16>(parts.next()?).ok();
             let (first, last) = (number()?, number()?);
-            let mut master = from_redis_value::<Vec<Value>>(parts.next()?).ok()?.into_iter();
-            let host: Option<String> = from_redis_value(master.next()?).ok()?;
-            let port = from_redis_value(master.next()?).ok()?;
-            let master = Server::of(&host.unwrap_or_default(), port, asked);
+            let master = slots.read_server(parts.next()?, asked)?;
             slots
                 .of
                 .extend((first..=last).filter_map(Slot::new).map(|slot| (slot, master.clone())));
             slots.masters.insert(master);
+            for replica in parts {
+                slots.read_server(replica, asked)?;
+            }
         }
         // As of a server that was taken out of its cluster.
         (!slots.masters.is_empty()).then_some(slots)
+    }
+
+    fn read_server(&mut self, told: Value, asked: &Server) -> Option<Server> {
+        let mut told = from_redis_value::<Vec<Value>>(told).ok()?.into_iter();
+        let host: Option<String> = from_redis_value(told.next()?).ok()?;
+        let port = from_redis_value(told.next()?).ok()?;
+        let server = Server::of(&host.unwrap_or_default(), port, asked);
+        self.ids.insert(from_redis_value(told.next()?).ok()?);
+        self.servers.insert(server.clone());
+        Some(server)
     }
 
     /// The server that has a key, as far as is known.
@@ -59,9 +73,14 @@ impl Slots {
         self.of.get(&Slot::for_key(key))
     }
 
-    /// All that have any.
-    pub(super) fn masters(&self) -> impl Iterator<Item = &Server> {
-        self.masters.iter()
+    /// All that were named, be it as one that may take another's place.
+    pub(super) fn servers(&self) -> impl Iterator<Item = &Server> {
+        self.servers.iter()
+    }
+
+    /// Whether they are of one Cluster, as far as is known.
+    pub(super) fn is_of_the_cluster_of(&self, known: &Self) -> bool {
+        known.ids.is_empty() || !self.ids.is_disjoint(&known.ids)
     }
 
     /// Whether a server has any keys.
@@ -77,10 +96,13 @@ mod tests {
     #[test]
     fn a_key_is_looked_for_where_its_slot_is() {
         let text = |text: &str| Value::BulkString(text.into());
-        let range = |first, last, host, port| {
-            let master =
-                Value::Array(vec![host, Value::Int(port), text("an id"), Value::Array(vec![])]);
-            Value::Array(vec![Value::Int(first), Value::Int(last), master.clone(), master])
+        let server = |host: Value, port| {
+            let id = text(&format!("of {port}"));
+            Value::Array(vec![host, Value::Int(port), id, Value::Array(vec![])])
+        };
+        let range = |first, last, host: Value, port| {
+            let (master, replica) = (server(host.clone(), port), server(host, 10 * port));
+            Value::Array(vec![Value::Int(first), Value::Int(last), master, replica])
         };
         let answer = Value::Array(vec![
             range(0, 12_181, text("10.0.0.1"), 1),
@@ -94,6 +116,18 @@ mod tests {
         assert_eq!(at("foo"), Some(("10.0.0.9", 2)));
         assert_eq!((at("{foo}:x"), at("a:{foo}:y")), (at("foo"), at("foo")));
         assert_eq!(at("bar"), Some(("10.0.0.1", 1)));
+        let mut ports: Vec<_> = slots.servers().map(|server| server.port).collect();
+        ports.sort_unstable();
+        assert_eq!(ports, [1, 2, 3, 10, 20, 30]);
+        let replica = Server { host: "10.0.0.1".into(), port: 10 };
+        assert!(!slots.has(&replica));
+        let part = |port| {
+            let answer = Value::Array(vec![range(0, 16_383, text("10.0.0.1"), port)]);
+            Slots::read(answer, &asked).unwrap()
+        };
+        assert!(part(2).is_of_the_cluster_of(&slots) && slots.is_of_the_cluster_of(&part(2)));
+        assert!(!part(4).is_of_the_cluster_of(&slots));
+        assert!(slots.is_of_the_cluster_of(&Slots::default()));
         assert_eq!(Slots::default().master_of("foo"), None);
         assert!(Slots::read(text("OK"), &asked).is_none());
         assert!(Slots::read(Value::Array(vec![]), &asked).is_none());
