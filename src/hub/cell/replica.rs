@@ -176,11 +176,10 @@ impl RoomCell {
         replica.known_to = head;
         replica.loaded.send_replace(true);
         let early = std::mem::take(&mut replica.early);
-        let (known, early): (Vec<_>, Vec<_>) =
-            early.into_iter().partition(|told| told.event.position <= head);
+        let known = early.iter().filter(|told| told.event.position <= head);
         let landed = replica.flight.take_if(|flight| {
             flight.ends_at.is_some_and(|at| at <= head)
-                || known.iter().any(|told| told.batch == flight.id)
+                || known.clone().any(|told| told.batch == flight.id)
         });
         inner.take_in(hub, room, &landed.as_ref().map(Flight::motions).unwrap_or_default());
         if let Some(landed) = landed {
@@ -286,6 +285,8 @@ impl Inner {
         }
         // A room that had ended when it was loaded has no version.
         if told.event.position <= version.max(replica.known_to) {
+            let occasion = Occasion { word: told.word.as_ref(), ..Occasion::default() };
+            self.see_who_goes(hub, &told.event, occasion);
             return false;
         }
         if told.event.prev != version {

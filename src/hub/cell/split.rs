@@ -115,19 +115,31 @@ impl Inner {
         let split = self.replica().split.as_mut();
         let Some(truth) = split.and_then(|split| split.truth.as_mut()) else { return false };
         truth.apply(event);
+        if let Change::Moved { member } | Change::Joined(member) = &event.change {
+            self.follow_to_node(hub, member);
+        }
+        self.see_who_goes(hub, event, occasion);
+        true
+    }
+
+    /// Has those here see who goes by an event that is part of the log's view.
+    pub(super) fn see_who_goes(&mut self, hub: &Hub, event: &Event, occasion: Occasion<'_>) {
+        let split = self.replica.as_ref().and_then(|replica| replica.split.as_ref());
+        let Some(truth) = split.and_then(|split| split.truth.as_ref()) else { return };
+        let is_there = |room: &Room, id| room.member(id).is_some() || room.waiter(id).is_some();
         let has_gone = match &event.change {
-            Change::Moved { member } | Change::Joined(member) => {
-                self.follow_to_node(hub, member);
-                false
-            }
             // It has another seat by now, or waits anew, which those here see later.
             Change::Left { reason: LeaveReason::Rejoined, .. }
             | Change::WaitingEnded { reason: WaitingEnd::Gone(LeaveReason::Rejoined), .. } => false,
-            Change::Left { client_id, .. } => self.room.member(*client_id).is_some(),
+            Change::Left { client_id, .. } => {
+                self.room.member(*client_id).is_some() && !is_there(truth, *client_id)
+            }
             Change::WaitingEnded { client_id, reason: WaitingEnd::Gone(_), .. } => {
-                self.room.waiter(*client_id).is_some()
+                self.room.waiter(*client_id).is_some() && !is_there(truth, *client_id)
             }
             Change::Created { .. }
+            | Change::Joined(_)
+            | Change::Moved { .. }
             | Change::Renamed { .. }
             | Change::RoleChanged { .. }
             | Change::Waiting(_)
@@ -141,7 +153,6 @@ impl Inner {
             let gone = self.now(hub, event.change.clone());
             self.happened(hub, &gone, occasion);
         }
-        true
     }
 
     /// What is said to a member goes to the node that seats it by now.

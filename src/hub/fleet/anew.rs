@@ -12,7 +12,7 @@ use crate::{
     hub::{Hub, cell::Motion},
     id::{Incarnation, RoomId},
     room::{self, Room},
-    store::Subject,
+    store::{Entry, Subject},
 };
 
 /// So many of the newest events are looked for in a log that has lost some.
@@ -31,6 +31,15 @@ impl Fleet {
         while let Err(error) = self.store.renew_epoch(seen).await {
             tracing::debug!(%error, "no other epoch yet");
             sleep(BACK_OFF).await;
+        }
+    }
+
+    async fn kept_since(&self, after: Position) -> Vec<Entry> {
+        loop {
+            match self.store.since(after, COUNTED).await {
+                Ok(kept) => return kept,
+                Err(_) => sleep(BACK_OFF).await,
+            }
         }
     }
 
@@ -69,7 +78,8 @@ impl Hub {
         true
     }
 
-    /// Says what the log had lost of that of which this server knew, and how much of it was put back by then.
+    /// Says what the log had lost of that of which this server knew, and how much of it was put back by then. Sees to what
+    /// the log got meanwhile of which it did not know.
     pub(super) async fn account(
         &self,
         fleet: &Fleet,
@@ -78,13 +88,12 @@ impl Hub {
         until: Instant,
     ) {
         let mut lost = 0;
-        if let Some(first) = known.first() {
-            let kept = loop {
-                match fleet.store.since(Position(first.0 - 1), COUNTED).await {
-                    Ok(kept) => break kept,
-                    Err(_) => sleep(BACK_OFF).await,
-                }
-            };
+        if let (Some(first), Some(last)) = (known.first(), known.last()) {
+            let mut missed = fleet.kept_since(*last).await;
+            let begins_at = fleet.store.epoch_begins_at();
+            missed.retain(|entry| entry.position <= begins_at);
+            self.learn_missed(&missed);
+            let kept = fleet.kept_since(Position(first.0 - 1)).await;
             let kept: HashSet<_> = kept.iter().map(|entry| entry.position).collect();
             lost = known.iter().filter(|position| !kept.contains(position)).count();
         }

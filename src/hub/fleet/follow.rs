@@ -102,22 +102,22 @@ impl Hub {
 
     /// Shows watchers what the log has. Returns it, if it is about a room.
     pub(super) fn show(&self, entry: &Entry) -> Option<(RoomId, Told)> {
-        let Entry { position, log_prev, prev, batch, order, .. } = *entry;
-        let Some(room_id) = entry.room.clone() else {
+        let Some(id) = entry.room.clone() else {
             self.show_ban(entry);
             return None;
         };
-        match stored::read_entry(&entry.payload) {
-            Ok(stored::StoredEntry { cause, at, change, word }) => {
-                let event = Event { position, prev, at, cause, change };
-                let word = word.map(|word| Word::from_log(&word, &event.change));
-                let shown = journal::Entry::Room { id: room_id.clone(), event: event.clone() };
-                self.journal.note(log_prev, shown);
-                Some((room_id, Told { event, batch, order, word }))
-            }
-            Err(error) => {
-                tracing::error!(?position, %error, "an entry of the log cannot be read");
-                None
+        let told = read(entry)?;
+        let shown = journal::Entry::Room { id: id.clone(), event: told.event.clone() };
+        self.journal.note(entry.log_prev, shown);
+        Some((id, told))
+    }
+
+    /// Has rooms know of what the log got in its former life, behind what was followed: those here see who went by that.
+    pub(super) fn learn_missed(&self, entries: &[Entry]) {
+        for entry in entries {
+            let cell = entry.room.as_ref().and_then(|id| self.directory.find(id));
+            if let (Some(cell), Some(told)) = (cell, read(entry)) {
+                cell.told(self, told);
             }
         }
     }
@@ -145,6 +145,21 @@ impl Hub {
     pub(super) async fn expire_held(&self, held: &super::Held<'_>) {
         // Some other server may have come first.
         let _ = held.submit(self, Motion::new(Command::Expire, Cause::Timer)).await;
+    }
+}
+
+fn read(entry: &Entry) -> Option<Told> {
+    let Entry { position, prev, batch, order, .. } = *entry;
+    match stored::read_entry(&entry.payload) {
+        Ok(stored::StoredEntry { cause, at, change, word }) => {
+            let event = Event { position, prev, at, cause, change };
+            let word = word.map(|word| Word::from_log(&word, &event.change));
+            Some(Told { event, batch, order, word })
+        }
+        Err(error) => {
+            tracing::error!(?position, %error, "an entry of the log cannot be read");
+            None
+        }
     }
 }
 
