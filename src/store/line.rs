@@ -8,10 +8,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{
-    FutureExt,
-    future::{BoxFuture, Shared},
-};
 use parking_lot::Mutex;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, PushInfo, RedisError, Value,
@@ -20,6 +16,7 @@ use redis::{
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
+    attempt::Attempt,
     fault::Fault,
     wire::{self, Wire},
 };
@@ -32,12 +29,8 @@ pub(super) struct Line {
     server: ConnectionInfo,
     /// How long an attempt to connect may take.
     timeout: Duration,
-    open: Mutex<Option<Opening>>,
+    open: Mutex<Option<Attempt<Result<Open, Fault>>>>,
 }
-
-/// A connection, or the attempt to make it: one for all who wait. It has its own time: whoever gives up leaves it to the
-/// next.
-type Opening = Shared<BoxFuture<'static, Result<Open, Fault>>>;
 
 #[derive(Debug, Clone)]
 struct Open {
@@ -70,7 +63,7 @@ impl Line {
         command: &Cmd,
         asking: bool,
     ) -> Result<Value, Fault> {
-        let open = timeout_at(deadline, self.open()).await;
+        let open = timeout_at(deadline, self.open().done()).await;
         let late = |_| Err(Fault::NotSent("it cannot be reached in time".into()));
         let Open { mut connection, is_broken } = open.unwrap_or_else(late)?;
         let asked_at = Instant::now();
@@ -87,19 +80,19 @@ impl Line {
         answer
     }
 
-    fn open(&self) -> Opening {
+    fn open(&self) -> Attempt<Result<Open, Fault>> {
         let mut open = self.open.lock();
-        let is_of_use = |opening: &&Opening| match opening.peek() {
-            None => true,
+        let is_of_use = |attempt: &&Attempt<Result<Open, Fault>>| match attempt.result() {
+            None => attempt.is_under_way(),
             Some(Ok(open)) => !open.is_broken.load(Ordering::Relaxed),
             Some(Err(_)) => false,
         };
-        if let Some(opening) = open.as_ref().filter(is_of_use) {
-            return opening.clone();
+        if let Some(attempt) = open.as_ref().filter(is_of_use) {
+            return attempt.clone();
         }
         let (server, within) = (self.server.clone(), self.timeout);
-        let opening = async move { Open::to(&server, within).await };
-        open.insert(opening.boxed().shared()).clone()
+        let attempt = Attempt::begin(within, async move { Open::to(&server, within).await });
+        open.insert(attempt).clone()
     }
 }
 

@@ -10,11 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{
-    FutureExt, StreamExt,
-    future::{BoxFuture, Shared},
-    stream::FuturesUnordered,
-};
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use parking_lot::Mutex;
 use redis::{
     ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo,
@@ -23,7 +19,7 @@ use redis::{
 use tokio::time::{Instant, timeout_at};
 
 use super::{
-    super::{fault::Fault, line::Line},
+    super::{attempt::Attempt, fault::Fault, line::Line},
     slots::{Server, Slots},
 };
 use crate::config::{RedisPassword, RedisUrl};
@@ -46,8 +42,7 @@ struct Cluster {
     look_up: Mutex<Option<LookUp>>,
 }
 
-/// One for all who wait. It has its own time: whoever gives up leaves it to the next.
-type LookUp = Shared<BoxFuture<'static, Result<Arc<Slots>, Fault>>>;
+type LookUp = Attempt<Result<Arc<Slots>, Fault>>;
 
 impl Servers {
     pub(super) fn new(
@@ -124,19 +119,19 @@ impl Servers {
         }
         let late = |_| Err(Fault::NotSent("the Redis Cluster did not answer in time".into()));
         let slots =
-            timeout_at(deadline, self.look_up(cluster, known)).await.unwrap_or_else(late)?;
+            timeout_at(deadline, self.look_up(cluster, known).done()).await.unwrap_or_else(late)?;
         let nobody = || Fault::NotSent("no server of the Redis Cluster has the key".into());
         slots.master_of(key).cloned().ok_or_else(nobody)
     }
 
     fn look_up(self: &Arc<Self>, cluster: &Cluster, known: Arc<Slots>) -> LookUp {
         let mut look_up = cluster.look_up.lock();
-        if let Some(under_way) = look_up.as_ref().filter(|look_up| look_up.peek().is_none()) {
+        if let Some(under_way) = look_up.as_ref().filter(|look_up| look_up.is_under_way()) {
             return under_way.clone();
         }
         cluster.is_stale.store(false, Ordering::Relaxed);
         let servers = Arc::clone(self);
-        let begun = async move {
+        let begun = Attempt::begin(self.timeout, async move {
             let found = servers.slots_now(&known).await.map(Arc::new);
             match (&found, &servers.cluster) {
                 (Ok(slots), Some(cluster)) => {
@@ -147,8 +142,8 @@ impl Servers {
                 _ => servers.look_up_anew(),
             }
             found
-        };
-        look_up.insert(begun.boxed().shared()).clone()
+        });
+        look_up.insert(begun).clone()
     }
 
     /// As the first server has them that answers, be it one that had no keys. Where another Cluster has the address of one
@@ -183,9 +178,8 @@ impl Servers {
 
 impl Cluster {
     fn is_in_doubt(&self) -> bool {
-        let is_under_way = |look_up: &LookUp| look_up.peek().is_none();
         self.is_stale.load(Ordering::Relaxed)
-            || self.look_up.lock().as_ref().is_some_and(is_under_way)
+            || self.look_up.lock().as_ref().is_some_and(LookUp::is_under_way)
     }
 }
 
