@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use tokio::time::Instant;
+
 use super::{Inner, RoomCell};
 use crate::{
     config::limits,
@@ -51,12 +53,10 @@ pub(in crate::hub) struct Said {
     pub(in crate::hub) frame: Frame,
 }
 
-/// What came before its time, in its order. Each has a number, which no other one gets.
+/// What came before its time, in its order, and when.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    said: VecDeque<Said>,
-    /// How many came before these.
-    before: u64,
+    said: VecDeque<(Said, Instant)>,
 }
 
 impl RoomCell {
@@ -129,18 +129,23 @@ impl RoomCell {
         is_first
     }
 
-    /// The number of the last signal that is kept, if any is.
-    pub(in crate::hub) fn kept_to(&self) -> Option<u64> {
-        self.inner.lock().replica().kept.last()
+    /// Since when the first signal is kept, if any is.
+    pub(in crate::hub) fn kept_since(&self) -> Option<Instant> {
+        self.inner.lock().replica().kept.said.front().map(|(_, since)| *since)
     }
 
-    /// Hands on what is kept up to this number: what it waits for is known, or was lost.
-    pub(in crate::hub) fn hand_on_to(&self, number: u64) {
+    /// Hands on what is kept since then, or longer: what it waits for is known, or was lost. Returns whether those here see
+    /// what the log has; otherwise nothing is handed on.
+    pub(in crate::hub) fn hand_on_since(&self, since: Instant) -> bool {
         let mut inner = self.inner.lock();
-        while let Some(said) = inner.replica().kept.take_to(number) {
+        if inner.is_split() || !inner.replica().is_loaded() {
+            return false;
+        }
+        while let Some(said) = inner.replica().kept.take_since(since) {
             inner.hand_on(said);
         }
         inner.hand_on_kept();
+        true
     }
 }
 
@@ -148,28 +153,18 @@ impl Kept {
     fn push(&mut self, said: Said) {
         // The room may have ended before it came.
         if self.said.len() >= limits::MOTIONS {
-            self.take();
+            self.said.pop_front();
         }
-        self.said.push_back(said);
+        self.said.push_back((said, Instant::now()));
     }
 
-    fn last(&self) -> Option<u64> {
-        (!self.said.is_empty()).then(|| self.before + self.said.len() as u64)
-    }
-
-    fn take_to(&mut self, number: u64) -> Option<Said> {
-        if self.before < number { self.take() } else { None }
+    fn take_since(&mut self, since: Instant) -> Option<Said> {
+        self.said.pop_front_if(|(_, came)| *came <= since).map(|(said, _)| said)
     }
 
     /// The first that is too early keeps all others back.
     fn take_known(&mut self, shown: Position) -> Option<Said> {
-        if self.said.front()?.at <= shown { self.take() } else { None }
-    }
-
-    fn take(&mut self) -> Option<Said> {
-        let said = self.said.pop_front()?;
-        self.before += 1;
-        Some(said)
+        self.said.pop_front_if(|(said, _)| said.at <= shown).map(|(said, _)| said)
     }
 }
 
@@ -239,10 +234,14 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::advance;
+
     use super::*;
 
-    #[test]
-    fn what_is_kept_later_is_not_among_what_was_kept() {
+    #[tokio::test(start_paused = true)]
+    async fn what_is_kept_later_is_not_among_what_was_kept() {
         let said = |at| Said {
             room_id: "r".parse().unwrap(),
             at: Position(at),
@@ -253,17 +252,15 @@ mod tests {
         };
         let at = |said: Option<Said>| said.map(|said| said.at.0);
         let mut kept = Kept::default();
-        assert_eq!(kept.last(), None);
         kept.push(said(5));
         kept.push(said(6));
-        assert_eq!(kept.last(), Some(2));
+        let then = Instant::now();
+        advance(Duration::from_millis(1)).await;
         assert_eq!(at(kept.take_known(Position(4))), None);
         assert_eq!(at(kept.take_known(Position(5))), Some(5));
         kept.push(said(7));
-        assert_eq!(kept.last(), Some(3));
-        assert_eq!(at(kept.take_to(2)), Some(6));
-        assert_eq!(at(kept.take_to(2)), None);
-        assert_eq!(at(kept.take_to(3)), Some(7));
-        assert_eq!((kept.last(), at(kept.take_to(9))), (None, None));
+        assert_eq!(at(kept.take_since(then)), Some(6));
+        assert_eq!(at(kept.take_since(then)), None);
+        assert_eq!(at(kept.take_since(Instant::now())), Some(7));
     }
 }

@@ -4,9 +4,14 @@ use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use prost::Message;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Fleet, Job, life::Life, questions::named, report::client_id};
+use super::{
+    Fleet, Job,
+    life::{BACK_OFF, Life},
+    questions::named,
+    report::client_id,
+};
 use crate::{
     event::Position,
     hub::{
@@ -133,14 +138,14 @@ impl Hub {
     /// Has nobody wait for long for what the log lost: what is kept of a room is handed on once this server knows what
     /// the log has.
     pub(super) async fn hand_on_in_time(&self, cell: &Arc<RoomCell>) {
-        loop {
-            sleep(MOST_KEPT).await;
-            let Some(last) = cell.kept_to() else { return };
+        while let Some(since) = cell.kept_since() {
+            sleep_until(since + MOST_KEPT).await;
             if !self.directory.find(cell.id()).is_some_and(|held| Arc::ptr_eq(&held, cell)) {
                 return;
             }
-            if self.catch_up().await.is_ok() && cell.is_loaded() {
-                cell.hand_on_to(last);
+            let long_ago = Instant::now() - MOST_KEPT;
+            if self.catch_up().await.is_err() || !cell.hand_on_since(long_ago) {
+                sleep(BACK_OFF).await;
             }
         }
     }
