@@ -2,6 +2,7 @@
 //! names, positions and bytes, and no rule.
 
 mod append;
+mod attempt;
 mod entry;
 mod epoch;
 mod fault;

@@ -19,7 +19,7 @@ mod report;
 mod rooms;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     future::pending,
     sync::{
         Arc,
@@ -37,7 +37,7 @@ use tokio::{
 
 use super::{Hub, cell::RoomCell};
 use crate::{
-    ban::Ban,
+    ban::{Ban, BanId},
     event::{Cause, Position},
     id::{Incarnation, RoomId},
     journal::{Journal, stored::pb},
@@ -78,6 +78,7 @@ pub struct Fleet {
     doubts: Notify,
     /// One decision about bans at a time.
     bans_turn: tokio::sync::Mutex<()>,
+    ended_bans: Mutex<VecDeque<BanId>>,
     /// Who waits for the answers to which question.
     asked: Mutex<HashMap<u64, mpsc::UnboundedSender<(Incarnation, pb::Answer)>>>,
 }
@@ -144,6 +145,7 @@ impl Fleet {
             epoch: watch::Sender::new(store.epoch()),
             doubts: Notify::new(),
             bans_turn: tokio::sync::Mutex::default(),
+            ended_bans: Mutex::default(),
             asked: Mutex::default(),
             store,
         };

@@ -120,6 +120,8 @@ pub enum Command {
         lost: Arc<Room>,
         /// Who.
         clients: Vec<ClientId>,
+        /// Who is about to leave: what the room has of those stays until then.
+        leaving: Vec<ClientId>,
         /// To which node they are connected.
         node: Incarnation,
     },
@@ -137,7 +139,7 @@ impl Command {
         )
     }
 
-    /// The same, by a client that is connected to this node, where it takes a seat, or has it again.
+    /// The same, of clients that are connected to this node, where they take seats, move them here, or have them again.
     #[must_use]
     pub fn seated_by(mut self, node: Incarnation) -> Self {
         if let Self::Join { entrant: Entrant { node: own, .. }, .. }
@@ -150,7 +152,7 @@ impl Command {
     }
 
     /// The same, of those of whom it is known that they sit there: where nobody is to sit again, these are spared, and
-    /// nobody else is moved or put back but who is about to leave, of which all are to hear why.
+    /// nobody else is moved or put back. Of who is about to leave all are to hear why.
     #[must_use]
     pub fn sparing(
         mut self,
@@ -165,8 +167,8 @@ impl Command {
         if let Self::Restore { clients, .. } | Self::Move { clients, .. } = &mut self {
             clients.retain(|id| here.contains(id));
         }
-        if let Self::Restore { clients, .. } = &mut self {
-            clients.extend(about_to_leave);
+        if let Self::Restore { leaving, .. } = &mut self {
+            leaving.extend(about_to_leave);
         }
         self
     }

@@ -37,8 +37,8 @@ impl Room {
             Command::Deny { by, target } => self.decide_denial(by, target),
             Command::Close { settled_at } => self.decide_close(settled_at),
             Command::NodeLost { node } => Ok(self.decide_node_lost(node)),
-            Command::Restore { lost, clients, node } => {
-                Ok(self.decide_restore(&lost, &clients, node))
+            Command::Restore { lost, clients, leaving, node } => {
+                Ok(self.decide_restore(&lost, &clients, &leaving, node))
             }
             Command::Move { node, to, clients } => Ok(self.decide_move(node, to, &clients)),
             Command::Expire => Ok(self.decide_expire(now)),

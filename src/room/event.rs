@@ -85,6 +85,16 @@ impl Change {
         self.joined().or(waits).map(|member| member.client_id)
     }
 
+    /// Who gives up a seat by it, or waits for one no longer and gets none, and why.
+    pub fn departs(&self) -> Option<(ClientId, LeaveReason)> {
+        if let Self::Left { client_id, reason, .. }
+        | Self::WaitingEnded { client_id, reason: WaitingEnd::Gone(reason), .. } = self
+        {
+            return Some((*client_id, *reason));
+        }
+        None
+    }
+
     /// Who may do more or less by it, and what its role was before.
     pub fn new_role(&self) -> Option<(&Arc<Member>, Role)> {
         if let Self::RoleChanged { member, previous } = self {

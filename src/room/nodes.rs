@@ -56,14 +56,15 @@ impl Room {
         &self,
         lost: &Self,
         clients: &[ClientId],
+        leaving: &[ClientId],
         node: Incarnation,
     ) -> Vec<Change> {
         let is_missing = |member: &Member| {
             let id = member.client_id;
             clients.contains(&id) && self.member(id).is_none() && self.waiter(id).is_none()
         };
-        let is_ghost =
-            |member: &Member| member.node == node && !clients.contains(&member.client_id);
+        let stays = |id: ClientId| clients.contains(&id) || leaving.contains(&id);
+        let is_ghost = |member: &Member| member.node == node && !stays(member.client_id);
         let missing = lost.members().chain(lost.waiting().map(|waiter| &waiter.member));
         if missing.filter(|member| is_missing(member)).count() == 0 {
             let mut changes = self.resettled(lost);

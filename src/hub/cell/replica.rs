@@ -27,8 +27,8 @@ pub(super) struct Replica {
     loaded: watch::Sender<bool>,
     /// Up to where the log is known: what happened until then is part of it.
     known_to: Position,
-    /// What the log told of it before it was loaded.
-    early: Vec<Told>,
+    /// What the log told of it before it was loaded, in this life or the one before.
+    pub(super) early: Vec<Told>,
     pub(super) queue: VecDeque<Pending>,
     pub(super) flight: Option<Flight>,
     /// Whether somebody loads it, and appends what waits.
@@ -99,11 +99,6 @@ impl Replica {
     /// Up to where those here see what the log has, where their view is of this version.
     pub(super) fn shows(&self, version: Position) -> Position {
         if self.split.is_some() { version } else { version.max(self.known_to) }
-    }
-
-    /// What the log told before the room was loaded is of another log.
-    pub(super) fn forget_early(&mut self) {
-        self.early.clear();
     }
 
     fn is_idle(&self) -> bool {
@@ -286,7 +281,7 @@ impl Inner {
         // A room that had ended when it was loaded has no version.
         if told.event.position <= version.max(replica.known_to) {
             let occasion = Occasion { word: told.word.as_ref(), ..Occasion::default() };
-            self.see_who_goes(hub, &told.event, occasion);
+            self.see_who_went(hub, &told.event, occasion);
             return false;
         }
         if told.event.prev != version {

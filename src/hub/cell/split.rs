@@ -10,7 +10,7 @@ use super::{
     catch_up::now_in,
     commit::Occasion,
     motion::{Done, Motion},
-    replica::Pending,
+    replica::{Pending, Told},
 };
 use crate::{
     event::Cause,
@@ -38,12 +38,13 @@ impl Split {
 }
 
 impl RoomCell {
-    /// The log has lost what was in it: the room is loaded anew, and those here sit there again. They go on meanwhile, and
-    /// hear by `until` who does not. Returns whether the room is to be driven.
-    pub(in crate::hub) fn outlive(&self, until: Instant) -> bool {
+    /// The log has lost what was in it behind what was followed, but for what was `missed`: the room is loaded anew, and
+    /// those here sit there again. They go on meanwhile, and hear by `until` who does not. Returns whether the room is to be
+    /// driven.
+    pub(in crate::hub) fn outlive(&self, until: Instant, missed: Vec<Told>) -> bool {
         let mut inner = self.inner.lock();
         inner.fall_back_after(0);
-        inner.replica().forget_early();
+        inner.replica().early = missed;
         if inner.people_here().next().is_some() {
             inner.replica().split =
                 Some(Split { truth: None, until: Some(until), is_of_loss: true });
@@ -98,10 +99,12 @@ impl Inner {
         self.restore(clients);
     }
 
-    /// Has these of this server sit or wait there as they do here, and nobody else of it, before anything else is decided.
+    /// Has these of this server sit or wait there as they do here, and nobody else of it but who is about to leave, before
+    /// anything else is decided.
     fn restore(&mut self, clients: Vec<ClientId>) {
         let (lost, node) = (Arc::new(self.room.clone()), Incarnation::NONE);
-        let restore = Motion::new(Command::Restore { lost, clients, node }, Cause::Server);
+        let restore = Command::Restore { lost, clients, leaving: Vec::new(), node };
+        let restore = Motion::new(restore, Cause::Server);
         self.replica().queue.push_front(Pending::owed(restore));
     }
 
@@ -122,35 +125,26 @@ impl Inner {
         true
     }
 
+    /// The same of an event that was part of the log's view when that was loaded. Those of this server are put back.
+    pub(super) fn see_who_went(&mut self, hub: &Hub, event: &Event, occasion: Occasion<'_>) {
+        let gone = event.change.departs().map(|(id, _)| id);
+        if !self.people_here().any(|id| Some(id) == gone) {
+            self.see_who_goes(hub, event, occasion);
+        }
+    }
+
     /// Has those here see who goes by an event that is part of the log's view.
-    pub(super) fn see_who_goes(&mut self, hub: &Hub, event: &Event, occasion: Occasion<'_>) {
+    fn see_who_goes(&mut self, hub: &Hub, event: &Event, occasion: Occasion<'_>) {
         let split = self.replica.as_ref().and_then(|replica| replica.split.as_ref());
         let Some(truth) = split.and_then(|split| split.truth.as_ref()) else { return };
         let is_there = |room: &Room, id| room.member(id).is_some() || room.waiter(id).is_some();
-        let has_gone = match &event.change {
-            // It has another seat by now, or waits anew, which those here see later.
-            Change::Left { reason: LeaveReason::Rejoined, .. }
-            | Change::WaitingEnded { reason: WaitingEnd::Gone(LeaveReason::Rejoined), .. } => false,
-            Change::Left { client_id, .. } => {
-                self.room.member(*client_id).is_some() && !is_there(truth, *client_id)
-            }
-            Change::WaitingEnded { client_id, reason: WaitingEnd::Gone(_), .. } => {
-                self.room.waiter(*client_id).is_some() && !is_there(truth, *client_id)
-            }
-            Change::Created { .. }
-            | Change::Joined(_)
-            | Change::Moved { .. }
-            | Change::Renamed { .. }
-            | Change::RoleChanged { .. }
-            | Change::Waiting(_)
-            | Change::WaitingEnded { .. }
-            | Change::Locked
-            | Change::Unlocked
-            | Change::Updated { .. }
-            | Change::Closed => false,
-        };
-        if has_gone {
-            let gone = self.now(hub, event.change.clone());
+        let Some((id, why)) = event.change.departs() else { return };
+        // Who rejoins has another seat by now, or waits anew, which those here see later.
+        if why == LeaveReason::Rejoined || is_there(truth, id) {
+            return;
+        }
+        if let Some(gone) = departure(&self.room, id, why) {
+            let gone = self.now(hub, gone);
             self.happened(hub, &gone, occasion);
         }
     }

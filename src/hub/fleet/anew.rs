@@ -1,18 +1,28 @@
 //! When the log has lost what was in it: another epoch begins, and each server puts into the new log what is missing of
 //! its own.
 
-use std::{array::from_fn, collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    array::from_fn,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{Enforcement, Fleet, Job, NotBanned, figures::Restored, life::BACK_OFF};
+use super::{
+    Enforcement, Fleet, Job, NotBanned, figures::Restored, follow::told_by, life::BACK_OFF,
+};
 use crate::{
     ban::{Ban, Bans, Command},
     event::{Cause, Position},
-    hub::{Hub, cell::Motion},
+    hub::{
+        Hub,
+        cell::{Motion, Told},
+    },
     id::{Incarnation, RoomId},
     room::{self, Room},
-    store::{Entry, Subject},
+    store::Subject,
 };
 
 /// So many of the newest events are looked for in a log that has lost some.
@@ -34,13 +44,16 @@ impl Fleet {
         }
     }
 
-    async fn kept_since(&self, after: Position) -> Vec<Entry> {
-        loop {
-            match self.store.since(after, COUNTED).await {
-                Ok(kept) => return kept,
-                Err(_) => sleep(BACK_OFF).await,
+    /// What the log got of each room behind `last`, before it began the life that it has now, as far as Redis tells.
+    async fn missed_since(&self, last: Position) -> HashMap<RoomId, Vec<Told>> {
+        let mut missed: HashMap<_, Vec<_>> = HashMap::new();
+        let got = self.store.since(last, COUNTED).await.unwrap_or_default();
+        for entry in got.iter().filter(|entry| entry.position <= self.store.epoch_begins_at()) {
+            if let (Some(room_id), Some(told)) = (entry.room.clone(), told_by(entry)) {
+                missed.entry(room_id).or_default().push(told);
             }
         }
+        missed
     }
 
     /// The log may be in another epoch than `seen`. Waits a while for that.
@@ -53,12 +66,13 @@ impl Fleet {
 }
 
 impl Hub {
-    /// Goes on in the epoch that the log has now. Returns whether it is another one.
-    pub(super) fn begin_anew(&self, fleet: &Fleet) -> bool {
-        let (epoch, begins_at) = (fleet.store.epoch(), fleet.store.epoch_begins_at());
-        if epoch == fleet.epoch() {
+    /// Goes on in the epoch that the log has now, which was followed up to `last`. Returns whether it is another one.
+    pub(super) async fn begin_anew(&self, fleet: &Fleet, last: Position) -> bool {
+        if fleet.store.epoch() == fleet.epoch() {
             return false;
         }
+        let mut missed = fleet.missed_since(last).await;
+        let (epoch, begins_at) = (fleet.store.epoch(), fleet.store.epoch_begins_at());
         tracing::warn!(
             "the log is not the one that was followed; what is this server's own is put back there"
         );
@@ -67,7 +81,7 @@ impl Hub {
         fleet.do_soon(Job::Account { known, before, until });
         self.journal.begin_anew(epoch, begins_at);
         self.directory.for_each(|cell| {
-            if cell.outlive(until) {
+            if cell.outlive(until, missed.remove(cell.id()).unwrap_or_default()) {
                 fleet.do_soon(Job::Drive(Arc::clone(cell)));
             }
         });
@@ -78,8 +92,7 @@ impl Hub {
         true
     }
 
-    /// Says what the log had lost of that of which this server knew, and how much of it was put back by then. Sees to what
-    /// the log got meanwhile of which it did not know.
+    /// Says what the log had lost of that of which this server knew, and how much of it was put back by then.
     pub(super) async fn account(
         &self,
         fleet: &Fleet,
@@ -88,12 +101,13 @@ impl Hub {
         until: Instant,
     ) {
         let mut lost = 0;
-        if let (Some(first), Some(last)) = (known.first(), known.last()) {
-            let mut missed = fleet.kept_since(*last).await;
-            let begins_at = fleet.store.epoch_begins_at();
-            missed.retain(|entry| entry.position <= begins_at);
-            self.learn_missed(&missed);
-            let kept = fleet.kept_since(Position(first.0 - 1)).await;
+        if let Some(first) = known.first() {
+            let kept = loop {
+                match fleet.store.since(Position(first.0 - 1), COUNTED).await {
+                    Ok(kept) => break kept,
+                    Err(_) => sleep(BACK_OFF).await,
+                }
+            };
             let kept: HashSet<_> = kept.iter().map(|entry| entry.position).collect();
             lost = known.iter().filter(|position| !kept.contains(position)).count();
         }
@@ -112,8 +126,8 @@ impl Hub {
         };
         for room_id in rooms.iter().filter_map(|name| name.parse::<RoomId>().ok()) {
             let lost = Arc::new(Room::vacant(room_id.clone(), Arc::clone(&self.rules)));
-            let (clients, node) = (Vec::new(), Incarnation::NONE);
-            let restore = room::Command::Restore { lost, clients, node };
+            let (clients, leaving, node) = (Vec::new(), Vec::new(), Incarnation::NONE);
+            let restore = room::Command::Restore { lost, clients, leaving, node };
             // Where there is no space for the room, nobody can be seated either.
             let _ = self.propose(fleet, &room_id, Motion::new(restore, Cause::Server));
         }
@@ -128,10 +142,11 @@ impl Hub {
         };
         for ban in self.load_bans(loaded, epoch) {
             let (cause, after, tells) = (Cause::Server, Duration::ZERO, None);
-            fleet.do_soon(Job::Enforce(Enforcement { ban, is_known: true, cause, after, tells }));
+            fleet.do_soon(Job::Enforce(Enforcement { ban, cause, after, tells }));
         }
         let missing = |bans: &Bans| {
-            let is_missing = |ban: &Arc<Ban>| bans.get(ban.id, self.now()).is_none();
+            let is_missing =
+                |ban: &Arc<Ban>| bans.get(ban.id, self.now()).is_none() && !fleet.has_ended(ban.id);
             lost.into_iter().filter(is_missing).collect::<Vec<_>>()
         };
         let missing = self.bans.during(missing);

@@ -12,11 +12,11 @@ use super::{
     questions::{Expected, PATIENCE},
 };
 use crate::{
-    ban::{self, Ban, Bans, Change, Command, Event},
+    ban::{self, Ban, BanId, Bans, Change, Command, Event},
     config::limits,
     event::{Administrator, Cause, Position},
     hub::{
-        Hub,
+        Client, Hub,
         bans::{Committed, Learnt},
         cell::Motion,
         rooms::{NOT_REPLICATED, UNSETTLED},
@@ -32,6 +32,8 @@ use crate::{
 
 /// So many times somebody else may come first.
 const CONFLICTS: u32 = 24;
+/// So many bans that ended of late are known as such.
+const ENDED: usize = 1024;
 /// How often it is looked whether those live who have not answered.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -59,8 +61,6 @@ pub enum NotBanned {
 #[derive(Debug)]
 pub(in crate::hub) struct Enforcement {
     pub(in crate::hub) ban: Arc<Ban>,
-    /// Whether it stood here, and need not be carried out if it does so no more.
-    pub(in crate::hub) is_known: bool,
     pub(in crate::hub) cause: Cause,
     /// For so long somebody else may see to it.
     pub(in crate::hub) after: Duration,
@@ -212,10 +212,13 @@ impl Hub {
         };
         let Entry { position, prev, batch, .. } = *entry;
         let event = Event { position, prev, at, cause: cause.clone(), change };
-        // Where it is known, those whom it meets may be here nevertheless, and its maker waits.
-        let is_known = self.bans.learn(self, &event, fleet.epoch()) != Learnt::Not;
-        if !is_known {
-            fleet.do_soon(Job::LoadBans { lost: Vec::new() });
+        match self.bans.learn(self, &event, fleet.epoch()) {
+            // Those whom it meets may be here nevertheless, and its maker waits.
+            Learnt::Before | Learnt::Now => {}
+            Learnt::Not => fleet.do_soon(Job::LoadBans { lost: Vec::new() }),
+        }
+        if let Change::Deleted(ban) = &event.change {
+            fleet.note_end_of(ban.id);
         }
         if let Change::Created(ban) = &event.change {
             let (ban, waits) = (Arc::clone(ban), server_of(batch));
@@ -223,7 +226,7 @@ impl Hub {
             let is_own = waits == fleet.node();
             let after = if is_own { fleet.lease + PATIENCE } else { Duration::ZERO };
             let tells = (!is_own).then(|| (waits, question_of(batch)));
-            fleet.do_soon(Job::Enforce(Enforcement { ban, is_known, cause, after, tells }));
+            fleet.do_soon(Job::Enforce(Enforcement { ban, cause, after, tells }));
         }
     }
 
@@ -242,28 +245,29 @@ impl Hub {
     }
 
     pub(super) async fn enforce_here(&self, fleet: &Fleet, enforcement: Enforcement) {
-        let Enforcement { ban, is_known, cause, after, tells } = enforcement;
+        let Enforcement { ban, cause, after, tells } = enforcement;
         sleep(after).await;
-        if !is_known || self.ban_of(ban.id).is_ok() {
-            self.enforce_for(fleet, &ban, cause).await;
+        self.decided_by_now(fleet, ban.room_id.as_ref()).await;
+        let is_over = || ban.expires_at.is_some_and(|at| at <= self.now());
+        let has_ended = || is_over() || fleet.has_ended(ban.id);
+        while !has_ended() && !self.enforce_for(&ban, &cause).await {
+            sleep(LOOK).await;
         }
         if let Some((waits, question)) = tells {
             fleet.reply(waits, pb::Answer { id: question, ..Default::default() });
         }
     }
 
-    async fn enforce_for(&self, fleet: &Fleet, ban: &Ban, cause: Cause) {
-        self.decided_by_now(fleet, ban.room_id.as_ref()).await;
-        let enforce = async || match &cause {
+    /// Returns as [`Hub::enforce`] does.
+    async fn enforce_for(&self, ban: &Ban, cause: &Cause) -> bool {
+        let is_met = |client: &Client| client.is_met_by(ban);
+        match cause {
             // Be it put back: whom it meets may have come while the log did not have it.
-            _ if ban.host.is_some() => self.enforce_by_host(ban, &cause).await,
-            Cause::Administrator(by) => self.enforce(by, ban, |c| c.is_met_by(ban)).await,
+            _ if ban.host.is_some() => self.enforce_by_host(ban, cause).await,
+            Cause::Administrator(by) => self.enforce(by, ban, is_met).await,
             Cause::Client(_) | Cause::Server | Cause::Timer => {
-                self.enforce(&Administrator::default(), ban, |c| c.is_met_by(ban)).await
+                self.enforce(&Administrator::default(), ban, is_met).await
             }
-        };
-        while !enforce().await {
-            sleep(LOOK).await;
         }
     }
 
@@ -291,6 +295,19 @@ impl Hub {
 }
 
 impl Fleet {
+    fn note_end_of(&self, id: BanId) {
+        let mut ended = self.ended_bans.lock();
+        if ended.len() >= ENDED {
+            ended.pop_front();
+        }
+        ended.push_back(id);
+    }
+
+    /// Whether the log told of late that it ended, be it another log by now.
+    pub(super) fn has_ended(&self, id: BanId) -> bool {
+        self.ended_bans.lock().contains(&id)
+    }
+
     /// Waits until every other server has answered or lost its lease, and with that the right to append anything.
     async fn answered_by_all_who_live(&self, answers: &mut Expected) {
         let mut left = loop {

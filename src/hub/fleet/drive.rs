@@ -29,6 +29,7 @@ impl Hub {
         let mut back_off = BACK_OFF[0];
         loop {
             if !cell.is_loaded() && !self.load(fleet, cell).await {
+                cell.give_up();
                 cell.refuse(self);
                 back_off = wait(back_off).await;
                 continue;
@@ -126,8 +127,8 @@ impl Hub {
         cell.fell_through();
     }
 
-    /// Waits for what may take for as long as Redis is away. Nobody waits in vain meanwhile for a batch of which nobody
-    /// can tell, or behind it.
+    /// Waits for what may take for as long as Redis is away, or the log cannot be followed. Nobody waits in vain meanwhile
+    /// for a batch of which nobody can tell, or behind it.
     async fn patiently<T>(
         &self,
         fleet: &Fleet,

@@ -51,7 +51,7 @@ impl Hub {
             if !is_whole {
                 fleet.renew_epoch(epoch).await;
             }
-            if self.begin_anew(fleet) {
+            if self.begin_anew(fleet, last).await {
                 last = fleet.store.epoch_begins_at();
                 tail = fleet.store.tail(last);
                 fleet.followed.send_replace(last);
@@ -106,20 +106,10 @@ impl Hub {
             self.show_ban(entry);
             return None;
         };
-        let told = read(entry)?;
+        let told = told_by(entry)?;
         let shown = journal::Entry::Room { id: id.clone(), event: told.event.clone() };
         self.journal.note(entry.log_prev, shown);
         Some((id, told))
-    }
-
-    /// Has rooms know of what the log got in its former life, behind what was followed: those here see who went by that.
-    pub(super) fn learn_missed(&self, entries: &[Entry]) {
-        for entry in entries {
-            let cell = entry.room.as_ref().and_then(|id| self.directory.find(id));
-            if let (Some(cell), Some(told)) = (cell, read(entry)) {
-                cell.told(self, told);
-            }
-        }
     }
 
     /// Sees to what has its time in rooms, whoever holds them, for as long as it is polled.
@@ -148,7 +138,8 @@ impl Hub {
     }
 }
 
-fn read(entry: &Entry) -> Option<Told> {
+/// What an entry about a room says, if it can be read.
+pub(super) fn told_by(entry: &Entry) -> Option<Told> {
     let Entry { position, prev, batch, order, .. } = *entry;
     match stored::read_entry(&entry.payload) {
         Ok(stored::StoredEntry { cause, at, change, word }) => {
