@@ -28,12 +28,7 @@ impl Hub {
     pub(super) async fn drive(self: &Arc<Self>, fleet: &Fleet, cell: &Arc<RoomCell>) {
         let mut back_off = BACK_OFF[0];
         loop {
-            if !cell.is_loaded() && !self.load(fleet, cell).await {
-                cell.give_up();
-                cell.refuse(self);
-                back_off = wait(back_off).await;
-                continue;
-            }
+            self.load_patiently(fleet, cell).await;
             if cell.is_in_flight() {
                 self.patiently(fleet, cell, landed(cell)).await;
                 continue;
@@ -118,13 +113,17 @@ impl Hub {
     async fn find_out(&self, fleet: &Fleet, cell: &RoomCell, node: Incarnation) {
         let told = fleet.caught_up_after(|| fleet.store.fence(node));
         self.patiently(fleet, cell, told).await;
+        self.load_patiently(fleet, cell).await;
+        cell.fell_through();
+    }
+
+    async fn load_patiently(&self, fleet: &Fleet, cell: &RoomCell) {
         let mut back_off = BACK_OFF[0];
         while !cell.is_loaded() && !self.load(fleet, cell).await {
             cell.give_up();
             cell.refuse(self);
             back_off = wait(back_off).await;
         }
-        cell.fell_through();
     }
 
     /// Waits for what may take for as long as Redis is away, or the log cannot be followed. Nobody waits in vain meanwhile
