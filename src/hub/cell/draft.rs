@@ -115,7 +115,11 @@ impl Inner {
         let command = motion.command.clone().beside_bans(ban.is_some(), who_wait).seated_by(node);
         let later = self.replica.iter().flat_map(|replica| &replica.queue);
         let about_to_leave = later.filter_map(|pending| Some(pending.motion.leaves()?.0));
-        let command = command.sparing(here, about_to_leave);
+        let mut command = command.sparing(here, about_to_leave);
+        if let Command::Move { clients, .. } = &mut command {
+            // Whoever made a ban waits for nobody whose lease is over: a seat that it left there stays there.
+            clients.retain(|id| !hub.bans.during(|bans| self.is_banned(bans, *id, now)));
+        }
         let is_of_names = matches!(command, Command::Rename { .. });
         match self.room.decide(command, now) {
             // Whoever lost its seat a moment ago has nobody to tell.

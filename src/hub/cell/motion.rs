@@ -283,6 +283,20 @@ impl Inner {
         meets.then(|| Arc::clone(ban))
     }
 
+    /// Whether a ban stands against somebody of this server, be it there already.
+    pub(super) fn is_banned(&self, bans: &Bans, id: ClientId, now: SystemTime) -> bool {
+        let waiting = self.waiting.iter().filter_map(Knocker::client);
+        let client = self.here().chain(waiting).find(|client| client.id == id);
+        let waiter = || self.room.waiter(id).map(|waiter| &waiter.member);
+        let (Some(client), Some(member)) = (client, self.room.member(id).or_else(waiter)) else {
+            return false;
+        };
+        let who = (member.identity.user_id.as_ref(), member.vouched.is_some());
+        let ban = bans.against(Some(self.room.id()), who, client.address, now);
+        // A host's of an address spares who was there before it.
+        ban.is_some_and(|ban| ban.host.is_none() || matches!(ban.subject, Subject::User(_)))
+    }
+
     fn banned_who_wait(&self, bans: &Bans, now: SystemTime) -> Vec<ClientId> {
         // Those of other servers are met there.
         let here = self.waiting.iter().filter_map(Knocker::client);
