@@ -8,7 +8,7 @@ const FRAMES_PER_SECOND = 4;
 const SMALL = { width: 320, height: 320 };
 const NAMES = ["Ann", "Bob", "Cid", "Dora", "Eve", "陈小明"];
 
-const setup = useServerAndBrowser({ args: ["--max-members", "6"], launch: () => launchBrowser(undefined, FRAMES_PER_SECOND) });
+const setup = useServerAndBrowser({ args: ["--max-members", "6"], launch: () => launchBrowser({ framesPerSecond: FRAMES_PER_SECOND }) });
 
 test("six pages each see five moving videos, and one more is refused in words", async () => {
   const opened = [];

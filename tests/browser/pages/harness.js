@@ -10,6 +10,8 @@ import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
+import { cameraFile } from "./camera.js";
+
 /**
  * @typedef {import("playwright-core").Browser} Browser
  * @typedef {import("playwright-core").Page} Page
@@ -114,13 +116,19 @@ async function banner(output) {
   return lines;
 }
 
-/** @param {string} hostRules @param {number} framesPerSecond of the fake cameras */
-export function launchOptions(hostRules = LOCALHOST_ONLY, framesPerSecond = 20) {
+/**
+ * @typedef {{ hostRules?: string, framesPerSecond?: number, cameras?: number }} Launch
+ * @param {Launch} launch cameras: more than one are the browser's own, whose pictures are large
+ */
+export function launchOptions({ hostRules = LOCALHOST_ONLY, framesPerSecond = 10, cameras = 1 } = {}) {
   return {
     executablePath: CHROMIUM,
     args: [
       "--no-sandbox",
-      `--use-fake-device-for-media-stream=fps=${framesPerSecond}`,
+      `--use-fake-device-for-media-stream=device-count=${cameras}`,
+      ...(cameras === 1 ? [`--use-file-for-fake-video-capture=${cameraFile(framesPerSecond)}`] : []),
+      // What is heard is mixed ten times a second, not a hundred times.
+      "--audio-buffer-size=4096",
       "--use-fake-ui-for-media-stream",
       "--allow-loopback-in-peer-connection",
       `--host-resolver-rules=${hostRules}`,
@@ -135,9 +143,9 @@ export function launchOptions(hostRules = LOCALHOST_ONLY, framesPerSecond = 20) 
   };
 }
 
-/** @param {string} [hostRules] @param {number} [framesPerSecond] of the fake cameras */
-export function launchBrowser(hostRules, framesPerSecond) {
-  return chromium.launch(launchOptions(hostRules, framesPerSecond));
+/** @param {Launch} [launch] */
+export function launchBrowser(launch) {
+  return chromium.launch(launchOptions(launch));
 }
 
 /** A browser whose processes can be killed, so that its pages vanish without a word. */

@@ -1,17 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { chromium } from "playwright-core";
-
 import { enter, hum, openEngine, until, withEngine } from "./engine.js";
-import { launchOptions, seesMoving, useServerAndBrowser } from "./harness.js";
+import { launchBrowser, seesMoving, useServerAndBrowser } from "./harness.js";
 
 /** @typedef {import("./harness.js").Page} Page */
 
-const options = launchOptions();
 // The second and third give formats that are not sent as they are; the fourth is like the first.
-options.args.push("--use-fake-device-for-media-stream=device-count=4");
-const setup = useServerAndBrowser({ launch: () => chromium.launch(options) });
+const setup = useServerAndBrowser({ launch: () => launchBrowser({ cameras: 4 }) });
 
 test("camera switched, muted, off and on again in a call: the far side sees and hears it, nothing is negotiated", async () => {
   const [{ page: ann, problems }, { page: bob }] = [await openEngine(setup), await openEngine(setup)];

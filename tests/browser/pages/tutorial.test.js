@@ -27,7 +27,7 @@ before(async () => {
   [server, site] = await Promise.all([startServer(), serveTutorial(tutorial.text)]);
   // Its WebSocket's address is hard-wired to port 8080, which may be taken here.
   hostRules = `MAP localhost:8080 ${server.address}, MAP localhost 127.0.0.1, MAP * ~NOTFOUND`;
-  browser = await launchBrowser(hostRules);
+  browser = await launchBrowser({ hostRules });
 });
 after(async () => {
   await browser?.close();
