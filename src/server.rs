@@ -194,7 +194,9 @@ impl Server {
         let mut parts = JoinSet::new();
         let ticking = Arc::clone(&hub);
         parts.spawn(async move { ticking.run().await });
-        parts.spawn(renewal.run());
+        if !renewal.is_empty() {
+            parts.spawn(renewal.run());
+        }
         if let Some(authority) = hub.authority().cloned() {
             parts.spawn(async move { authority.run().await });
         }
