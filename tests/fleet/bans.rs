@@ -23,6 +23,7 @@ on_both_kinds![
     an_ended_ban_is_not_read_on_any_node,
     a_ban_lasts_as_long_whatever_the_clock_of_its_node_says,
     a_hosts_ban_that_is_put_back_spares_who_sits_there,
+    a_ban_waits_for_no_answers_to_a_name_that_is_lost,
 ];
 
 /// It waits for a node that does not answer, and its caller does not wait for that.
@@ -37,6 +38,20 @@ async fn a_ban_is_carried_out_though_its_call_is_cut_short(kind: Kind) {
     fleet.nodes[2].go_on();
     let mut again = fleet.client(1).await;
     assert_eq!(register(&mut again, "eve").await["code"], "banned");
+}
+
+/// By its next heartbeat, not when the lease is over of the one that does not answer.
+async fn a_ban_waits_for_no_answers_to_a_name_that_is_lost(kind: Kind) {
+    let fleet = Fleet::start(kind).await;
+    let entered = fleet.nodes[2].logged("in the fleet by this name");
+    let (_, name) = entered.trim().rsplit_once('=').unwrap();
+    fleet.nodes[1].pause();
+    fleet.redis.loses_the_inbox_of(name).await;
+    let banning = timeout(Duration::from_secs(6), ban(&fleet, 2, "eve", None));
+    let status = banning.await.expect("it waits in vain").unwrap_err();
+    assert!(status.message().contains("it is done, but"), "{status:?}");
+    fleet.nodes[1].go_on();
+    assert_eq!(fleet.bans(0).await, ["eve"]);
 }
 
 /// More is in the log by the time it goes on than that reaches back.

@@ -193,6 +193,12 @@ impl Redis {
         }
     }
 
+    /// Loses the inbox of a node, with the letters in it.
+    pub(crate) async fn loses_the_inbox_of(&self, node: &str) {
+        let delete = format!("-c -p {} DEL signalpost:{{{node}}}:inbox", self.servers[0].port);
+        assert_eq!(cli(delete.split(' ').map(str::to_owned)).await.trim(), "1");
+    }
+
     /// Ends every connection to it.
     pub(crate) async fn cut_connections(&self) {
         for server in &self.servers {

@@ -220,9 +220,12 @@ async fn loses_writes(
         Some(())
     })
     .await;
-    // Who was not the first to put back a ban waits for nobody's answer to that.
+    // Who was not the first to put back a ban waits for nobody's answer to that. Its node lost the letters in its inbox,
+    // and may be about to take another name, to which nobody answers what the former one asked.
+    let mut users = 0..;
     in_time(Duration::from_secs(6), async || {
-        let status = ban(&fleet, "trudy").await.unwrap_err();
+        let user = format!("trudy-{}", users.next()?);
+        let status = ban(&fleet, &user).await.unwrap_err();
         status.message().contains("was made").then_some(())
     })
     .await;

@@ -107,7 +107,12 @@ impl Hub {
                 let all = fleet.answered_by_all_who_live(&mut answers);
                 tokio::join!(all, self.decided_by_now(fleet, None));
             };
-            is_known = timeout(fleet.lease + PATIENCE, known_and_decided).await.is_ok();
+            is_known = tokio::select! {
+                biased;
+                known = timeout(fleet.lease + PATIENCE, known_and_decided) => known.is_ok(),
+                // Answers are for the name by which it was made.
+                () = fleet.reborn(server_of(id)) => false,
+            };
         }
         Ok(Committed { at, is_known })
     }
