@@ -91,27 +91,25 @@ impl Redis {
         }
     }
 
-    /// Waits until every server of a Cluster takes another one for this, and for alive, and the Cluster for whole.
+    /// Waits until every server of a Cluster takes another one for this, and for alive.
     async fn know(&self, port: u16, role: &str) {
-        let ask = async |port: u16, words: &str| {
-            let words = format!("-p {port} CLUSTER {words}");
-            cli(words.split(' ').map(str::to_owned)).await
-        };
-        let id = ask(port, "MYID").await;
-        let is_known = |nodes: String| {
-            let mut nodes = nodes.lines().filter(|node| node.contains(id.trim()));
-            nodes.any(|node| node.contains(role) && !node.contains("fail"))
-        };
-        let knowing = async {
+        for server in &self.servers {
+            knows(server.port, port, role).await;
+        }
+    }
+
+    /// Waits until every server of a Cluster takes that for whole.
+    async fn serve(&self) {
+        let serving = async {
             for server in &self.servers {
-                while !is_known(ask(server.port, "NODES").await)
-                    || !ask(server.port, "INFO").await.contains("cluster_state:ok")
-                {
+                let ask = format!("-p {} CLUSTER INFO", server.port);
+                let ask = async || cli(ask.split(' ').map(str::to_owned)).await;
+                while !ask().await.contains("cluster_state:ok") {
                     sleep(Duration::from_millis(20)).await;
                 }
             }
         };
-        within(knowing).await;
+        within(serving).await;
     }
 
     /// A replica of the server that has the log, that has all by the time this returns.
@@ -134,6 +132,11 @@ impl Redis {
             }
             // Otherwise nobody would take its word when it is a master.
             self.know(server.port, "slave").await;
+            // It hears of the others from its master, which may be gone when it starts again.
+            for other in &self.servers {
+                knows(server.port, other.port, "master").await;
+            }
+            self.serve().await;
         } else {
             tell(format!("REPLICAOF 127.0.0.1 {master}")).await;
         }
@@ -168,11 +171,14 @@ impl Redis {
         within(self.servers[place].process.kill()).await.unwrap();
         (replica.process, replica.log) = spawn(self.kind, replica.port, &replica.folder);
         assert!(replica.says("Ready to accept connections").await, "it does not start again");
-        let take = format!("-p {} CLUSTER FAILOVER TAKEOVER", replica.port);
-        assert_eq!(cli(take.split(' ').map(str::to_owned)).await.trim(), "OK");
+        let port = replica.port;
         self.servers[place] = replica;
-        // What it said may have been before it was connected to the others, which took it for dead, too.
-        self.know(self.servers[place].port, "master").await;
+        // They take it for dead, too, until it is connected to them.
+        self.know(port, "slave").await;
+        let take = format!("-p {port} CLUSTER FAILOVER TAKEOVER");
+        assert_eq!(cli(take.split(' ').map(str::to_owned)).await.trim(), "OK");
+        self.know(port, "master").await;
+        self.serve().await;
     }
 
     /// The first server dies and is started again from a copy of its disk that a replica has.
@@ -303,11 +309,32 @@ fn spawn(kind: Kind, port: u16, folder: &TempDir) -> (Child, Lines<BufReader<Chi
     command.args(["--appendonly", "yes", "--save", "", "--dir"]).arg(folder.path());
     if kind == Kind::Cluster {
         command.args(["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]);
+        // Tests say when.
+        command.args(["--cluster-replica-no-failover", "yes"]);
     }
     let spawned = command.stdout(Stdio::piped()).kill_on_drop(true).spawn();
     let mut process = spawned.unwrap_or_else(|error| panic!("{}", missing(&error)));
     let log = BufReader::new(process.stdout.take().unwrap()).lines();
     (process, log)
+}
+
+/// Waits until a server of a Cluster takes another one for this, and for alive.
+async fn knows(port: u16, other: u16, role: &str) {
+    let ask = async |port: u16, words: &str| {
+        cli(format!("-p {port} CLUSTER {words}").split(' ').map(str::to_owned)).await
+    };
+    let id = ask(other, "MYID").await;
+    let is_known = |nodes: String| {
+        let node = nodes.lines().find(|node| node.starts_with(id.trim())).unwrap_or_default();
+        let flags: Vec<_> = node.split(' ').nth(2).unwrap_or_default().split(',').collect();
+        flags.contains(&role) && !flags.iter().any(|flag| flag.starts_with("fail"))
+    };
+    let knowing = async {
+        while !is_known(ask(port, "NODES").await) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    within(knowing).await;
 }
 
 /// What it prints.
