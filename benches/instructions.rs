@@ -11,10 +11,10 @@ use pipe::{Pipe, candidate, frame, offer};
 use signalpost::{config::Config, hub::Hub};
 
 fn main() {
-    let mut arguments = env::args().skip(1).filter(|argument| argument != "--bench");
-    // `cargo bench` runs every benchmark without a word about this one's scenarios.
-    let (Some(scenario), Some(times)) = (arguments.next(), arguments.next()) else { return };
-    let times: usize = times.parse().expect("a number of times");
+    let mut arguments = env::args().skip(1);
+    let mut next = |what| arguments.next().expect(what);
+    let scenario = next("a scenario");
+    let times: usize = next("how many times").parse().expect("a number of times");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let config =
