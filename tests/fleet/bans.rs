@@ -46,12 +46,15 @@ async fn a_ban_waits_for_no_answers_to_a_name_that_is_lost(kind: Kind) {
     let entered = fleet.nodes[2].logged("in the fleet by this name");
     let (_, name) = entered.trim().rsplit_once('=').unwrap();
     fleet.nodes[1].pause();
-    fleet.redis.loses_the_inbox_of(name).await;
-    let banning = timeout(Duration::from_secs(6), ban(&fleet, 2, "eve", None));
-    let status = banning.await.expect("it waits in vain").unwrap_err();
+    let banning = timeout(Duration::from_secs(8), ban(&fleet, 2, "eve", None));
+    let losing = async {
+        in_time(5 * LEASE, async || (fleet.bans(0).await == ["eve"]).then_some(())).await;
+        fleet.redis.loses_the_inbox_of(name).await;
+    };
+    let (status, ()) = tokio::join!(banning, losing);
+    let status = status.expect("it waits in vain").unwrap_err();
     assert!(status.message().contains("it is done, but"), "{status:?}");
     fleet.nodes[1].go_on();
-    assert_eq!(fleet.bans(0).await, ["eve"]);
 }
 
 /// More is in the log by the time it goes on than that reaches back.
