@@ -57,6 +57,9 @@ pub enum NotBanned {
     NotReplicated,
 }
 
+/// The server goes by another name now.
+struct NameLost;
+
 /// Whom a ban meets is to be sent away here.
 #[derive(Debug)]
 pub(in crate::hub) struct Enforcement {
@@ -103,16 +106,14 @@ impl Hub {
         };
         let mut is_known = true;
         if bans_someone {
-            let known_and_decided = async {
-                let all = fleet.answered_by_all_who_live(&mut answers);
-                tokio::join!(all, self.decided_by_now(fleet, None));
+            let all = fleet.answered_by_all_who_live(server_of(id), &mut answers);
+            let decided = async {
+                self.decided_by_now(fleet, None).await;
+                Ok(())
             };
-            is_known = tokio::select! {
-                biased;
-                known = timeout(fleet.lease + PATIENCE, known_and_decided) => known.is_ok(),
-                // Answers are for the name by which it was made.
-                () = fleet.reborn(server_of(id)) => false,
-            };
+            let known_and_decided = async { tokio::try_join!(all, decided) };
+            let done = timeout(fleet.lease + PATIENCE, known_and_decided).await;
+            is_known = matches!(done, Ok(Ok(_)));
         }
         Ok(Committed { at, is_known })
     }
@@ -314,13 +315,22 @@ impl Fleet {
     }
 
     /// Waits until every other server has answered or lost its lease, and with that the right to append anything.
-    async fn answered_by_all_who_live(&self, answers: &mut Expected) {
+    ///
+    /// # Errors
+    /// [`NameLost`]: they answer to the name `by` which they were asked.
+    async fn answered_by_all_who_live(
+        &self,
+        by: Incarnation,
+        answers: &mut Expected,
+    ) -> Result<(), NameLost> {
         let mut left = loop {
             match self.known_others().await {
                 Ok(others) => break others,
                 Err(_) => sleep(LOOK).await,
             }
         };
+        // Its lease may not be over yet.
+        left.retain(|node| *node != by);
         while !left.is_empty() {
             let some = async {
                 while !left.is_empty() {
@@ -328,12 +338,18 @@ impl Fleet {
                     left.retain(|node| *node != from);
                 }
             };
-            if timeout(LOOK, some).await.is_err()
+            let some = tokio::select! {
+                biased;
+                some = timeout(LOOK, some) => some,
+                () = self.reborn(by) => return Err(NameLost),
+            };
+            if some.is_err()
                 && let Ok(live) = self.known_others().await
             {
                 left.retain(|node| live.contains(node));
             }
         }
+        Ok(())
     }
 }
 
