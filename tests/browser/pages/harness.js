@@ -127,7 +127,7 @@ export function launchOptions({ hostRules = LOCALHOST_ONLY, framesPerSecond = 10
       "--no-sandbox",
       `--use-fake-device-for-media-stream=device-count=${cameras}`,
       ...(cameras === 1 ? [`--use-file-for-fake-video-capture=${cameraFile(framesPerSecond)}`] : []),
-      // What is heard is mixed ten times a second, not a hundred times.
+      // What is heard is mixed 12 times a second, not a hundred times.
       "--audio-buffer-size=4096",
       "--use-fake-ui-for-media-stream",
       "--allow-loopback-in-peer-connection",
