@@ -8,14 +8,19 @@ use std::{env, sync::Arc};
 
 use clap::Parser;
 use pipe::{Pipe, candidate, frame, offer};
-use signalpost::{config::Config, hub::Hub};
+use signalpost::{
+    config::Config,
+    hub::{Hub, flush_before_sleep},
+};
 
 fn main() {
     let mut arguments = env::args().skip(1);
     let mut next = |what| arguments.next().expect(what);
     let scenario = next("a scenario");
     let times: usize = next("how many times").parse().expect("a number of times");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    // As the server has it where there is one processor.
+    let mut thread = tokio::runtime::Builder::new_current_thread();
+    let runtime = thread.on_thread_park(flush_before_sleep).build().expect("a runtime");
     runtime.block_on(async {
         let config =
             Config::try_parse_from(["signalpost", "--rate-limit", "100000"]).expect("the defaults");

@@ -58,7 +58,7 @@ use rooms::UNSETTLED;
 pub use rooms::{NotChanged, NotMade};
 pub use session::{Session, Wish};
 pub use tokens::NotTaken;
-pub use turn::{turn_takes_another, turns};
+pub use turn::{beside_turns, flush_before_sleep, flush_told, turn_takes_another, turns};
 
 use crate::{
     auth::Authority,

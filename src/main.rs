@@ -16,7 +16,7 @@ use signalpost::{
     check_token::{self, NotChecked},
     config::{BasePath, Config},
     gen_token,
-    server::{Addresses, Renewal, Server},
+    server::{Addresses, Renewal, Server, runtime},
     telemetry,
 };
 use tokio::{
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     }
     // More connections than the usual soft limit of 1024 files; what the system grants is granted.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let runtime = tokio::runtime::Runtime::new().expect("threads and an epoll instance");
+    let runtime = runtime().expect("threads and an epoll instance");
     let code = runtime.block_on(serve(config));
     // Who still waits for a file, as on a mount that stalled, is not waited for.
     runtime.shutdown_background();

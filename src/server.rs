@@ -5,9 +5,11 @@ mod entrance;
 mod listener;
 mod proxy_protocol;
 mod renewal;
+mod runtime;
 mod tls;
 
 pub use renewal::Renewal;
+pub use runtime::runtime;
 pub use tls::{Certificate, Flags, TlsError};
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -24,7 +26,7 @@ use crate::{
     auth::{Authority, KeyError},
     config::{Config, Contradiction},
     http::Http,
-    hub::{Beginning, Fleet, Hub, Stage},
+    hub::{Beginning, Fleet, Hub, Stage, beside_turns},
     store::{self, Store},
     turn::{IceServers, IceServersError},
 };
@@ -193,7 +195,7 @@ impl Server {
         let _unwatched = watching.clone().drop_guard();
         let mut parts = JoinSet::new();
         let ticking = Arc::clone(&hub);
-        parts.spawn(async move { ticking.run().await });
+        parts.spawn(beside_turns(Box::pin(async move { ticking.run().await })));
         if !renewal.is_empty() {
             parts.spawn(renewal.run());
         }
@@ -327,7 +329,8 @@ async fn accept(listener: TcpListener, entrance: Entrance, http: Arc<Http>) {
     loop {
         let (stream, peer) = listener::accept(&listener, &http.refusals.not_accepted).await;
         if let Some(visitor) = http.let_in(peer.ip().to_canonical()) {
-            http.tasks.spawn(entrance.clone().serve(stream, peer, visitor));
+            let served = Box::pin(entrance.clone().serve(stream, peer, visitor));
+            http.tasks.spawn(beside_turns(served));
         }
     }
 }

@@ -10,18 +10,24 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use clap::Parser;
+use futures_util::future::poll_fn;
+use parking_lot::Mutex;
 use pipe::{Pipe, candidate, frame, serve};
 use serde_json::{Value, json};
-use signalpost::{config::Config, hub::Hub};
+use signalpost::{
+    config::Config,
+    hub::{Hub, beside_turns, flush_before_sleep},
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
+    runtime::Builder,
     time::{sleep, timeout},
 };
 
@@ -150,4 +156,133 @@ async fn who_cannot_be_written_to_is_gone_whoever_notices() {
     broken.store(true, Ordering::Relaxed);
     a.say(&frame(&candidate(&b.id))).await;
     timeout(Duration::from_secs(60), hears(&mut a, "user-left")).await.unwrap();
+}
+
+/// The server's end of a pipe, which writes down each read and each write.
+struct Noted {
+    pipe: DuplexStream,
+    notes: Arc<Mutex<String>>,
+}
+
+impl AsyncRead for Noted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = ready!(Pin::new(&mut self.pipe).poll_read(cx, buffer));
+        self.notes.lock().push('r');
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Noted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.notes.lock().push('w');
+        Pin::new(&mut self.pipe).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_shutdown(cx)
+    }
+}
+
+async fn noted(hub: &Arc<Hub>, room: &str, notes: &Arc<Mutex<String>>) -> Pipe {
+    let (stream, pipe) = duplex(1 << 20);
+    Pipe::join_over(hub, room, stream, Noted { pipe, notes: Arc::clone(notes) }).await
+}
+
+/// What is read and written where so many say something at once, each to one of its own or all to a room of 40.
+fn at_once(speakers: usize, in_rooms_of: usize, thread: &mut Builder) -> String {
+    thread.build().unwrap().block_on(async {
+        let (hub, notes) = (hub("--max-members 40"), Arc::default());
+        let (mut talking, mut listening) = (Vec::new(), Vec::new());
+        for nth in 0..speakers {
+            let room = format!("room {nth}");
+            let mut speaker = noted(&hub, &room, &notes).await;
+            for _ in 1..in_rooms_of {
+                listening.push(noted(&hub, &room, &notes).await);
+                hears(&mut speaker, "user-joined").await;
+            }
+            talking.push(speaker);
+        }
+        for (nth, listener) in listening.iter_mut().enumerate() {
+            for _ in nth % (in_rooms_of - 1) + 2..in_rooms_of {
+                hears(listener, "user-joined").await;
+            }
+        }
+        sleep(Duration::from_secs(1)).await;
+        notes.lock().clear();
+        let message = frame(r#"{"type":"message","content":0}"#);
+        for speaker in &mut talking {
+            speaker.say(&message).await;
+        }
+        for listener in &mut listening {
+            hears(listener, "message").await;
+        }
+        notes.lock().clone()
+    })
+}
+
+fn thread() -> Builder {
+    let mut thread = Builder::new_current_thread();
+    thread.enable_time().start_paused(true);
+    thread
+}
+
+fn that_sleeps_flushed() -> Builder {
+    let mut thread = thread();
+    thread.on_thread_park(flush_before_sleep);
+    thread
+}
+
+#[test]
+fn a_thread_that_sleeps_flushed_does_so_behind_several_turns_and_others_behind_each() {
+    assert_eq!(at_once(20, 2, &mut thread()), "rw".repeat(20));
+    assert_eq!(at_once(2, 40, &mut thread()), format!("r{0}r{0}", "w".repeat(39)));
+
+    let (r, w) = (|turns| "r".repeat(turns), |flushes| "w".repeat(flushes));
+    let turns = at_once(20, 2, &mut that_sleeps_flushed());
+    assert_eq!(turns, [r(16), w(16), r(4), w(4)].concat());
+    // Before their lists grow long.
+    let many = at_once(4, 12, &mut that_sleeps_flushed());
+    assert_eq!(many, [r(3), w(33), r(1), w(11)].concat());
+    let all = at_once(2, 40, &mut that_sleeps_flushed());
+    assert_eq!(all, [r(1), w(39), r(1), w(39)].concat());
+}
+
+#[test]
+fn a_thread_that_something_else_keeps_awake_flushes_before_it() {
+    that_sleeps_flushed().build().unwrap().block_on(async {
+        let hub = hub("");
+        let (mut a, mut b) = (Pipe::join(&hub, "r").await, Pipe::join(&hub, "r").await);
+        hears(&mut a, "user-joined").await;
+        sleep(Duration::from_secs(1)).await;
+        let polls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&polls);
+        tokio::spawn(beside_turns(poll_fn(move |cx| {
+            cx.waker().wake_by_ref();
+            let is_asleep = counted.fetch_add(1, Ordering::Relaxed) > 10_000;
+            if is_asleep { Poll::Ready(()) } else { Poll::Pending }
+        })));
+        // In a task: what `block_on` runs is polled less often.
+        let talk = tokio::spawn(async move {
+            for _ in 0..100 {
+                let before = polls.load(Ordering::Relaxed);
+                a.say(&frame(&candidate(&b.id))).await;
+                hears(&mut b, "candidate").await;
+                let waited = polls.load(Ordering::Relaxed) - before;
+                assert!(waited <= 2, "{waited} polls");
+            }
+        });
+        talk.await.unwrap();
+    });
 }

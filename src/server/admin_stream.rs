@@ -1,5 +1,7 @@
 //! An administrator's connection, with TLS where that is asked for. Its handshake goes on while it is read and
 //! written, so nobody else waits for it, and it has the deadline of whoever says nothing.
+//!
+//! Calls may keep a thread awake, or take a while: clients are told first what is due to them (`hub/turn`).
 
 use std::{
     io::{self, IoSlice},
@@ -14,7 +16,7 @@ use tokio::{
 use tokio_rustls::{Accept, server::TlsStream};
 
 use super::Certificate;
-use crate::admin::Peer;
+use crate::{admin::Peer, hub::flush_told};
 
 /// See the module.
 pub(super) enum AdminStream {
@@ -71,6 +73,7 @@ impl AsyncRead for AdminStream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        flush_told();
         ready!(self.poll_open(cx))?.poll_read(cx, buffer)
     }
 }
@@ -81,6 +84,7 @@ impl AsyncWrite for AdminStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        flush_told();
         ready!(self.poll_open(cx))?.poll_write(cx, bytes)
     }
 
@@ -89,6 +93,7 @@ impl AsyncWrite for AdminStream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        flush_told();
         ready!(self.poll_open(cx))?.poll_write_vectored(cx, slices)
     }
 
