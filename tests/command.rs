@@ -4,6 +4,8 @@
 
 #[path = "support/running.rs"]
 mod running;
+#[path = "support/mod.rs"]
+mod support;
 
 use std::{
     fs,
@@ -15,7 +17,10 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use running::{Running, anywhere, signalpost};
 use serde_json::{Value, json};
-use signalpost::admin::pb::{LockRoomRequest, admin_service_client::AdminServiceClient};
+use signalpost::admin::pb::{
+    ListRoomsRequest, LockRoomRequest, admin_service_client::AdminServiceClient,
+};
+use support::Client;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 #[test]
@@ -224,6 +229,34 @@ fn a_hangup_without_tls_is_said_to_change_nothing() {
     running.signal("-HUP");
     running.logs("nothing to reload");
     running.signal("-TERM");
+    assert!(running.child.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn where_there_is_one_processor_one_thread_serves_all() {
+    let own = fs::read_to_string("/proc/self/status").unwrap();
+    let allowed = own.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+    let first = allowed.trim().split(['-', ',']).next().unwrap();
+    let mut command = Command::new("taskset");
+    command.args(["-c", first, env!("CARGO_BIN_EXE_signalpost")]);
+    command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    let mut running = Running::start(&mut command);
+    let url = format!("ws://{}/", running.http());
+    let (mut a, mut b) = (Client::connect(&url).await, Client::connect(&url).await);
+    a.join("r").await;
+    b.join("r").await;
+    a.hear_of("user-joined").await;
+    for nth in 0..100 {
+        a.say(json!({"type": "message", "content": nth})).await;
+        assert_eq!(b.hear_of("message").await["content"], nth);
+    }
+    let admin = format!("http://{}", running.admin());
+    let mut admin = AdminServiceClient::connect(admin).await.unwrap();
+    let rooms = admin.list_rooms(ListRoomsRequest::default()).await.unwrap().into_inner().rooms;
+    assert_eq!(rooms.len(), 1);
+    assert_eq!(running.threads(), 1);
+    running.signal("-TERM");
+    assert_eq!(a.closed().await, Some(1001));
     assert!(running.child.wait().unwrap().success());
 }
 

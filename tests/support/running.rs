@@ -75,9 +75,17 @@ impl Running {
     }
 
     fn memory(&self, kind: &str) -> usize {
+        self.status(kind).trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
+    /// How many threads it has.
+    pub fn threads(&self) -> usize {
+        self.status("Threads:").parse().unwrap()
+    }
+
+    fn status(&self, kind: &str) -> String {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix(kind)).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+        status.lines().find_map(|line| line.strip_prefix(kind)).unwrap().trim().to_owned()
     }
 
     /// How many sockets it has.
