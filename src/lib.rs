@@ -35,7 +35,7 @@
 //!           hub/cell           lock the room: do both sit in it?
 //!           hub/outbox         B's queue; does somebody flush it already?
 //!           hub/client         in a turn: flush behind it; outside of one: wake B's own task
-//!           hub/turn           before A's thread sleeps, or 16 turns later, without the room's lock: flush B
+//!           hub/turn           before A's thread sleeps, or 16 messages later, without the room's lock: flush B
 //!           ws/wire            B's queue, in one system call ─▶ socket
 //! ```
 //!

@@ -162,6 +162,8 @@ async fn who_cannot_be_written_to_is_gone_whoever_notices() {
 struct Noted {
     pipe: DuplexStream,
     notes: Arc<Mutex<String>>,
+    read_as: char,
+    written_as: char,
 }
 
 impl AsyncRead for Noted {
@@ -171,7 +173,7 @@ impl AsyncRead for Noted {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = ready!(Pin::new(&mut self.pipe).poll_read(cx, buffer));
-        self.notes.lock().push('r');
+        self.notes.lock().push(self.read_as);
         Poll::Ready(read)
     }
 }
@@ -182,7 +184,7 @@ impl AsyncWrite for Noted {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.notes.lock().push('w');
+        self.notes.lock().push(self.written_as);
         Pin::new(&mut self.pipe).poll_write(cx, bytes)
     }
 
@@ -196,8 +198,18 @@ impl AsyncWrite for Noted {
 }
 
 async fn noted(hub: &Arc<Hub>, room: &str, notes: &Arc<Mutex<String>>) -> Pipe {
+    noted_as(['r', 'w'], hub, room, notes).await
+}
+
+async fn noted_as(
+    [read_as, written_as]: [char; 2],
+    hub: &Arc<Hub>,
+    room: &str,
+    notes: &Arc<Mutex<String>>,
+) -> Pipe {
     let (stream, pipe) = duplex(1 << 20);
-    Pipe::join_over(hub, room, stream, Noted { pipe, notes: Arc::clone(notes) }).await
+    let served = Noted { pipe, notes: Arc::clone(notes), read_as, written_as };
+    Pipe::join_over(hub, room, stream, served).await
 }
 
 /// What is read and written where so many say something at once, each to one of its own or all to a room of 40.
@@ -257,6 +269,30 @@ fn a_thread_that_sleeps_flushed_does_so_behind_several_turns_and_others_behind_e
     assert_eq!(many, [r(3), w(33), r(1), w(11)].concat());
     let all = at_once(2, 40, &mut that_sleeps_flushed());
     assert_eq!(all, [r(1), w(39), r(1), w(39)].concat());
+}
+
+#[test]
+fn who_tells_many_holds_up_nobody_who_tells_one() {
+    let notes = that_sleeps_flushed().build().unwrap().block_on(async {
+        let (hub, notes) = (hub("--max-members 200"), Arc::default());
+        let mut a = noted_as(['R', 'W'], &hub, "few", &notes).await;
+        let mut b = noted_as(['R', 'W'], &hub, "few", &notes).await;
+        hears(&mut a, "user-joined").await;
+        let mut many = Vec::new();
+        for _ in 0..200 {
+            many.push(noted(&hub, "many", &notes).await);
+        }
+        sleep(Duration::from_secs(1)).await;
+        notes.lock().clear();
+        let message = frame(r#"{"type":"message","content":0}"#);
+        many[0].say(&message).await;
+        a.say(&message).await;
+        hears(&mut b, "message").await;
+        sleep(Duration::from_secs(1)).await;
+        notes.lock().clone()
+    });
+    let w = |flushes| "w".repeat(flushes);
+    assert_eq!(notes, ["r", &w(64), "R", "W", &w(64), &w(64), &w(7)].concat());
 }
 
 #[test]

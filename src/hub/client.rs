@@ -181,13 +181,13 @@ impl Client {
         (micros != UNKNOWN).then(|| Duration::from_micros(micros.into()))
     }
 
-    /// From now on, whoever has something to say to this client flushes `link` at the end of its turn.
+    /// From now on, whoever has something to say to this client flushes `link` behind its turn.
     pub fn attach(&self, link: Arc<dyn Link>) {
         let attached = self.link.set(link);
         debug_assert!(attached.is_ok(), "a client has one connection");
     }
 
-    /// Says something to the client: it is sent at the end of the caller's turn, or by the client's own task.
+    /// Says something to the client: it is sent behind the caller's turn, or by the client's own task.
     pub(super) fn push(self: &Arc<Self>, entry: Entry) {
         self.see_to(self.outbox.push(entry, Cause::Server));
     }

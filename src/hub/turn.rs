@@ -23,10 +23,10 @@ const MOST_MESSAGES: usize = 64;
 /// Flushes in a row. A thousand system calls would hold up every other room on the thread by milliseconds;
 /// after this many, other tasks come first.
 const MOST_FLUSHES: usize = 64;
-/// How many are told something, and how many turns end on their thread, before they are flushed where it does not
-/// sleep earlier.
+/// How many are told something, and how many turns or messages are handled on their thread, before they are flushed
+/// where it does not sleep earlier.
 const ENOUGH_TOLD: usize = 32;
-const MOST_TURNS: usize = 16;
+const ENOUGH_HANDLED: usize = 16;
 
 thread_local! {
     /// The turn on this thread.
@@ -41,8 +41,9 @@ struct Turn {
     told: Vec<Arc<Client>>,
     /// Whether one of them has to be flushed before it is told more.
     pressing: bool,
-    /// How many turns ended on this thread since the first of them was told something.
-    ended: usize,
+    /// How many messages were handled on this thread since the first of them was told something, a turn without any
+    /// being one too.
+    handled: usize,
     /// Whether the thread flushes before it sleeps.
     sleeps_flushed: bool,
 }
@@ -55,7 +56,11 @@ pub fn turns<F: Future + Unpin>(mut future: F) -> impl Future<Output = F::Output
         let begins = unfinished.is_none();
         let (mut unflushed, result) = match unfinished.take() {
             None => Unflushed::after_turn(&mut future, cx),
-            Some(unfinished) => *unfinished,
+            Some(unfinished) => {
+                // Others do not wait for one who tells many.
+                flush_told();
+                *unfinished
+            }
         };
         unflushed.flush_some();
         let is_flushed = unflushed.0.is_empty();
@@ -119,17 +124,19 @@ impl Turn {
         messages: 0,
         told: Vec::new(),
         pressing: false,
-        ended: 0,
+        handled: 0,
         sleeps_flushed: false,
     };
 
     /// At its end: whom to flush now.
     fn take_due(&mut self) -> Vec<Arc<Client>> {
-        self.ended += usize::from(!self.told.is_empty());
+        // Most ended since the next message was not there.
+        let handled = mem::take(&mut self.messages).saturating_sub(1).max(1);
+        self.handled += if self.told.is_empty() { 0 } else { handled };
         let waits = self.sleeps_flushed
             && !self.pressing
             && self.told.len() < ENOUGH_TOLD
-            && self.ended < MOST_TURNS;
+            && self.handled < ENOUGH_HANDLED;
         if waits { Vec::new() } else { self.take_told() }
     }
 
@@ -137,7 +144,7 @@ impl Turn {
         if self.told.is_empty() {
             return Vec::new();
         }
-        (self.pressing, self.ended) = (false, 0);
+        (self.pressing, self.handled) = (false, 0);
         mem::take(&mut self.told)
     }
 
@@ -183,7 +190,7 @@ struct End<'a>(&'a mut Unflushed);
 impl Drop for End<'_> {
     fn drop(&mut self) {
         TURN.with_borrow_mut(|turn| {
-            (turn.under_way, turn.messages) = (false, 0);
+            turn.under_way = false;
             self.0.0 = turn.take_due();
         });
     }
