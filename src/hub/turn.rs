@@ -90,8 +90,8 @@ pub fn flush_before_sleep() {
     flush_told();
 }
 
-/// Runs `future`, whose polls are no turns, and may keep a thread awake, or take a while: no flush waits for them.
-/// Whatever a server runs besides its clients' connections is run by this, or calls [`flush_told`].
+/// Runs `future`, whose polls are no turns: no flush waits for them. What may keep a thread awake, or take a while, is
+/// run by this, or calls [`flush_told`].
 pub fn beside_turns<F: Future + Unpin>(mut future: F) -> impl Future<Output = F::Output> {
     poll_fn(move |cx| {
         flush_told();

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::limits,
-    hub::{Ending, Link, Outbox, Session, Wish, turn_takes_another, turns},
+    hub::{Ending, Link, Outbox, Session, Wish, beside_turns, turn_takes_another, turns},
 };
 
 /// How much may wait for the socket before a client that takes it slowly is not read from either.
@@ -57,7 +57,7 @@ where
         let client_id = connection.session.client().id;
         tracing::debug!(%client_id, ?parting, "disconnected");
         // In a box, so that the many who are not leaving are smaller.
-        Box::pin(connection.part(parting)).await;
+        beside_turns(Box::pin(connection.part(parting))).await;
     }
 }
 
