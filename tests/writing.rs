@@ -111,80 +111,32 @@ async fn what_was_due_comes_before_a_close_even_at_once() {
     assert!(order.is_sorted(), "{heard}");
 }
 
-/// A connection whose write half can break while its read half looks well.
-struct Brittle(DuplexStream, Arc<AtomicBool>);
-
-impl AsyncRead for Brittle {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Brittle {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        if self.1.load(Ordering::Relaxed) {
-            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-        }
-        Pin::new(&mut self.0).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_cannot_be_written_to_is_gone_whoever_notices() {
-    let hub = hub("");
-    let mut a = Pipe::join(&hub, "r").await;
-    let (stream, served) = duplex(1 << 20);
-    let broken = Arc::new(AtomicBool::new(false));
-    let b = Pipe::join_over(&hub, "r", stream, Brittle(served, Arc::clone(&broken))).await;
-    hears(&mut a, "user-joined").await;
-    broken.store(true, Ordering::Relaxed);
-    a.say(&frame(&candidate(&b.id))).await;
-    timeout(Duration::from_secs(60), hears(&mut a, "user-left")).await.unwrap();
-}
-
-/// The server's end of a pipe, which writes down each read and each write.
-struct Noted {
+/// The server's end of a pipe, whose reads and writes are noticed, and may be made to fail.
+struct Tapped {
     pipe: DuplexStream,
-    notes: Arc<Mutex<String>>,
-    read_as: char,
-    written_as: char,
+    read: Box<dyn Fn() + Send>,
+    write: Box<dyn Fn() -> io::Result<()> + Send>,
 }
 
-impl AsyncRead for Noted {
+impl AsyncRead for Tapped {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = ready!(Pin::new(&mut self.pipe).poll_read(cx, buffer));
-        self.notes.lock().push(self.read_as);
+        (self.read)();
         Poll::Ready(read)
     }
 }
 
-impl AsyncWrite for Noted {
+impl AsyncWrite for Tapped {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.notes.lock().push(self.written_as);
+        (self.write)()?;
         Pin::new(&mut self.pipe).poll_write(cx, bytes)
     }
 
@@ -197,10 +149,30 @@ impl AsyncWrite for Noted {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_cannot_be_written_to_is_gone_whoever_notices() {
+    let hub = hub("");
+    let mut a = Pipe::join(&hub, "r").await;
+    let (stream, pipe) = duplex(1 << 20);
+    let broken = Arc::new(AtomicBool::new(false));
+    let breaks = Arc::clone(&broken);
+    // Its read half looks well all the while.
+    let write = Box::new(move || match breaks.load(Ordering::Relaxed) {
+        true => Err(io::ErrorKind::BrokenPipe.into()),
+        false => Ok(()),
+    });
+    let b = Pipe::join_over(&hub, "r", stream, Tapped { pipe, read: Box::new(|| ()), write }).await;
+    hears(&mut a, "user-joined").await;
+    broken.store(true, Ordering::Relaxed);
+    a.say(&frame(&candidate(&b.id))).await;
+    timeout(Duration::from_secs(60), hears(&mut a, "user-left")).await.unwrap();
+}
+
 async fn noted(hub: &Arc<Hub>, room: &str, notes: &Arc<Mutex<String>>) -> Pipe {
     noted_as(['r', 'w'], hub, room, notes).await
 }
 
+/// A new client in `room`, each read from it and each write to it noted by a letter.
 async fn noted_as(
     [read_as, written_as]: [char; 2],
     hub: &Arc<Hub>,
@@ -208,8 +180,13 @@ async fn noted_as(
     notes: &Arc<Mutex<String>>,
 ) -> Pipe {
     let (stream, pipe) = duplex(1 << 20);
-    let served = Noted { pipe, notes: Arc::clone(notes), read_as, written_as };
-    Pipe::join_over(hub, room, stream, served).await
+    let (reads, writes) = (Arc::clone(notes), Arc::clone(notes));
+    let read = Box::new(move || reads.lock().push(read_as));
+    let write = Box::new(move || {
+        writes.lock().push(written_as);
+        Ok(())
+    });
+    Pipe::join_over(hub, room, stream, Tapped { pipe, read, write }).await
 }
 
 /// What is read and written where so many say something at once, each to one of its own or all to a room of 40.
