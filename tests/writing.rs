@@ -189,8 +189,8 @@ async fn noted_as(
     Pipe::join_over(hub, room, stream, Tapped { pipe, read, write }).await
 }
 
-/// What is read and written where so many say something at once, each to one of its own or all to a room of 40.
-fn at_once(speakers: usize, in_rooms_of: usize, thread: &mut Builder) -> String {
+/// What is read and written where so many say something at once, as often, each to a room of its own.
+fn at_once(speakers: usize, times: usize, in_rooms_of: usize, thread: &mut Builder) -> String {
     thread.build().unwrap().block_on(async {
         let (hub, notes) = (hub("--max-members 40"), Arc::default());
         let (mut talking, mut listening) = (Vec::new(), Vec::new());
@@ -210,12 +210,14 @@ fn at_once(speakers: usize, in_rooms_of: usize, thread: &mut Builder) -> String 
         }
         sleep(Duration::from_secs(1)).await;
         notes.lock().clear();
-        let message = frame(r#"{"type":"message","content":0}"#);
+        let messages = frame(r#"{"type":"message","content":0}"#).repeat(times);
         for speaker in &mut talking {
-            speaker.say(&message).await;
+            speaker.say(&messages).await;
         }
         for listener in &mut listening {
-            hears(listener, "message").await;
+            for _ in 0..times {
+                hears(listener, "message").await;
+            }
         }
         notes.lock().clone()
     })
@@ -235,16 +237,18 @@ fn that_sleeps_flushed() -> Builder {
 
 #[test]
 fn a_thread_that_sleeps_flushed_does_so_behind_several_turns_and_others_behind_each() {
-    assert_eq!(at_once(20, 2, &mut thread()), "rw".repeat(20));
-    assert_eq!(at_once(2, 40, &mut thread()), format!("r{0}r{0}", "w".repeat(39)));
+    assert_eq!(at_once(20, 1, 2, &mut thread()), "rw".repeat(20));
+    assert_eq!(at_once(2, 1, 40, &mut thread()), format!("r{0}r{0}", "w".repeat(39)));
 
     let (r, w) = (|turns| "r".repeat(turns), |flushes| "w".repeat(flushes));
-    let turns = at_once(20, 2, &mut that_sleeps_flushed());
+    let turns = at_once(20, 1, 2, &mut that_sleeps_flushed());
     assert_eq!(turns, [r(16), w(16), r(4), w(4)].concat());
+    let long_turns = at_once(3, 10, 2, &mut that_sleeps_flushed());
+    assert_eq!(long_turns, [r(2), w(2), r(1), w(1)].concat());
     // Before their lists grow long.
-    let many = at_once(4, 12, &mut that_sleeps_flushed());
+    let many = at_once(4, 1, 12, &mut that_sleeps_flushed());
     assert_eq!(many, [r(3), w(33), r(1), w(11)].concat());
-    let all = at_once(2, 40, &mut that_sleeps_flushed());
+    let all = at_once(2, 1, 40, &mut that_sleeps_flushed());
     assert_eq!(all, [r(1), w(39), r(1), w(39)].concat());
 }
 
