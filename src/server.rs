@@ -33,7 +33,7 @@ use crate::{
 use admin_stream::AdminStream;
 use entrance::Entrance;
 
-/// A server with its sockets bound, which answers once it is [`Server::run`], best on the threads of [`runtime`].
+/// A server with its sockets bound, which answers once it is [`Server::run`], best on the threads of [`runtime()`].
 #[derive(Debug)]
 pub struct Server {
     config: Arc<Config>,
