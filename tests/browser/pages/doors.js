@@ -22,6 +22,12 @@ export async function arrive(setup, path = "/") {
       constructor(url) {
         super(url);
         Object.assign(window, { socket: this });
+        this.addEventListener("message", (event) => {
+          const mended = /** @type {Promise<void> | undefined} */ (Reflect.get(window, "mended"));
+          if (!mended) return;
+          event.stopImmediatePropagation();
+          void mended.then(() => this.dispatchEvent(new MessageEvent("message", { data: event.data })));
+        });
       }
 
       /** What is said over a cut link is lost, and the browser's complaint of it none of ours. @param {string} text */
@@ -52,10 +58,24 @@ export async function meet(setup, room, ...names) {
   return pages;
 }
 
-/** The link goes without a word, as with a cable that is cut. The page comes back by itself. @param {Page} page */
-export async function cutLink(page) {
-  await page.evaluate(() => /** @type {any} */ (window).socket.close());
+/**
+ * The link goes without a word, as with a cable that is cut, and the page says so. It comes back by itself, which its
+ * back-off would let it do at any time: it hears nothing until all that is to be done meanwhile is done.
+ * @param {Page} page
+ * @param {() => Promise<void>} [meanwhile]
+ */
+export async function cutLink(page, meanwhile = async () => {}) {
+  await page.evaluate(() => {
+    const mended = new Promise((mend) => void Object.assign(window, { mend }));
+    Object.assign(window, { mended });
+    /** @type {any} */ (window).socket.close();
+  });
   await page.locator("#link-banner", { hasText: "Connecting again" }).waitFor();
+  await meanwhile();
+  await page.evaluate(() => {
+    Reflect.deleteProperty(window, "mended");
+    /** @type {any} */ (window).mend();
+  });
 }
 
 /** @param {Page} page */
