@@ -95,7 +95,7 @@ fn encoding_joined_of_10(bencher: Bencher<'_, '_>) {
         Announcement::joined(Joined {
             room_id: "standup".parse().unwrap(),
             peers: peers.clone(),
-            settings: Settings::open(10),
+            settings: Settings::open(10).into(),
             role: Role::Member,
             return_token: ReturnToken::random(),
             request_id: None,
@@ -108,7 +108,7 @@ fn encoding_joined_of_10(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn encoding_user_joined(bencher: Bencher<'_, '_>) {
-    let (settings, at) = (Settings::open(10), SystemTime::UNIX_EPOCH);
+    let (settings, at) = (Arc::new(Settings::open(10)), SystemTime::UNIX_EPOCH);
     let event = Event {
         position: Position(2),
         prev: Position(1),

@@ -160,7 +160,7 @@ impl Hub {
         let metrics = Arc::default();
         Self {
             rules: Arc::new(Rules {
-                new_room: Settings::open(config.max_members),
+                new_room: Settings::open(config.max_members).into(),
                 first_is_host: limits.first_is_host,
             }),
             journal: Journal::memory(config.log_limits()),

@@ -33,7 +33,7 @@ fn at(seconds: u64) -> SystemTime {
 }
 
 fn vacant(first_is_host: bool) -> Room {
-    let rules = Rules { new_room: Settings::open(3), first_is_host };
+    let rules = Rules { new_room: Settings::open(3).into(), first_is_host };
     Room::vacant("room".parse().unwrap(), Arc::new(rules))
 }
 
@@ -52,7 +52,7 @@ struct Shared {
 
 impl Shared {
     fn new(first_is_host: bool) -> Self {
-        let rules = Arc::new(Rules { new_room: Settings::open(3), first_is_host });
+        let rules = Arc::new(Rules { new_room: Settings::open(3).into(), first_is_host });
         Self {
             room: vacant(first_is_host),
             rules,
@@ -235,8 +235,8 @@ fn changes() -> Vec<Change> {
     let members = [member(), plain, of_a_guest].map(Arc::new);
     let until = at(1_700_000_600);
     let mut changes = vec![
-        Change::Created { settings: settings() },
-        Change::Updated { settings: Settings::open(1) },
+        Change::Created { settings: settings().into() },
+        Change::Updated { settings: Settings::open(1).into() },
         Change::Locked,
         Change::Unlocked,
         Change::Closed,
@@ -293,7 +293,7 @@ fn every_change_cause_and_word_is_read_as_it_was_written() {
     else {
         panic!("another change")
     };
-    assert_eq!(read, settings());
+    assert_eq!(*read, settings());
 }
 
 #[test]

@@ -92,7 +92,7 @@ enum What {
     RoleChanged { client_id: ClientId, role: Role },
     Knock(Arc<Member>),
     KnockEnded { client_id: ClientId, reason: WaitingEnd },
-    RoomUpdated(Settings),
+    RoomUpdated(Arc<Settings>),
 }
 
 impl Announcement {
@@ -113,7 +113,7 @@ impl Announcement {
 
     /// What the room-mates of whomever it concerns, or the hosts, hear of `event`, the room's settings being `settings`
     /// after it.
-    pub fn of(event: &Event, settings: &Settings) -> Option<Self> {
+    pub fn of(event: &Event, settings: &Arc<Settings>) -> Option<Self> {
         Some(Self::from(match &event.change {
             Change::Joined(member) => What::UserJoined(Arc::clone(member)),
             Change::Renamed { member, .. } => What::UserUpdated(Arc::clone(member)),
@@ -132,7 +132,7 @@ impl Announcement {
                 What::KnockEnded { client_id: *client_id, reason: *reason }
             }
             Change::Locked | Change::Unlocked | Change::Updated { .. } => {
-                What::RoomUpdated(settings.clone())
+                What::RoomUpdated(Arc::clone(settings))
             }
             Change::Created { .. } | Change::Moved { .. } | Change::Closed => return None,
         }))
@@ -211,7 +211,9 @@ impl What {
             Self::KnockEnded { client_id, reason } => {
                 Reply::KnockEnded { client_id: *client_id, reason: reason.as_str() }.encode()
             }
-            Self::RoomUpdated(settings) => Reply::RoomUpdated { room: settings.into() }.encode(),
+            Self::RoomUpdated(settings) => {
+                Reply::RoomUpdated { room: (&**settings).into() }.encode()
+            }
         }
     }
 }
@@ -294,6 +296,7 @@ mod tests {
                 node: Incarnation::NONE,
             });
             let settings = Settings { locked: true, lobby: true, ..Settings::open(10_000) };
+            let settings = Arc::new(settings);
             let server: IceServer = "turn:turn.example.org".parse().unwrap();
             let server = server.with_credentials(name.repeat(20), name.repeat(20));
             let (client_id, reason) = (member.client_id, LeaveReason::InternalError);
@@ -302,7 +305,7 @@ mod tests {
                 What::UserJoined(Arc::clone(&member)),
                 What::UserUpdated(Arc::clone(&member)),
                 What::UserLeft { client_id, user_id, reason },
-                What::RoomUpdated(settings.clone()),
+                What::RoomUpdated(Arc::clone(&settings)),
                 What::Knock(Arc::clone(&member)),
                 What::Waiting { room_id: name.parse().unwrap(), request_id: None },
                 What::NotAdmitted {

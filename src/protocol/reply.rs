@@ -174,7 +174,7 @@ pub struct Joined {
     /// Who else sits there, in join order.
     pub peers: Vec<Arc<Member>>,
     /// What holds there.
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// The joiner's role.
     pub role: Role,
     /// What the joiner may return by.
@@ -192,7 +192,7 @@ impl Joined {
             room_id: &self.room_id,
             members: self.peers.iter().map(peer).collect(),
             peers: self.peers.iter().map(|member| Peer::from(&**member)).collect(),
-            room: (&self.settings).into(),
+            room: (&*self.settings).into(),
             role: self.role.as_str(),
             return_token: &self.return_token,
             ice_servers: self.ice_servers.as_deref(),

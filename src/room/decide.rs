@@ -106,7 +106,10 @@ impl Room {
             Proof::New(hash) => Some(hash),
             Proof::Unchecked | Proof::Right(_) => return Err(Denied::PasswordUnchecked),
         };
-        let settings = Settings { password, ..self.rules().new_room.clone() };
+        let mut settings = Arc::clone(&self.rules().new_room);
+        if password.is_some() {
+            Arc::make_mut(&mut settings).password = password;
+        }
         let entered = joined(entrant.seated_as_granted(now));
         Ok(self.settled(vec![Change::Created { settings }, entered]))
     }
@@ -119,7 +122,7 @@ impl Room {
         if self.held_until().is_some_and(|until| until > now) {
             return Err(Denied::Held);
         }
-        let Settings { locked, password, lobby, .. } = self.settings();
+        let Settings { locked, password, lobby, .. } = &**self.settings();
         if *locked {
             return Err(Denied::Locked);
         }
@@ -183,7 +186,7 @@ impl Room {
         if self.exists() {
             return Err(Denied::Exists);
         }
-        Ok(vec![Change::Created { settings }])
+        Ok(vec![Change::Created { settings: settings.into() }])
     }
 
     fn decide_close(&self, settled_at: Option<Position>) -> Result<Vec<Change>, Denied> {

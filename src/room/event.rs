@@ -17,7 +17,7 @@ pub enum Change {
     /// It came to be: for the member whose join follows, or ahead of its members.
     Created {
         /// Its settings to begin with.
-        settings: Settings,
+        settings: Arc<Settings>,
     },
     /// A seat was taken.
     Joined(Arc<Member>),
@@ -67,7 +67,7 @@ pub enum Change {
     /// It has other settings, but for the lock.
     Updated {
         /// All of them.
-        settings: Settings,
+        settings: Arc<Settings>,
     },
     /// It is gone, its settings with it.
     Closed,

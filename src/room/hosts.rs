@@ -118,7 +118,7 @@ impl Room {
         let lock = lock.map(|locked| if locked { Change::Locked } else { Change::Unlocked });
         let lifted = old.lobby && !settings.lobby;
         let (seats, locked) = (settings.max_members, locked.unwrap_or(old.locked));
-        let updated = (settings != *old).then_some(Change::Updated { settings });
+        let updated = (settings != **old).then(|| Change::Updated { settings: Arc::new(settings) });
         let mut changes: Vec<_> = updated.into_iter().chain(lock).collect();
         if lifted {
             let mut free = if locked { 0 } else { seats.saturating_sub(self.members().len()) };

@@ -73,7 +73,7 @@ impl Room {
         }
         let mut changes = self.resettled(lost);
         if !self.exists() {
-            changes.push(Change::Created { settings: lost.settings().clone() });
+            changes.push(Change::Created { settings: Arc::clone(lost.settings()) });
         }
         let mut earliest = self.next_joined_at(SystemTime::UNIX_EPOCH);
         for member in lost.members().filter(|member| is_missing(member)) {
@@ -96,7 +96,7 @@ impl Room {
     /// What gives the room the settings that it had, unless it has later ones.
     fn resettled(&self, lost: &Self) -> Vec<Change> {
         let is_older = self.exists() && lost.settled_at() > self.settled_at();
-        let updated = || Change::Updated { settings: lost.settings().clone() };
+        let updated = || Change::Updated { settings: Arc::clone(lost.settings()) };
         is_older.then(updated).into_iter().collect()
     }
 }

@@ -34,7 +34,7 @@ pub struct Room {
     version: Position,
     created_at: SystemTime,
     rules: Arc<Rules>,
-    settings: Settings,
+    settings: Arc<Settings>,
     settled_at: Position,
     empty_since: Option<SystemTime>,
     members_by_id: IndexMap<ClientId, Arc<Member>, IdHasher>,
@@ -46,7 +46,7 @@ pub struct Room {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     /// The settings of a room that its first member makes.
-    pub new_room: Settings,
+    pub new_room: Arc<Settings>,
     /// Whether there is always a host where somebody sits who may be one: first whoever came first.
     pub first_is_host: bool,
 }
@@ -78,7 +78,7 @@ pub struct Summary {
     /// When it came to be.
     pub created_at: SystemTime,
     /// What holds for it.
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// The position of the event that made its settings what they are.
     pub settled_at: Position,
     /// When it ends if it stays empty; none while it has members.
@@ -132,7 +132,7 @@ impl Room {
             id,
             version: Position::ZERO,
             created_at: SystemTime::UNIX_EPOCH,
-            settings: rules.new_room.clone(),
+            settings: Arc::clone(&rules.new_room),
             rules,
             settled_at: Position::ZERO,
             empty_since: None,
@@ -150,7 +150,7 @@ impl Room {
         );
         match &event.change {
             Change::Created { settings } => {
-                self.settings = settings.clone();
+                self.settings = Arc::clone(settings);
                 self.created_at = event.at;
                 self.settled_at = event.position;
                 self.empty_since = Some(event.at);
@@ -169,11 +169,12 @@ impl Room {
                 self.aside_mut().waiting.shift_remove(client_id);
             }
             Change::Updated { settings } => {
-                self.settings = settings.clone();
+                self.settings = Arc::clone(settings);
                 self.settled_at = event.position;
             }
             Change::Locked | Change::Unlocked => {
-                self.settings.locked = matches!(event.change, Change::Locked);
+                let locked = matches!(event.change, Change::Locked);
+                Arc::make_mut(&mut self.settings).locked = locked;
                 self.settled_at = event.position;
             }
             Change::Left { client_id, reason, .. } => {
@@ -245,7 +246,7 @@ impl Room {
             id: self.id.clone(),
             version: self.version,
             created_at: self.created_at,
-            settings: self.settings.clone(),
+            settings: Arc::clone(&self.settings),
             settled_at: self.settled_at,
             expires_at: self.expires_at(),
             member_count: self.members_by_id.len(),
@@ -290,7 +291,7 @@ impl Room {
     }
 
     /// What holds for it now.
-    pub fn settings(&self) -> &Settings {
+    pub fn settings(&self) -> &Arc<Settings> {
         &self.settings
     }
 

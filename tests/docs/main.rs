@@ -111,8 +111,9 @@ fn written() -> Vec<String> {
     let room_id: signalpost::id::RoomId = "standup".parse().unwrap();
     let password = Some(PasswordHash::new("$argon2id$…"));
     let settings = Settings { password, ..Settings::open(10) };
-    let locked = Settings { locked: true, ..settings.clone() };
-    let announced = |change, settings: &Settings| {
+    let locked = Arc::new(Settings { locked: true, ..settings.clone() });
+    let settings = Arc::new(settings);
+    let announced = |change, settings: &Arc<Settings>| {
         let event = Event {
             position: Position(2),
             prev: Position(1),
@@ -139,7 +140,7 @@ fn written() -> Vec<String> {
     let joined = Joined {
         room_id: room_id.clone(),
         peers: vec![Arc::clone(&bob)],
-        settings: settings.clone(),
+        settings: Arc::clone(&settings),
         role: Role::Member,
         return_token: ReturnToken::shown("u8QwJ2mXr0Sg5yTn4bLk9cVh7aZe1fPd").unwrap(),
         request_id: None,

@@ -36,7 +36,7 @@ use steps::{
 const USUAL: Rules = Rules { seats: 3, locked: false, timeout: 0, password: None, lobby: false };
 
 fn vacant(first_is_host: bool) -> Room {
-    let new_room = Settings::open(USUAL.seats);
+    let new_room = Settings::open(USUAL.seats).into();
     let rules = room::Rules { new_room, first_is_host };
     Room::vacant("room".parse::<RoomId>().unwrap(), Arc::new(rules))
 }
@@ -78,7 +78,8 @@ impl From<&Model> for View {
 
 impl From<&Room> for View {
     fn from(room: &Room) -> Self {
-        let Settings { max_members, locked, empty_timeout, password, lobby, .. } = room.settings();
+        let Settings { max_members, locked, empty_timeout, password, lobby, .. } =
+            &**room.settings();
         let password = password.as_ref().map(|hash| hash.as_str().parse().unwrap());
         let waiting = room.waiting().map(|waiter| {
             let Seat { who, passport, key, node, .. } = seat(&waiter.member);
@@ -234,7 +235,7 @@ proptest! {
                         && at(now) < event.at + Duration::from_secs(60)
                 })
             });
-            let Settings { locked, password, lobby, .. } = before.settings();
+            let Settings { locked, password, lobby, .. } = &**before.settings();
             let proved = password.as_ref().is_none_or(|right| match shown {
                 Shown::Right(password) => *right == hash(*password),
                 _ => false,

@@ -120,7 +120,7 @@ impl World {
             server: Server::new(plant, is_reaping),
             nodes: Mutex::default(),
             truth: Mutex::new(Truth::new(Rules {
-                new_room: Settings::open(3),
+                new_room: Settings::open(3).into(),
                 first_is_host: true,
             })),
             over: watch::Sender::new(false),

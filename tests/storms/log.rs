@@ -35,7 +35,7 @@ pub(crate) struct Told {
 
 impl Told {
     pub(crate) fn nothing(hub: &Hub) -> Self {
-        let new_room = Settings::open(hub.limits().members);
+        let new_room = Settings::open(hub.limits().members).into();
         let rules = Arc::new(Rules { new_room, first_is_host: true });
         Self {
             rooms: BTreeMap::new(),
@@ -66,7 +66,7 @@ impl Told {
         match &event.change {
             Change::Created { .. } => assert!(!room.exists()),
             Change::Joined(member) => {
-                let Settings { max_members, locked, lobby, .. } = *room.settings();
+                let Settings { max_members, locked, lobby, .. } = **room.settings();
                 assert!(room.exists() && room.seat_of(member.client_id).is_none());
                 assert!(room.waiter(member.client_id).is_none());
                 assert!(self.rejoins || room.members().len() < max_members, "{id} is full");

@@ -99,7 +99,7 @@ impl Play {
     /// The log says the same again.
     fn replay(&mut self) {
         self.events.catch_up();
-        let rules = Rules { new_room: Settings::open(MAX_MEMBERS), first_is_host: true };
+        let rules = Rules { new_room: Settings::open(MAX_MEMBERS).into(), first_is_host: true };
         let rules = Arc::new(rules);
         loop {
             let batch = self.events.read(16).unwrap();

@@ -37,7 +37,7 @@ impl Rooms {
         let Some(room) = self.rooms.get_mut(id) else {
             // It was gone, or not there yet, when it was looked for.
             if let Change::Created { settings } = &event.change {
-                let mut room = Room::vacant(id.clone(), rules(settings.clone()));
+                let mut room = Room::vacant(id.clone(), rules(Arc::clone(settings)));
                 room.apply(event);
                 self.add(room);
             }
@@ -122,7 +122,7 @@ fn part(
 }
 
 /// Nothing is decided here, so they make no difference.
-fn rules(new_room: Settings) -> Arc<Rules> {
+fn rules(new_room: Arc<Settings>) -> Arc<Rules> {
     Arc::new(Rules { new_room, first_is_host: false })
 }
 

@@ -110,7 +110,7 @@ mod tests {
         let settings = Settings { locked: true, ..Settings::open(3) };
         let decision = Decision {
             decided_on: Position::ZERO,
-            changes: vec![Change::Created { settings }],
+            changes: vec![Change::Created { settings: settings.into() }],
             cause: Cause::Server,
             now: SystemTime::UNIX_EPOCH,
         };

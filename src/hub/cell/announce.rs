@@ -109,7 +109,7 @@ impl Inner {
         let joined = Joined {
             room_id: self.room.id().clone(),
             peers: peers.cloned().collect(),
-            settings: self.room.settings().clone(),
+            settings: Arc::clone(self.room.settings()),
             role: member.standing.role,
             return_token: returned.unwrap_or(return_token).clone(),
             request_id: request_id.clone(),

@@ -117,7 +117,7 @@ fn differences(old: &Room, new: &Room, motions: &[&Motion]) -> Vec<Change> {
     });
     let changed = changed.flatten();
     let settings = (new.exists() && old.settings() != new.settings())
-        .then(|| Change::Updated { settings: new.settings().clone() });
+        .then(|| Change::Updated { settings: Arc::clone(new.settings()) });
     let came = new.waiting().filter(|waiter| {
         let former = old.waiter(waiter.member.client_id);
         former.is_none_or(|former| is_anew(&waiter.member, &former.member))

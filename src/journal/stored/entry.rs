@@ -82,7 +82,7 @@ fn from_change(change: &Change) -> What {
 
 fn change(what: What) -> Result<Change, StoredError> {
     Ok(match what {
-        What::Created(new) => Change::Created { settings: settings(new)? },
+        What::Created(new) => Change::Created { settings: settings(new)?.into() },
         What::Joined(who) => Change::Joined(member(who)?),
         What::Renamed(pb::Renamed { member: who, previous_user_id: previous }) => {
             Change::Renamed { member: member(present(who)?)?, previous: name_if_any(previous)? }
@@ -102,7 +102,7 @@ fn change(what: What) -> Result<Change, StoredError> {
             let (client_id, user_id) = (id(&client_id)?, name_if_any(user_id)?);
             Change::Left { client_id, user_id, reason: self::reason(reason)? }
         }
-        What::Updated(new) => Change::Updated { settings: settings(new)? },
+        What::Updated(new) => Change::Updated { settings: settings(new)?.into() },
         What::Closed(pb::Closed {}) => Change::Closed,
     })
 }

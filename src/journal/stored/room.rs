@@ -164,7 +164,7 @@ pub fn room(
         version,
         settled_at,
         created_at: time(record.created_at),
-        settings: settings(present(record.settings)?)?,
+        settings: settings(present(record.settings)?)?.into(),
         empty_since: record.empty_since.map(time),
         held_until: record.held_until.map(time),
         members,

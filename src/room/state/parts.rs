@@ -19,7 +19,7 @@ pub struct Parts {
     /// See [`Room::created_at`].
     pub created_at: SystemTime,
     /// See [`Room::settings`].
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     /// See [`Room::empty_since`].
     pub empty_since: Option<SystemTime>,
     /// See [`Room::held_until`].

@@ -19,7 +19,7 @@ const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 /// In rooms with a host, unlike what the copies know.
 fn vacant(id: RoomId, max_members: usize) -> Room {
-    let new_room = Settings::open(max_members);
+    let new_room = Settings::open(max_members).into();
     Room::vacant(id, Arc::new(Rules { new_room, first_is_host: true }))
 }
 
