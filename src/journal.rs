@@ -10,8 +10,6 @@ use std::{
     time::SystemTime,
 };
 
-use bytes::Bytes;
-
 pub use memory::{Follower, MemoryLog};
 
 use crate::{
@@ -29,7 +27,7 @@ pub struct Record {
     pub log_prev: Position,
     /// What happened.
     pub entry: Entry,
-    encoded: OnceLock<Bytes>,
+    encoded: OnceLock<Arc<[u8]>>,
 }
 
 /// What the log has entries of.
@@ -176,7 +174,7 @@ impl Record {
     }
 
     /// What is shown of it: made by `encode` for whoever asks first, and shared by all others.
-    pub fn encoded(&self, encode: impl FnOnce(&Self) -> Bytes) -> &Bytes {
+    pub fn encoded(&self, encode: impl FnOnce(&Self) -> Arc<[u8]>) -> &Arc<[u8]> {
         self.encoded.get_or_init(|| encode(self))
     }
 

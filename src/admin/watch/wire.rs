@@ -1,7 +1,9 @@
 //! `WatchEventsResponse` as the server writes it: a cursor of the watcher's own beside bytes that were encoded before,
 //! for all who watch.
 
-use bytes::{Buf, BufMut, Bytes};
+use std::sync::Arc;
+
+use bytes::{Buf, BufMut};
 use prost::{
     DecodeError, Message,
     encoding::{
@@ -31,13 +33,13 @@ const BOOKMARK: u32 = 5;
 pub(in crate::admin) struct Response {
     cursor: String,
     what: u32,
-    encoded: Bytes,
+    encoded: Arc<[u8]>,
 }
 
 impl Response {
     pub(super) fn event(cursor: String, record: &Record, etags: Etags) -> Self {
         let encode = |record: &Record| event::event(record, etags).encode_to_vec().into();
-        Self { cursor, what: EVENT, encoded: record.encoded(encode).clone() }
+        Self { cursor, what: EVENT, encoded: Arc::clone(record.encoded(encode)) }
     }
 
     pub(super) fn snapshot(page: &Snapshot) -> Self {
@@ -87,7 +89,7 @@ impl Message for Response {
 
     fn clear(&mut self) {
         self.cursor.clear();
-        self.encoded.clear();
+        self.encoded = Arc::default();
     }
 }
 
