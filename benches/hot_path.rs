@@ -81,7 +81,7 @@ fn member(nth: usize) -> Arc<Member> {
         },
         metadata: None,
         vouched: None,
-        joined_at: SystemTime::UNIX_EPOCH,
+        joined_at: SystemTime::UNIX_EPOCH.into(),
         standing: Standing::granted(Role::Member),
         return_key: ReturnKey([0; 16]),
         node: signalpost::id::Incarnation::NONE,

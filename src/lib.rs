@@ -113,8 +113,8 @@
 //! # Who may know whom
 //!
 //! `main → {server, bench, gen_token, check_token} → {http, admin} → ws → hub → metrics →
-//! {protocol, journal, turn, auth} → {room, ban, store} → {event, password} → id → config`. Nothing names what stands
-//! left of it; a test holds this.
+//! {protocol, journal, turn, auth} → {room, ban, store} → {event, password} → {id, timestamp} → config`. Nothing names
+//! what stands left of it; a test holds this.
 //!
 //! # Invariants
 //!
@@ -198,5 +198,6 @@ pub mod room;
 pub mod server;
 pub mod store;
 pub mod telemetry;
+pub mod timestamp;
 pub mod turn;
 pub mod ws;

@@ -10,6 +10,8 @@ use pipe::{Pipe, frame};
 use signalpost::{
     config::Config,
     hub::{Client, Hub},
+    journal::Record,
+    room::Member,
     ws,
 };
 use tokio::net::{TcpListener, TcpStream};
@@ -29,6 +31,13 @@ async fn an_idle_connection_takes_a_task_of_256_bytes_and_a_client_of_256() {
     let task = ws::run(stream, Vec::new(), session);
     assert!(size_of_val(&task) <= 256 - 112, "{} bytes", size_of_val(&task));
     assert!(size_of::<Client>() <= 256 - 16, "{} bytes", size_of::<Client>());
+}
+
+/// The allocator's sizes are 112, 128, 160, 192, 224 and so on; an Arc takes 16.
+#[test]
+fn whoever_sits_in_a_room_takes_128_bytes_there_and_each_entry_of_the_log_160() {
+    assert!(size_of::<Member>() <= 128 - 16, "{} bytes", size_of::<Member>());
+    assert!(size_of::<Record>() <= 160 - 16, "{} bytes", size_of::<Record>());
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn member() -> Member {
         },
         metadata: Some(r#"{"color": "red"}"#.into()),
         vouched: Some(Arc::new(Vouched { metadata: Some("[1]".into()) })),
-        joined_at: at(1_700_000_000),
+        joined_at: at(1_700_000_000).into(),
         standing: Standing { granted: Role::Member, role: Role::Host, acting: true },
         return_key: ReturnKey([7; 16]),
         node: Incarnation(u64::MAX / 3),

@@ -23,7 +23,7 @@ const LAYERS: [&[&str]; 10] = [
     &["protocol", "journal", "turn", "auth"],
     &["room", "ban", "store"],
     &["event", "password"],
-    &["id"],
+    &["id", "timestamp"],
 ];
 
 fn files(folder: &str, ends: &[&str]) -> Vec<PathBuf> {

@@ -90,7 +90,7 @@ impl Service {
 
 impl Place {
     fn of(waiter: &Waiter) -> Self {
-        Self { since: waiter.member.joined_at, id: waiter.member.client_id }
+        Self { since: waiter.member.joined_at.into(), id: waiter.member.client_id }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use parking_lot::Mutex;
@@ -20,7 +20,10 @@ use super::{
     outbox::{Cause, Entry, Flush, Outbox, Pushed},
     turn,
 };
-use crate::{auth::Pass, config::limits, id::ClientId, protocol::UserIdJson, room::Identity};
+use crate::{
+    auth::Pass, config::limits, id::ClientId, protocol::UserIdJson, room::Identity,
+    timestamp::Timestamp,
+};
 
 /// No client takes 71 minutes to answer: it would be closed long before.
 const UNKNOWN: u32 = u32::MAX;
@@ -50,8 +53,8 @@ pub struct Client {
     pub(super) address: IpAddr,
     /// The User-Agent of its handshake.
     pub(super) user_agent: Option<Arc<str>>,
-    /// When it connected, in nanoseconds since 1970: half the size of a [`SystemTime`].
-    connected_at: u64,
+    /// When it connected.
+    connected_at: Timestamp,
     /// What it sent. What it got is counted by its outbox and its link.
     pub(super) messages_in: Counter,
     pub(super) bytes_in: Counter,
@@ -106,12 +109,11 @@ pub trait Link: Debug + Send + Sync {
 impl Client {
     pub(super) fn new(hub: &Arc<Hub>, origin: Origin<'_>) -> Self {
         hub.keep.adjust(0, limits::CLIENT_BYTES);
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             id: ClientId::random(),
             address: origin.address.to_canonical(),
             user_agent: origin.user_agent.and_then(|agent| hub.agents.enter(agent)),
-            connected_at: u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX),
+            connected_at: SystemTime::now().into(),
             outbox: Outbox::new(Arc::clone(hub)),
             messages_in: Counter::default(),
             bytes_in: Counter::default(),
@@ -133,7 +135,7 @@ impl Client {
     }
 
     pub(super) fn connected_at(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_nanos(self.connected_at)
+        self.connected_at.into()
     }
 
     /// What it goes by from now on: before it acts under these names.

@@ -290,7 +290,7 @@ mod tests {
                 },
                 metadata: Some(format!("{{\"x\":\"{}\"}}", "x".repeat(2000)).into()),
                 vouched: Some(Arc::new(Vouched { metadata: Some("[1]".into()) })),
-                joined_at: SystemTime::UNIX_EPOCH,
+                joined_at: SystemTime::UNIX_EPOCH.into(),
                 standing: Standing::granted(Role::Member),
                 return_key: ReturnKey([0; 16]),
                 node: Incarnation::NONE,

@@ -6,7 +6,7 @@ use super::{
     Change, Command, Denied, Entrant, Identity, LeaveReason, Member, Proof, ReturnKey, Role, Room,
     Settings, Standing, Vouched, Waiter, WaitingEnd,
 };
-use crate::{config::limits, event::Position, id::ClientId};
+use crate::{config::limits, event::Position, id::ClientId, timestamp::Timestamp};
 
 impl Room {
     /// What `command` changes, in order, or why it may not. Changes nothing itself.
@@ -110,7 +110,7 @@ impl Room {
         if password.is_some() {
             Arc::make_mut(&mut settings).password = password;
         }
-        let entered = joined(entrant.seated_as_granted(now));
+        let entered = joined(entrant.seated_as_granted(now.into()));
         Ok(self.settled(vec![Change::Created { settings }, entered]))
     }
 
@@ -219,9 +219,9 @@ impl Room {
 }
 
 impl Entrant {
-    fn seated_as_granted(self, now: SystemTime) -> Member {
+    fn seated_as_granted(self, joined_at: Timestamp) -> Member {
         let standing = Standing::granted(self.granted);
-        self.seated(standing, now)
+        self.seated(standing, joined_at)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use super::{
     By, Change, Denied, LeaveReason, Member, Role, Room, Settings, Standing, Update, WaitingEnd,
-    decide::no_longer_waits, state::MOMENT,
+    decide::no_longer_waits,
 };
 use crate::id::ClientId;
 
@@ -86,7 +86,7 @@ impl Room {
         let mut joined_at = self.next_joined_at(now);
         let admitted = wanted.into_iter().take(free).flat_map(|waiter| {
             let member = Member { joined_at, ..Member::clone(&waiter.member) };
-            joined_at += MOMENT;
+            joined_at = joined_at.next();
             [no_longer_waits(waiter, WaitingEnd::Admitted), Change::Joined(Arc::new(member))]
         });
         Ok(self.settled(admitted.collect()))
@@ -130,7 +130,7 @@ impl Room {
                 } else if free > 0 {
                     free -= 1;
                     let member = Member { joined_at, ..Member::clone(&waiter.member) };
-                    joined_at += MOMENT;
+                    joined_at = joined_at.next();
                     changes.push(no_longer_waits(waiter, WaitingEnd::Admitted));
                     changes.push(Change::Joined(Arc::new(member)));
                 } else {

@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::SystemTime};
 
 use super::{LeaveReason, Role, Standing};
-use crate::id::{ClientId, DisplayName, Incarnation, UserId};
+use crate::{
+    id::{ClientId, DisplayName, Incarnation, UserId},
+    timestamp::Timestamp,
+};
 
 /// Whoever sits in a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub struct Member {
     pub vouched: Option<Arc<Vouched>>,
     /// When it took its seat; of whoever waits, since when it does. No two who sit have the same, and no two who wait:
     /// they stand in this order.
-    pub joined_at: SystemTime,
+    pub joined_at: Timestamp,
     /// Its role.
     pub standing: Standing,
     /// What opens the room to it again.
@@ -110,7 +113,7 @@ pub struct Claim {
 }
 
 impl Entrant {
-    pub(super) fn seated(self, standing: Standing, joined_at: SystemTime) -> Member {
+    pub(super) fn seated(self, standing: Standing, joined_at: Timestamp) -> Member {
         let Self { client_id, identity, metadata, vouched, return_key, node, .. } = self;
         Member { client_id, identity, metadata, vouched, joined_at, standing, return_key, node }
     }

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::SystemTime};
 use super::{
     Change, LeaveReason, Member, Room, Waiter, WaitingEnd,
     decide::{joined, left, no_longer_waits},
-    state::MOMENT,
 };
 use crate::id::{ClientId, Incarnation};
 
@@ -78,13 +77,13 @@ impl Room {
         let mut earliest = self.next_joined_at(SystemTime::UNIX_EPOCH);
         for member in lost.members().filter(|member| is_missing(member)) {
             let joined_at = member.joined_at.max(earliest);
-            earliest = joined_at + MOMENT;
+            earliest = joined_at.next();
             changes.push(joined(Member { node, joined_at, ..Member::clone(member) }));
         }
         let mut earliest = self.next_waits_since(SystemTime::UNIX_EPOCH);
         for Waiter { member, until } in lost.waiting().filter(|waiter| is_missing(&waiter.member)) {
             let joined_at = member.joined_at.max(earliest);
-            earliest = joined_at + MOMENT;
+            earliest = joined_at.next();
             let member = Arc::new(Member { node, joined_at, ..Member::clone(member) });
             changes.push(Change::Waiting(Waiter { member, until: *until }));
         }

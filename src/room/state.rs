@@ -20,10 +20,9 @@ use crate::{
     config::limits,
     event::Position,
     id::{ClientId, IdHasher, RoomId},
+    timestamp::Timestamp,
 };
 
-/// What lies between two who come at once.
-pub(super) const MOMENT: Duration = Duration::from_nanos(1);
 /// In a room of this many members, one is found by comparing ids; in a larger one, by its hash.
 const COMPARED_AT_MOST: usize = 8;
 
@@ -314,15 +313,15 @@ impl Room {
     }
 
     /// When somebody takes a seat who takes it now: later than all who sit, whatever clocks say.
-    pub(super) fn next_joined_at(&self, now: SystemTime) -> SystemTime {
-        let last = self.members_by_id.last();
-        last.map_or(now, |(_, member)| now.max(member.joined_at + MOMENT))
+    pub(super) fn next_joined_at(&self, now: SystemTime) -> Timestamp {
+        let last = self.members_by_id.last().map(|(_, member)| member.joined_at);
+        Timestamp::from(now).behind(last)
     }
 
     /// The same of somebody who begins to wait.
-    pub(super) fn next_waits_since(&self, now: SystemTime) -> SystemTime {
+    pub(super) fn next_waits_since(&self, now: SystemTime) -> Timestamp {
         let last = self.aside.as_ref().and_then(|aside| aside.waiting.last());
-        last.map_or(now, |(_, waiter)| now.max(waiter.member.joined_at + MOMENT))
+        Timestamp::from(now).behind(last.map(|(_, waiter)| waiter.member.joined_at))
     }
 
     /// Who waits for a seat in it, in the order in which they came.

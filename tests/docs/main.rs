@@ -91,7 +91,7 @@ fn written() -> Vec<String> {
         identity: identity.clone(),
         metadata: Some(r#"{"color": "red"}"#.into()),
         vouched: None,
-        joined_at: SystemTime::UNIX_EPOCH,
+        joined_at: SystemTime::UNIX_EPOCH.into(),
         standing: Standing::granted(Role::Member),
         return_key: ReturnKey([0; 16]),
         node: signalpost::id::Incarnation::NONE,

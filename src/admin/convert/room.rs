@@ -46,7 +46,7 @@ pub(in crate::admin) fn member(member: &Member) -> pb::Member {
         user_id: member.identity.user_id.as_ref().map(|id| text(id.as_str())),
         display_name: member.identity.display_name.as_ref().map(|name| text(name.as_str())),
         metadata_json: member.metadata.as_deref().map(text),
-        join_time: Some(timestamp(member.joined_at)),
+        join_time: Some(timestamp(member.joined_at.into())),
         role: role(member.standing.role).into(),
         vouched_metadata_json: member.vouched_metadata().map(text),
         authenticated: member.vouched.is_some(),

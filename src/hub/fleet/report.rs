@@ -1,12 +1,13 @@
 //! What is known of a client, as servers of a fleet tell each other.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use crate::{
     hub::Report,
     id::ClientId,
     journal::stored::{StoredError, pb},
     room::{Identity, Role},
+    timestamp::Timestamp,
 };
 
 const DAMAGED: StoredError = StoredError::Damaged("what is known of a client");
@@ -82,12 +83,11 @@ pub(super) fn client_id(bytes: &[u8]) -> Option<ClientId> {
 }
 
 pub(super) fn nanoseconds(at: SystemTime) -> u64 {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    Timestamp::from(at).into()
 }
 
 pub(super) fn time(nanoseconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_nanos(nanoseconds)
+    Timestamp::from(nanoseconds).into()
 }
 
 #[cfg(test)]
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn another_server_knows_what_this_one_does() {
-        let at = |seconds| UNIX_EPOCH + Duration::new(seconds, 5);
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::new(seconds, 5);
         let bare = Report {
             id: ClientId::random(),
             identity: Identity::default(),

@@ -1,21 +1,18 @@
 //! Times, ids and names.
 
-use std::{
-    str::FromStr,
-    time::{Duration, SystemTime},
-};
+use std::{str::FromStr, time::Duration};
 
 use prost::Message;
 
 use super::StoredError;
+use crate::timestamp::Timestamp;
 
-/// In nanoseconds since 1970, which are enough until 2554.
-pub(super) fn from_time(at: SystemTime) -> u64 {
-    from_duration(at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+pub(super) fn from_time(at: impl Into<Timestamp>) -> u64 {
+    at.into().into()
 }
 
-pub(super) fn time(nanoseconds: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds)
+pub(super) fn time<T: From<Timestamp>>(nanoseconds: u64) -> T {
+    Timestamp::from(nanoseconds).into()
 }
 
 pub(super) fn from_duration(duration: Duration) -> u64 {

@@ -1,0 +1,83 @@
+//! A time of the system's clock in eight bytes, for what is kept of every client and written for every change.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+/// Nanoseconds since 1970, which are enough until 2554: half the size of a [`SystemTime`]. What was before counts as
+/// 1970.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The first one after this.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// This one, or the first after `last` where that is later.
+    #[must_use]
+    pub fn behind(self, last: Option<Self>) -> Self {
+        last.map_or(self, |last| self.max(last.next()))
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    fn from(Timestamp(nanoseconds): Timestamp) -> Self {
+        Self::UNIX_EPOCH + Duration::from_nanos(nanoseconds)
+    }
+}
+
+impl From<u64> for Timestamp {
+    fn from(nanoseconds: u64) -> Self {
+        Self(nanoseconds)
+    }
+}
+
+impl From<Timestamp> for u64 {
+    fn from(Timestamp(nanoseconds): Timestamp) -> Self {
+        nanoseconds
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        SystemTime::from(*self).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_as_exact_as_the_clock_from_1970_to_2554() {
+        let at = |since: Duration| SystemTime::UNIX_EPOCH + since;
+        for nanoseconds in [0, 1, 1_700_000_000_123_456_789, u64::MAX] {
+            let time = at(Duration::from_nanos(nanoseconds));
+            assert_eq!(SystemTime::from(Timestamp::from(time)), time);
+            assert_eq!(u64::from(Timestamp::from(time)), nanoseconds);
+        }
+        let early = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(Timestamp::from(early), Timestamp::from(0));
+        assert_eq!(Timestamp::from(at(Duration::MAX / 4)), Timestamp::from(u64::MAX));
+    }
+
+    #[test]
+    fn none_is_as_early_as_the_one_before_it() {
+        for (this, last, behind) in
+            [(7, None, 7), (7, Some(6), 7), (7, Some(7), 8), (7, Some(9), 10)]
+        {
+            assert_eq!(Timestamp::from(this).behind(last.map(Into::into)), Timestamp::from(behind));
+        }
+    }
+}
