@@ -29,6 +29,7 @@ use crate::{
     event::{Cause, Position},
     id::{ClientId, RoomId},
     room::{By, Command, Denied, Member, PasswordHash, Proof, Role, Room, Rules, Summary, Waiter},
+    timestamp::Timestamp,
 };
 use arrival::Knocker;
 use replica::Replica;
@@ -56,7 +57,7 @@ struct Inner {
     waiting: Vec<Knocker>,
     announced: Announced,
     /// What [`super::timers::Timers`] has of it.
-    timer: Option<SystemTime>,
+    timer: Option<Timestamp>,
     closed: bool,
     /// Where other servers hold the room too.
     replica: Option<Box<Replica>>,

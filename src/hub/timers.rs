@@ -5,15 +5,15 @@ use std::{collections::BTreeSet, time::SystemTime};
 
 use parking_lot::Mutex;
 
-use crate::id::RoomId;
+use crate::{id::RoomId, timestamp::Timestamp};
 
 /// See the module. Each room has one entry at most, which changes under its lock.
 #[derive(Debug, Default)]
-pub(super) struct Timers(Mutex<BTreeSet<(SystemTime, RoomId)>>);
+pub(super) struct Timers(Mutex<BTreeSet<(Timestamp, RoomId)>>);
 
 impl Timers {
     /// A room in which something was due at `from` has something due at `to`; none: nothing.
-    pub(super) fn move_to(&self, id: &RoomId, from: Option<SystemTime>, to: Option<SystemTime>) {
+    pub(super) fn move_to(&self, id: &RoomId, from: Option<Timestamp>, to: Option<Timestamp>) {
         if from == to {
             return;
         }
@@ -28,7 +28,7 @@ impl Timers {
 
     /// At most `max` rooms in which something is due. They stay until they are moved.
     pub(super) fn due(&self, now: SystemTime, max: usize) -> Vec<RoomId> {
-        let timers = self.0.lock();
+        let (timers, now) = (self.0.lock(), now.into());
         let over = timers.iter().take_while(|(at, _)| *at <= now);
         over.take(max).map(|(_, id)| id.clone()).collect()
     }

@@ -31,11 +31,11 @@ const COMPARED_AT_MOST: usize = 8;
 pub struct Room {
     id: RoomId,
     version: Position,
-    created_at: SystemTime,
+    created_at: Timestamp,
     rules: Arc<Rules>,
     settings: Arc<Settings>,
     settled_at: Position,
-    empty_since: Option<SystemTime>,
+    empty_since: Option<Timestamp>,
     members_by_id: IndexMap<ClientId, Arc<Member>, IdHasher>,
     /// Most rooms have none of these.
     aside: Option<Box<Aside>>,
@@ -130,7 +130,7 @@ impl Room {
         Self {
             id,
             version: Position::ZERO,
-            created_at: SystemTime::UNIX_EPOCH,
+            created_at: SystemTime::UNIX_EPOCH.into(),
             settings: Arc::clone(&rules.new_room),
             rules,
             settled_at: Position::ZERO,
@@ -150,9 +150,9 @@ impl Room {
         match &event.change {
             Change::Created { settings } => {
                 self.settings = Arc::clone(settings);
-                self.created_at = event.at;
+                self.created_at = event.at.into();
                 self.settled_at = event.position;
-                self.empty_since = Some(event.at);
+                self.empty_since = Some(event.at.into());
             }
             Change::Joined(member) => self.seat(member),
             Change::Renamed { member, .. }
@@ -201,7 +201,7 @@ impl Room {
         let Some(member) = self.members_by_id.shift_remove(&client_id) else { return };
         let is_empty = self.members_by_id.is_empty();
         if is_empty {
-            self.empty_since = Some(now);
+            self.empty_since = Some(now.into());
         }
         if !reason.is_loss() {
             // A seat that it lost before opens the room no more to whoever had to go.
@@ -244,7 +244,7 @@ impl Room {
         self.exists().then(|| Summary {
             id: self.id.clone(),
             version: self.version,
-            created_at: self.created_at,
+            created_at: self.created_at(),
             settings: Arc::clone(&self.settings),
             settled_at: self.settled_at,
             expires_at: self.expires_at(),
@@ -255,7 +255,7 @@ impl Room {
 
     /// When it ends if it stays empty; none while it has members, or where it does not exist.
     pub fn expires_at(&self) -> Option<SystemTime> {
-        let over = self.empty_since?.checked_add(self.settings.empty_timeout)?;
+        let over = self.empty_since()?.checked_add(self.settings.empty_timeout)?;
         Some(self.held_until().map_or(over, |held| held.max(over)))
     }
 

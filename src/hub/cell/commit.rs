@@ -92,7 +92,7 @@ impl Inner {
         if let Some(cause) = cause_of_end {
             hub.bans.end_of_room(hub, &id, cause, now);
         }
-        let timer = self.room.due_at();
+        let timer = self.room.due_at().map(Into::into);
         hub.timers.move_to(&id, mem::replace(&mut self.timer, timer), timer);
         debug_assert!(self.is_in_step(), "clients stand as their members do");
     }

@@ -48,11 +48,11 @@ impl Room {
         Self {
             id,
             version,
-            created_at,
+            created_at: created_at.into(),
             rules,
             settings,
             settled_at,
-            empty_since,
+            empty_since: empty_since.map(Into::into),
             members_by_id,
             aside,
         }
@@ -60,12 +60,12 @@ impl Room {
 
     /// When it came to be.
     pub fn created_at(&self) -> SystemTime {
-        self.created_at
+        self.created_at.into()
     }
 
     /// Since when it is empty; none while it has members, or where it does not exist.
     pub fn empty_since(&self) -> Option<SystemTime> {
-        self.empty_since
+        self.empty_since.map(Into::into)
     }
 
     /// Which seats may be returned to and until when, in the order of that.
