@@ -39,8 +39,8 @@ struct Inner<S> {
 
 struct Socket<S> {
     stream: S,
-    /// What the stream did not take; frames, but for the first, whole.
-    unsent: Vec<u8>,
+    /// What the stream did not take, if anything: an idle connection keeps no buffer.
+    unsent: Option<Box<Unsent>>,
     /// Whether the stream took something that it may not have passed on, as TLS does.
     unflushed: bool,
     /// Bytes that the stream took in all, and whether any since [`Wire::flow`] last told.
@@ -51,6 +51,10 @@ struct Socket<S> {
     /// Whether the stream broke, whoever's flush found that out: what it was given then is lost.
     broken: bool,
 }
+
+/// Frames, but for the first, whole.
+#[derive(Default)]
+struct Unsent(Vec<u8>);
 
 /// How a client reads what it is sent.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn new(stream: S) -> Self {
         let socket = Socket {
             stream,
-            unsent: Vec::new(),
+            unsent: None,
             unflushed: false,
             taken: 0,
             took: false,
@@ -96,7 +100,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Puts a control frame behind what is unsent.
     pub(super) fn append(&self, control: Control, payload: &[u8]) {
-        write_frame(&mut self.0.lock().socket.unsent, control, payload);
+        let unsent = &mut self.0.lock().socket.unsent;
+        write_frame(&mut unsent.get_or_insert_default().0, control, payload);
     }
 
     /// How long the client took to answer the last ping, if this is the answer's payload and the first with it.
@@ -108,7 +113,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(super) fn flow(&self) -> Flow {
         let Inner { socket, .. } = &mut *self.0.lock();
         let took = mem::take(&mut socket.took);
-        Flow { pending: socket.is_pending(), kept: socket.unsent.len(), took }
+        let kept = socket.unsent.as_ref().map_or(0, |unsent| unsent.0.len());
+        Flow { pending: socket.is_pending(), kept, took }
     }
 
     /// The reads of one turn, with nothing read yet.
@@ -217,22 +223,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             Poll::Pending => 0,
         };
         self.count(sent);
-        self.unsent.extend_from_slice(&bytes[sent..]);
+        if sent < bytes.len() {
+            self.unsent.get_or_insert_default().0.extend_from_slice(&bytes[sent..]);
+        }
         self.unflushed = true;
         Ok(())
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.unsent.is_empty() {
-            let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.unsent))?;
+        while let Some(unsent) = &mut self.unsent {
+            let sent = ready!(Pin::new(&mut self.stream).poll_write(cx, &unsent.0))?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            unsent.0.drain(..sent);
+            self.unsent.take_if(|unsent| unsent.0.is_empty());
             self.count(sent);
-            self.unsent.drain(..sent);
         }
-        // An idle connection keeps no buffer.
-        self.unsent = Vec::new();
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.unflushed = false;
         Poll::Ready(Ok(()))
@@ -252,7 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     fn is_pending(&self) -> bool {
-        self.unflushed || !self.unsent.is_empty()
+        self.unflushed || self.unsent.is_some()
     }
 }
 
