@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { arrive, cutLink } from "./doors.js";
 import { join, seesMoving, startServer, useServerAndBrowser } from "./harness.js";
 
 /** @typedef {import("./harness.js").Page} Page */
@@ -43,11 +44,10 @@ test("who is removed while writing finds the half sentence in the same room, and
 test("a seat that is not free yet after a reconnect is waited for, with the words for it", async () => {
   const small = await startServer(["--max-members", "1"]);
   try {
-    const [ann, ghost] = [await open({ at: small.url }), await open({ at: small.url })];
+    const at = { ...setup, server: small };
+    const [ann, ghost] = [await arrive(at), await arrive(at)];
     await join(ann, "seat");
-    await ann.evaluate(() => /** @type {any} */ (window).sockets.at(-1).close());
-    await ann.locator("#link-banner").waitFor();
-    await join(ghost, "seat");
+    await cutLink(ann, () => join(ghost, "seat"));
     await ann.getByRole("status").getByText("This room is full.").waitFor();
     await ghost.locator("#leave").click();
     await ann.locator("#link-banner").waitFor({ state: "hidden" });
@@ -248,7 +248,7 @@ test("notices longer than a phone's screen scroll to the button that dismisses t
 });
 
 test("the words for a lost link are in a region that was there before them, and its button keeps the focus near", async () => {
-  const ann = await open();
+  const ann = await open({ patient: true });
   await join(ann, "lost");
   const region = await ann.getByRole("status").filter({ has: ann.locator("#link-state") }).elementHandle();
   assert.ok(await region?.evaluate((region) => getComputedStyle(region).display !== "none"));
@@ -323,13 +323,13 @@ function sayToPage(page, ...messages) {
   }, messages);
 }
 
-/** @param {{ camera?: boolean, at?: string, relayOnly?: boolean }} [options] a page without devices, since most here are no matter of them */
-async function open({ camera = false, at = setup.server.url, relayOnly = false } = {}) {
+/** @param {{ camera?: boolean, relayOnly?: boolean, patient?: boolean }} [options] a page without devices, since most here are no matter of them */
+async function open({ camera = false, relayOnly = false, patient = false } = {}) {
   const { page } = await setup.open("about:blank");
-  await page.addInitScript(({ camera, relayOnly }) => {
+  await page.addInitScript(({ camera, relayOnly, patient }) => {
     if (!camera) navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("None", "NotFoundError"));
-    // The longest back-off, so that what a test does meanwhile is done.
-    Math.random = () => 0.99;
+    // A first back-off of a minute, so that what a test does meanwhile is done.
+    if (patient) Math.random = () => 60;
     /** @type {WebSocket[]} */
     const sockets = [];
     const Native = WebSocket;
@@ -354,7 +354,7 @@ async function open({ camera = false, at = setup.server.url, relayOnly = false }
         }
       },
     });
-  }, { camera, relayOnly });
-  await page.goto(at);
+  }, { camera, relayOnly, patient });
+  await page.goto(setup.server.url);
   return page;
 }
