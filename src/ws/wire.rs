@@ -311,3 +311,16 @@ impl<S> fmt::Debug for Wire<S> {
         f.debug_struct("Wire").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// An Arc takes 16 more, and 128 is one of the allocator's sizes.
+    #[test]
+    fn an_idle_connections_socket_takes_128_bytes() {
+        assert!(size_of::<Wire<TcpStream>>() <= 128 - 16);
+    }
+}
